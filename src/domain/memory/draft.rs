@@ -1,0 +1,307 @@
+//! What a client says of a memory before it is believed, and the rules that it must keep (specification §2.2).
+//!
+//! Called by the decider of memories and, for the limits, by the API's documentation. Collects every violation, not the first one.
+
+use serde_json::{Map, Value, json};
+
+use super::{Body, MemoryType, Scope, Source};
+use crate::domain::ids::Timestamp;
+
+/// Longest content, in characters, counted after null bytes and surrounding white space are removed.
+pub const CONTENT_CHARS_MAX: usize = 10_000;
+/// Deepest nesting of metadata; the metadata object itself is depth 0, and every value counts, a plain one included.
+pub const METADATA_DEPTH_MAX: usize = 5;
+/// Largest metadata, in bytes of compact JSON.
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
+/// Most tags of one memory, after equal ones are merged.
+pub const TAGS_MAX: usize = 64;
+/// Longest tag, in characters.
+pub const TAG_CHARS_MAX: usize = 128;
+/// Longest `source.uri`, in characters.
+pub const URI_CHARS_MAX: usize = 2_048;
+/// Longest `source.kind`, `source.id`, `user_id`, `agent_id`, `run_id`, in characters.
+pub const NAME_CHARS_MAX: usize = 256;
+/// Importance of a memory that does not say its own.
+pub const IMPORTANCE_DEFAULT: f64 = 0.5;
+
+/// One broken rule: which field, what it allows, what it was given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// Stable, part of the API's contract: `memory.content_too_long`.
+    pub code: &'static str,
+    /// The field as the client wrote it, with an index or a key where that helps: `tags[3]`.
+    pub field: String,
+    pub detail: String,
+    /// What is allowed: a number, or the list of allowed words.
+    pub limit: Option<Value>,
+    /// What was given, or its size where the thing itself would be long.
+    pub value: Option<Value>,
+}
+
+impl Violation {
+    pub fn new(code: &'static str, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code, field: field.into(), detail: detail.into(), limit: None, value: None }
+    }
+
+    pub fn limit(mut self, limit: impl Into<Value>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+
+    pub fn value(mut self, value: impl Into<Value>) -> Self {
+        self.value = Some(value.into());
+        self
+    }
+}
+
+/// All details as one sentence for people.
+pub fn sentence(violations: &[Violation]) -> String {
+    violations.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// A memory as a client wrote it. Field for field [`Body`], but unchecked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    pub content: String,
+    /// `semantic` when absent.
+    pub memory_type: Option<String>,
+    pub metadata: Map<String, Value>,
+    pub tags: Vec<String>,
+    /// [`IMPORTANCE_DEFAULT`] when absent.
+    pub importance: Option<f64>,
+    pub source: Source,
+    pub scope: Scope,
+    pub occurred_at: Option<Timestamp>,
+}
+
+impl Draft {
+    /// Cleans (null bytes in the content, white space, equal tags) and checks every rule.
+    pub fn validate(self) -> Result<Body, Vec<Violation>> {
+        let mut broken = Vec::new();
+        let content = clean_content(&self.content);
+        check_content(&content, &mut broken);
+        let memory_type = check_type(self.memory_type.as_deref(), &mut broken);
+        check_metadata(&self.metadata, &mut broken);
+        let tags = clean_tags(self.tags);
+        check_tags(&tags, &mut broken);
+        let importance = self.importance.unwrap_or(IMPORTANCE_DEFAULT);
+        check_importance(importance, &mut broken);
+        check_names(&self.source, &self.scope, &mut broken);
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        Ok(Body {
+            content,
+            memory_type,
+            metadata: self.metadata,
+            tags,
+            importance,
+            source: self.source,
+            scope: self.scope,
+            occurred_at: self.occurred_at,
+        })
+    }
+}
+
+impl From<Body> for Draft {
+    fn from(body: Body) -> Self {
+        Self {
+            content: body.content,
+            memory_type: Some(body.memory_type.as_str().to_owned()),
+            metadata: body.metadata,
+            tags: body.tags,
+            importance: Some(body.importance),
+            source: body.source,
+            scope: body.scope,
+            occurred_at: body.occurred_at,
+        }
+    }
+}
+
+/// The fields of a memory that an update names; `None` leaves a field as it is, `Some(None)` empties it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patch {
+    pub content: Option<String>,
+    pub memory_type: Option<String>,
+    /// Replaces the metadata as a whole.
+    pub metadata: Option<Map<String, Value>>,
+    /// Replaces the tags as a whole.
+    pub tags: Option<Vec<String>>,
+    pub importance: Option<f64>,
+    pub source: Option<Source>,
+    pub user_id: Option<Option<String>>,
+    pub agent_id: Option<Option<String>>,
+    pub run_id: Option<Option<String>>,
+    pub occurred_at: Option<Option<Timestamp>>,
+}
+
+impl Patch {
+    pub(super) fn apply(self, old: &Body) -> Result<Body, Vec<Violation>> {
+        let old = Draft::from(old.clone());
+        Draft {
+            content: self.content.unwrap_or(old.content),
+            memory_type: self.memory_type.or(old.memory_type),
+            metadata: self.metadata.unwrap_or(old.metadata),
+            tags: self.tags.unwrap_or(old.tags),
+            importance: self.importance.or(old.importance),
+            source: self.source.unwrap_or(old.source),
+            scope: Scope {
+                user_id: self.user_id.unwrap_or(old.scope.user_id),
+                agent_id: self.agent_id.unwrap_or(old.scope.agent_id),
+                run_id: self.run_id.unwrap_or(old.scope.run_id),
+            },
+            occurred_at: self.occurred_at.unwrap_or(old.occurred_at),
+        }
+        .validate()
+    }
+}
+
+fn clean_content(content: &str) -> String {
+    if content.contains('\0') { content.replace('\0', "").trim().to_owned() } else { content.trim().to_owned() }
+}
+
+fn check_content(content: &str, broken: &mut Vec<Violation>) {
+    let chars = content.chars().count();
+    if chars == 0 {
+        let detail = format!("content is empty; it needs 1 to {CONTENT_CHARS_MAX} characters");
+        broken.push(Violation::new("memory.content_empty", "content", detail).limit(1).value(0));
+    }
+    if chars > CONTENT_CHARS_MAX {
+        let detail = format!("content has {chars} characters; the limit is {CONTENT_CHARS_MAX}");
+        broken.push(Violation::new("memory.content_too_long", "content", detail).limit(CONTENT_CHARS_MAX).value(chars));
+    }
+    if let Some(at) = script_tag(content) {
+        let detail = format!("content has a script tag at byte {at}; script tags are not allowed");
+        broken.push(Violation::new("memory.script_tag", "content", detail).value(at));
+    }
+}
+
+/// The byte where `<script…>…</script>` begins, in any case of letters. Linear in the length of the content.
+fn script_tag(content: &str) -> Option<usize> {
+    let lower = content.to_ascii_lowercase();
+    let open = lower.find("<script")?;
+    let body = open + lower[open..].find('>')?;
+    lower[body..].contains("</script>").then_some(open)
+}
+
+fn check_type(given: Option<&str>, broken: &mut Vec<Violation>) -> MemoryType {
+    let Some(text) = given else { return MemoryType::default() };
+    MemoryType::parse(text).unwrap_or_else(|| {
+        let allowed = MemoryType::ALL.map(MemoryType::as_str);
+        let detail = format!("memory_type is one of {}", allowed.join(", "));
+        let shown: String = text.chars().take(NAME_CHARS_MAX).collect();
+        broken.push(Violation::new("memory.type_unknown", "memory_type", detail).limit(json!(allowed)).value(shown));
+        MemoryType::default()
+    })
+}
+
+fn check_metadata(metadata: &Map<String, Value>, broken: &mut Vec<Violation>) {
+    let depth = metadata.values().map(|value| 1 + depth_of(value)).max().unwrap_or(0);
+    if depth > METADATA_DEPTH_MAX {
+        let detail = format!("metadata is nested {depth} deep; the limit is {METADATA_DEPTH_MAX}");
+        broken.push(Violation::new("memory.metadata_too_deep", "metadata", detail).limit(METADATA_DEPTH_MAX).value(depth));
+        return;
+    }
+    let bytes = serde_json::to_string(metadata).map_or(usize::MAX, |text| text.len());
+    if bytes > METADATA_BYTES_MAX {
+        let detail = format!("metadata has {bytes} bytes of JSON; the limit is {METADATA_BYTES_MAX}");
+        broken.push(Violation::new("memory.metadata_too_large", "metadata", detail).limit(METADATA_BYTES_MAX).value(bytes));
+    }
+    for (key, value) in metadata {
+        if key.contains('\0') || holds_nul(value) {
+            broken.push(nul(format!("metadata.{}", key.replace('\0', "\u{2400}"))));
+        }
+    }
+}
+
+/// How far values nest below this one: 0 for a plain value. The parser bounds the recursion at 128.
+fn depth_of(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(|item| 1 + depth_of(item)).max().unwrap_or(0),
+        Value::Object(fields) => fields.values().map(|field| 1 + depth_of(field)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(key, field)| key.contains('\0') || holds_nul(field)),
+        _ => false,
+    }
+}
+
+fn nul(field: impl Into<String>) -> Violation {
+    let field = field.into();
+    let detail = format!("{field} holds a U+0000 character, which cannot be stored");
+    Violation::new("memory.nul_character", field, detail).value("\u{2400}")
+}
+
+fn clean_tags(tags: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(tags.len());
+    for tag in tags {
+        let tag = tag.trim();
+        if !kept.iter().any(|known| known == tag) {
+            kept.push(tag.to_owned());
+        }
+        // One more than allowed is enough to refuse; a million tags must not cost a quadratic search.
+        if kept.len() > TAGS_MAX * 2 {
+            break;
+        }
+    }
+    kept
+}
+
+fn check_tags(tags: &[String], broken: &mut Vec<Violation>) {
+    if tags.len() > TAGS_MAX {
+        let detail = format!("there are {} tags; the limit is {TAGS_MAX}", tags.len());
+        broken.push(Violation::new("memory.too_many_tags", "tags", detail).limit(TAGS_MAX).value(tags.len()));
+        return;
+    }
+    for (index, tag) in tags.iter().enumerate() {
+        let field = format!("tags[{index}]");
+        let chars = tag.chars().count();
+        if chars == 0 {
+            let detail = format!("{field} is empty; a tag has 1 to {TAG_CHARS_MAX} characters");
+            broken.push(Violation::new("memory.tag_empty", field, detail).limit(1).value(0));
+        } else if chars > TAG_CHARS_MAX {
+            let detail = format!("{field} has {chars} characters; the limit is {TAG_CHARS_MAX}");
+            broken.push(Violation::new("memory.tag_too_long", field, detail).limit(TAG_CHARS_MAX).value(chars));
+        } else if tag.contains('\0') {
+            broken.push(nul(field));
+        }
+    }
+}
+
+fn check_importance(importance: f64, broken: &mut Vec<Violation>) {
+    if !(0.0..=1.0).contains(&importance) {
+        let detail = format!("importance is {importance}; it goes from 0 to 1");
+        broken.push(Violation::new("memory.importance_out_of_range", "importance", detail).limit(json!([0, 1])).value(importance));
+    }
+}
+
+fn check_names(source: &Source, scope: &Scope, broken: &mut Vec<Violation>) {
+    let fields = [
+        ("source.kind", &source.kind, NAME_CHARS_MAX),
+        ("source.uri", &source.uri, URI_CHARS_MAX),
+        ("source.id", &source.id, NAME_CHARS_MAX),
+        ("user_id", &scope.user_id, NAME_CHARS_MAX),
+        ("agent_id", &scope.agent_id, NAME_CHARS_MAX),
+        ("run_id", &scope.run_id, NAME_CHARS_MAX),
+    ];
+    for (field, text, chars_max) in fields {
+        let Some(text) = text else { continue };
+        let chars = text.chars().count();
+        if chars > chars_max {
+            let detail = format!("{field} has {chars} characters; the limit is {chars_max}");
+            broken.push(Violation::new("memory.field_too_long", field, detail).limit(chars_max).value(chars));
+        } else if text.contains('\0') {
+            broken.push(nul(field));
+        }
+    }
+    if let Some(position) = source.position.filter(|position| *position > i64::MAX as u64) {
+        let detail = format!("source.position is {position}; the limit is {}", i64::MAX);
+        broken.push(Violation::new("memory.position_out_of_range", "source.position", detail).limit(i64::MAX).value(position));
+    }
+}

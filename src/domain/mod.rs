@@ -1,0 +1,9 @@
+//! The pure centre: what may happen and what it means, without I/O, clock or randomness.
+//!
+//! Called by [`crate::commands`] (decide) and by everything that reads the log (evolve). Never touches NATS, SQL, HTTP,
+//! time or chance: ids and instants arrive in the command.
+
+pub mod access;
+pub mod decider;
+pub mod ids;
+pub mod memory;
