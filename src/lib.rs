@@ -1,1 +1,37 @@
+//! Second Brain: a self-hosted memory. An ordered event log is the truth; everything else is a view of it.
+//!
+//! # The map, in reading order
+//! - [`domain`]: what may happen, as pure functions; absent there: I/O, clock, chance.
+//! - [`journal`]: what is written down for ever: envelope, stored events, codec, subjects.
+//! - [`ports`]: what the core needs from the world, as traits.
+//! - [`commands`]: the one write path: load, decide, append, answer. Absent there: Postgres.
+//! - [`projectors`]: the engine that fills read models from the log, exactly once.
+//! - [`queries`]: the questions that reads ask.
+//! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
+//! - [`adapters`]: NATS, Postgres, clock and ids, each behind a port.
+//! - [`runtime`]: the embedded nats-server and Postgres.
+//! - [`config`], [`wiring`], [`cli`]: settings, composition, verbs.
+//!
+//! # Invariants
+//! - Nothing but [`commands`] appends an event; nothing but [`projectors`] writes a read model.
+//! - The newest event on an aggregate's subject *is* its state ([`journal::envelope::Envelope::data`]).
+//! - An event type, once released, keeps its schema; old ones are lifted by [`journal::upcast`].
+//!
+//! # A memory is captured
+//! [`api`] authenticates and reads the body; [`commands::Commands::memory`] loads the newest event, lets
+//! [`domain::memory::MemoryDecider`] decide, and appends with the expected sequence. The answer carries the position.
+//! The engine in [`projectors`] reads the event, applies it in one transaction with its checkpoint, and reads at that
+//! position show it.
 
+pub mod adapters;
+pub mod api;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod domain;
+pub mod journal;
+pub mod ports;
+pub mod projectors;
+pub mod queries;
+pub mod runtime;
+pub mod wiring;

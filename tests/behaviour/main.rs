@@ -1,1 +1,7 @@
-fn main(){}
+//! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
+
+mod bad_input;
+mod harness;
+mod idempotency;
+mod memories;
+mod recovery;

@@ -277,7 +277,8 @@ fn check_tags(tags: &[String], broken: &mut Vec<Violation>) {
 fn check_importance(importance: f64, broken: &mut Vec<Violation>) {
     if !(0.0..=1.0).contains(&importance) {
         let detail = format!("importance is {importance}; it goes from 0 to 1");
-        broken.push(Violation::new("memory.importance_out_of_range", "importance", detail).limit(json!([0, 1])).value(importance));
+        broken
+            .push(Violation::new("memory.importance_out_of_range", "importance", detail).limit(json!([0, 1])).value(importance));
     }
 }
 

@@ -129,10 +129,18 @@ pub struct Before {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Created(Memory),
-    Updated { memory: Memory, changed: Vec<Field>, before: Before },
+    Updated {
+        memory: Memory,
+        changed: Vec<Field>,
+        before: Before,
+    },
     Deleted(Memory),
     /// Back from deletion, with its old body or (by a put) with a new one.
-    Restored { memory: Memory, changed: Vec<Field>, before: Before },
+    Restored {
+        memory: Memory,
+        changed: Vec<Field>,
+        before: Before,
+    },
 }
 
 impl Event {
@@ -156,13 +164,28 @@ impl Event {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A new memory; refused when the id is taken.
-    Create { draft: Draft, at: Timestamp, created_at: Option<Timestamp> },
+    Create {
+        draft: Draft,
+        at: Timestamp,
+        created_at: Option<Timestamp>,
+    },
     /// Changes some fields of a living memory.
-    Update { patch: draft::Patch, at: Timestamp },
+    Update {
+        patch: draft::Patch,
+        at: Timestamp,
+    },
     /// Makes the memory be exactly this: creates, replaces, revives, or nothing when equal.
-    Put { draft: Draft, at: Timestamp, created_at: Option<Timestamp> },
-    Delete { at: Timestamp },
-    Restore { at: Timestamp },
+    Put {
+        draft: Draft,
+        at: Timestamp,
+        created_at: Option<Timestamp>,
+    },
+    Delete {
+        at: Timestamp,
+    },
+    Restore {
+        at: Timestamp,
+    },
 }
 
 /// Why a command is refused. The codes are part of the API's contract.

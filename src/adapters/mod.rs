@@ -1,0 +1,5 @@
+//! The outbound edge: one folder per foreign system, each behind a port. No adapter knows another.
+
+pub mod nats;
+pub mod postgres;
+pub mod system;

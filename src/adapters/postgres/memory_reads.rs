@@ -1,0 +1,154 @@
+//! Questions about memories, asked of the view `live.memories` as brain_app, each in one snapshot bound to one space.
+//! Called by the queries; never writes.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder, Row, Transaction, postgres::PgRow, types::Json};
+
+use super::unsigned;
+use crate::{
+    domain::{
+        ids::{MemoryId, Revision, SpaceId},
+        memory::{Body, Memory, MemoryType, Scope, Source},
+    },
+    ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
+};
+
+/// Most rows of one page, whatever the caller says.
+const LIST_ROWS_MAX: u32 = 200;
+
+const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
+    m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
+    m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.revision";
+
+const PARKED: &str = "SELECT EXISTS (SELECT FROM brain.parked p JOIN brain.live l USING (projection, version) \
+    WHERE l.projection = 'memories' AND p.aggregate = 'memory' AND p.space = ";
+
+/// Memories from Postgres.
+#[derive(Clone, Debug)]
+pub struct PgMemoryReads {
+    app: PgPool,
+}
+
+impl PgMemoryReads {
+    pub fn new(app: PgPool) -> Self {
+        Self { app }
+    }
+
+    async fn find(&self, space: &SpaceId, id: MemoryId) -> Result<Found, sqlx::Error> {
+        let mut sql = QueryBuilder::<Postgres>::new("SELECT asked.parked, ");
+        sql.push(COLUMNS).push(" FROM (").push(PARKED).push_bind(space.as_str());
+        sql.push(" AND p.id = ").push_bind(id.to_string()).push(") AS parked) AS asked");
+        sql.push(" LEFT JOIN live.memories m ON m.space = ").push_bind(space.as_str());
+        sql.push(" AND m.id = ").push_bind(id.0);
+        let mut transaction = self.begin(space).await?;
+        let row = sql.build().fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        if row.try_get("parked")? {
+            return Ok(Found::Parked);
+        }
+        match row.try_get::<Option<uuid::Uuid>, _>("id")? {
+            Some(_) => Ok(Found::Memory(Box::new(record(&row)?))),
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    async fn page(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, sqlx::Error> {
+        let mut sql = list_sql(space, query);
+        let mut transaction = self.begin(space).await?;
+        let rows = sql.build().fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// One snapshot that row security holds to one space.
+    async fn begin(&self, space: &SpaceId) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        // Safe as text: a space is named by a-z, 0-9, - and _ only, and its type admits nothing else.
+        let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL brain.space = '{space}'");
+        self.app.begin_with(AssertSqlSafe(begin)).await
+    }
+}
+
+enum Found {
+    Memory(Box<MemoryRecord>),
+    Nothing,
+    Parked,
+}
+
+#[async_trait]
+impl MemoryReads for PgMemoryReads {
+    async fn get(&self, space: &SpaceId, id: MemoryId) -> Result<Option<MemoryRecord>, QueryError> {
+        match self.find(space, id).await.map_err(unavailable)? {
+            Found::Memory(record) => Ok(Some(*record)),
+            Found::Nothing => Ok(None),
+            Found::Parked => Err(QueryError::Parked),
+        }
+    }
+
+    async fn list(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, QueryError> {
+        self.page(space, query).await.map_err(unavailable)
+    }
+}
+
+pub(super) fn unavailable(error: sqlx::Error) -> QueryError {
+    QueryError::Unavailable(Box::new(error))
+}
+
+/// Built from the filters that are there, so that each mix of them has its own plan.
+fn list_sql(space: &SpaceId, query: &ListQuery) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM live.memories m WHERE m.deleted_at IS NULL AND m.space = ").push_bind(space.as_str());
+    if let Some((created_at, id)) = query.after {
+        sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
+    }
+    if let Some(tag) = &query.tag {
+        sql.push(" AND m.tags @> ").push_bind(vec![tag.clone()]);
+    }
+    let equal = [
+        (" AND m.memory_type = ", &query.memory_type),
+        (" AND m.user_id = ", &query.user_id),
+        (" AND m.agent_id = ", &query.agent_id),
+        (" AND m.run_id = ", &query.run_id),
+    ];
+    for (condition, wanted) in equal {
+        if let Some(wanted) = wanted {
+            sql.push(condition).push_bind(wanted.clone());
+        }
+    }
+    sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(i64::from(query.limit.min(LIST_ROWS_MAX)));
+    sql
+}
+
+fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
+    let kind: String = row.try_get("memory_type")?;
+    let memory_type = MemoryType::parse(&kind).ok_or_else(|| sqlx::Error::ColumnDecode {
+        index: "memory_type".into(),
+        source: format!("{kind:?} is no type of memory").into(),
+    })?;
+    let Json(metadata): Json<Map<String, Value>> = row.try_get("metadata")?;
+    let body = Body {
+        content: row.try_get("content")?,
+        memory_type,
+        metadata,
+        tags: row.try_get("tags")?,
+        importance: row.try_get("importance")?,
+        source: Source {
+            kind: row.try_get("source_kind")?,
+            uri: row.try_get("source_uri")?,
+            id: row.try_get("source_id")?,
+            position: row.try_get::<Option<i64>, _>("source_position")?.map(unsigned),
+        },
+        scope: Scope { user_id: row.try_get("user_id")?, agent_id: row.try_get("agent_id")?, run_id: row.try_get("run_id")? },
+        occurred_at: row.try_get("occurred_at")?,
+    };
+    Ok(MemoryRecord {
+        id: MemoryId(row.try_get("id")?),
+        revision: Revision(unsigned(row.try_get("revision")?)),
+        memory: Memory {
+            body,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+            deleted_at: row.try_get("deleted_at")?,
+        },
+    })
+}

@@ -1,0 +1,124 @@
+//! Postgres as the home of the read models: pools, migrations, the projections' store, reads and positions.
+//!
+//! Built by `wiring`. The owner's pool writes and the application's pool reads, bound to one space per transaction.
+//! Nothing here is the truth: all of it can be filled again from the log.
+
+mod memory_reads;
+mod parking;
+mod positions;
+mod projection_store;
+mod staging;
+
+use std::{str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use memory_reads::PgMemoryReads;
+use positions::PgPositions;
+use projection_store::PgProjectionStore;
+
+use crate::{
+    domain::ids::StreamSeq,
+    ports::{MemoryReads, Positions},
+    projectors::Store,
+};
+
+/// Connections of the owner: one batch per projection and a spare. Locks are held on connections beside the pool.
+const OWNER_CONNECTIONS_MAX: u32 = 8;
+/// Connections that answer questions.
+const APP_CONNECTIONS_MAX: u32 = 16;
+/// How long a question waits for a free connection.
+const ACQUIRE_WAIT_S: u64 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the {role} URL of Postgres is not one")]
+    Url {
+        role: &'static str,
+        #[source]
+        cause: sqlx::Error,
+    },
+    #[error("cannot connect to Postgres as {role}")]
+    Connect {
+        role: &'static str,
+        #[source]
+        cause: sqlx::Error,
+    },
+    #[error("cannot bring the schema of Postgres up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+/// The two pools on one database, and what is built on them.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    /// As brain_owner: writes the projections and sees every space.
+    owner: PgPool,
+    /// As brain_app: reads one space at a time, held to it by row security.
+    app: PgPool,
+    positions: Arc<PgPositions>,
+}
+
+impl Postgres {
+    /// Connects both pools and migrates. The role brain_app may be made by the first migration, so its pool connects last.
+    ///
+    /// URLs: `postgres://user:password@host:port/database`, or `?host=/folder` for a Unix socket.
+    pub async fn connect(owner_url: &str, app_url: &str) -> Result<Self, Error> {
+        let owner = pool("owner", owner_url, OWNER_CONNECTIONS_MAX).await?;
+        sqlx::migrate!("./migrations").run(&owner).await.map_err(Error::Migrate)?;
+        let app = pool("application", app_url, APP_CONNECTIONS_MAX).await?;
+        let positions = Arc::new(PgPositions::new(app.clone()));
+        Ok(Self { owner, app, positions })
+    }
+
+    pub fn memory_reads(&self) -> Arc<dyn MemoryReads> {
+        Arc::new(PgMemoryReads::new(self.app.clone()))
+    }
+
+    pub fn positions(&self) -> Arc<dyn Positions> {
+        self.positions.clone()
+    }
+
+    /// A store of its own; one serves any number of projections.
+    pub fn projection_store(&self) -> Arc<dyn Store> {
+        Arc::new(PgProjectionStore::new(self.owner.clone()))
+    }
+
+    /// What an engine calls after each commit, so that those who wait in this process need not poll.
+    pub fn on_applied(&self, projection: &str) -> impl Fn(StreamSeq) + Send + Sync + 'static {
+        let (positions, projection) = (self.positions.clone(), projection.to_owned());
+        move |seq| positions.tell(&projection, seq)
+    }
+
+    /// Closes both pools; open transactions end first.
+    pub async fn close(&self) {
+        self.app.close().await;
+        self.owner.close().await;
+    }
+}
+
+async fn pool(role: &'static str, url: &str, connections_max: u32) -> Result<PgPool, Error> {
+    // Compiling a plan takes longer than any of our statements; notices tell us of tables that are there already.
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|cause| Error::Url { role, cause })?
+        .application_name("second-brain")
+        .options([("jit", "off"), ("client_min_messages", "warning")]);
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(ACQUIRE_WAIT_S))
+        .connect_with(options)
+        .await
+        .map_err(|cause| Error::Connect { role, cause })
+}
+
+/// A position or revision as Postgres counts.
+fn bigint(number: u64) -> i64 {
+    i64::try_from(number).expect("no log is longer than 2^63 events")
+}
+
+/// Back from [`bigint`].
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).expect("only positions and revisions are stored, never below 0")
+}

@@ -1,0 +1,100 @@
+//! Where the projections stand, from their checkpoint rows, and waiting for them. Called by the queries and by status;
+//! never moves a checkpoint.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use super::{memory_reads::unavailable, unsigned};
+use crate::{
+    domain::ids::StreamSeq,
+    ports::{Positions, ProjectionStatus, QueryError},
+};
+
+/// How often the row is read while nobody in this process tells of a commit.
+const POLL_MS: u64 = 10;
+
+/// Positions from Postgres, with a short cut for the projections that run in this process.
+#[derive(Debug)]
+pub struct PgPositions {
+    app: PgPool,
+    /// What the engines of this process have told. A commit that was told of is visible to every later snapshot.
+    told: Mutex<HashMap<String, StreamSeq>>,
+    moved: Notify,
+}
+
+impl PgPositions {
+    pub fn new(app: PgPool) -> Self {
+        Self { app, told: Mutex::new(HashMap::new()), moved: Notify::new() }
+    }
+
+    /// Tells that the live version of `projection` has committed `seq`: wakes whoever waits in this process.
+    pub fn tell(&self, projection: &str, seq: StreamSeq) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match told.get_mut(projection) {
+            Some(known) => *known = seq.max(*known),
+            None => drop(told.insert(projection.to_owned(), seq)),
+        }
+        drop(told);
+        self.moved.notify_waiters();
+    }
+
+    fn was_told(&self, projection: &str, seq: StreamSeq) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(projection).is_some_and(|known| *known >= seq)
+    }
+
+    async fn applied(&self, projection: &str) -> Result<Option<StreamSeq>, sqlx::Error> {
+        const SQL: &str = "SELECT c.applied_seq FROM brain.live l JOIN brain.checkpoints c USING (projection, version) \
+            WHERE l.projection = $1";
+        let applied: Option<i64> = sqlx::query_scalar(SQL).bind(projection).fetch_optional(&self.app).await?;
+        Ok(applied.map(|seq| StreamSeq(unsigned(seq))))
+    }
+}
+
+#[async_trait]
+impl Positions for PgPositions {
+    async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
+        const SQL: &str = "SELECT c.projection, c.version, c.applied_seq, \
+                (SELECT count(*) FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version) \
+            FROM brain.checkpoints c ORDER BY c.projection, c.version";
+        let rows: Vec<(String, i32, i64, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
+        let status = |(name, version, applied_seq, parked): (String, i32, i64, i64)| ProjectionStatus {
+            name,
+            version: version.unsigned_abs(),
+            applied_seq: StreamSeq(unsigned(applied_seq)),
+            parked: unsigned(parked),
+        };
+        Ok(rows.into_iter().map(status).collect())
+    }
+
+    async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError> {
+        let deadline = Instant::now() + Duration::from_millis(wait_ms);
+        loop {
+            // Listens before it looks, so that no commit falls between the two.
+            let moved = self.moved.notified();
+            if self.was_told(projection, seq) {
+                return Ok(true);
+            }
+            let applied = self.applied(projection).await.map_err(unavailable)?;
+            if applied.is_some_and(|applied| applied >= seq) {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            let next_look = deadline.min(Instant::now() + Duration::from_millis(POLL_MS));
+            // Told or not, the next round looks again.
+            drop(timeout_at(next_look, moved).await);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The projections' store: tables, ownership, and batches with their checkpoint in one transaction. Called by the engine
+//! alone; never reads the log.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+use super::{
+    bigint, parking,
+    staging::{self, Row},
+    unsigned,
+};
+use crate::{
+    domain::ids::StreamSeq,
+    projectors::{
+        Definition, Store,
+        batch::{Batch, Item},
+        store::{Applied, Claim, Error},
+    },
+};
+
+/// Why a statement failed, by what must happen next.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The data is at fault: the same rows will fail again, others need not.
+    Poison(sqlx::Error),
+    Store(Error),
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|reply| reply.code()).unwrap_or_default().into_owned();
+        match code.get(..2) {
+            // Data, integrity, not supported, limits of the program (a value too large for an index), raised by a function.
+            Some("22" | "23" | "0A" | "54" | "P0") => Self::Poison(error),
+            // Cardinality (two rows for one key), syntax or access rule, missing schema: no event did that.
+            Some("21" | "42" | "3F") => Self::Store(Error::Broken(Box::new(error))),
+            _ => Self::Store(Error::Unavailable(Box::new(error))),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    /// Outside a batch there is no event to blame.
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Poison(error) => Self::Broken(Box::new(error)),
+            Fault::Store(error) => error,
+        }
+    }
+}
+
+/// Keeps projections in Postgres, as brain_owner.
+pub struct PgProjectionStore {
+    owner: PgPool,
+    /// The connections that hold the advisory locks, by lock name. Beside the pool, so that no batch can wait for them.
+    locks: Mutex<HashMap<String, PgConnection>>,
+}
+
+impl PgProjectionStore {
+    pub fn new(owner: PgPool) -> Self {
+        Self { owner, locks: Mutex::new(HashMap::new()) }
+    }
+
+    async fn install_missing(&self, definition: &Definition) -> Result<(), Fault> {
+        if is_installed(&mut *self.owner.acquire().await?, definition).await? {
+            return Ok(());
+        }
+        let mut transaction = self.owner.begin().await?;
+        // Two processes may start at once; the second one then finds it done.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('install projection', 0))").execute(&mut *transaction).await?;
+        if !is_installed(&mut transaction, definition).await? {
+            create(&mut transaction, definition).await?;
+            tracing::info!(projection = definition.name, version = definition.version, "the projection's tables are made");
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn take(&self, definition: &Definition) -> Result<Claim, Fault> {
+        const EPOCH: &str = "UPDATE brain.checkpoints SET epoch = epoch + 1 WHERE projection = $1 AND version = $2 \
+            RETURNING epoch, applied_seq";
+        self.let_go(definition).await;
+        let mut connection = PgConnection::connect_with(&self.owner.connect_options()).await?;
+        let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended($1, 0))")
+            .bind(lock_name(definition))
+            .fetch_one(&mut connection)
+            .await?;
+        if !locked {
+            // The server notices the closed socket; a failed farewell changes nothing.
+            drop(connection.close().await);
+            return Err(Fault::Store(Error::Owned));
+        }
+        let (epoch, applied_seq): (i64, i64) =
+            sqlx::query_as(EPOCH).bind(&definition.name).bind(definition.version as i32).fetch_one(&mut connection).await?;
+        self.locks.lock().await.insert(lock_name(definition), connection);
+        Ok(Claim { epoch, applied_seq: StreamSeq(unsigned(applied_seq)) })
+    }
+
+    async fn let_go(&self, definition: &Definition) {
+        let held = self.locks.lock().await.remove(&lock_name(definition));
+        if let Some(connection) = held {
+            // The lock ends with the connection, however it ends.
+            drop(connection.close().await);
+        }
+    }
+
+    /// The quick way, all rows at once; `None` when it takes the careful one.
+    async fn apply_whole(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Option<Applied>, Fault> {
+        let Some(rows) = all_rows(&batch.items) else { return Ok(None) };
+        let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
+        let anything_parked = advance(&mut transaction, definition, epoch, batch).await?;
+        if anything_parked && !rows.is_empty() {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        if !rows.is_empty() {
+            staging::stage(&mut transaction, &rows).await?;
+            sqlx::query(definition.apply_sql).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(Applied::default()))
+    }
+
+    async fn apply_halves(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Fault> {
+        let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
+        advance(&mut transaction, definition, epoch, batch).await?;
+        let parked = parking::apply_carefully(&mut transaction, definition, &batch.items).await?;
+        transaction.commit().await?;
+        Ok(Applied { parked })
+    }
+}
+
+#[async_trait]
+impl Store for PgProjectionStore {
+    async fn install(&self, definition: &Definition) -> Result<(), Error> {
+        Ok(self.install_missing(definition).await?)
+    }
+
+    async fn claim(&self, definition: &Definition) -> Result<Claim, Error> {
+        Ok(self.take(definition).await?)
+    }
+
+    async fn apply(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Error> {
+        match self.apply_whole(definition, epoch, batch).await {
+            Ok(Some(applied)) => return Ok(applied),
+            Ok(None) => {}
+            Err(Fault::Poison(error)) => {
+                tracing::warn!(projection = definition.name, %error, upto = %batch.upto, "looking for the event that fails");
+            }
+            Err(Fault::Store(error)) => return Err(error),
+        }
+        Ok(self.apply_halves(definition, epoch, batch).await?)
+    }
+
+    async fn release(&self, definition: &Definition) {
+        self.let_go(definition).await;
+    }
+}
+
+fn lock_name(definition: &Definition) -> String {
+    format!("projection {} {}", definition.name, definition.version)
+}
+
+/// The rows to stage; `None` when a message of the batch is no event.
+fn all_rows(items: &[Item]) -> Option<Vec<Row<'_>>> {
+    let row = |item| match item {
+        &Item::Event { seq, ref event, ref data } => Some(Row { seq, event, data }),
+        Item::Undecodable { .. } => None,
+    };
+    items.iter().map(row).collect()
+}
+
+async fn is_installed(connection: &mut PgConnection, definition: &Definition) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM brain.checkpoints WHERE projection = $1 AND version = $2)")
+        .bind(&definition.name)
+        .bind(definition.version as i32)
+        .fetch_one(connection)
+        .await
+}
+
+async fn create(connection: &mut PgConnection, definition: &Definition) -> Result<(), sqlx::Error> {
+    const CHECKPOINT: &str = "INSERT INTO brain.checkpoints (projection, version) VALUES ($1, $2)";
+    const LIVE: &str = "INSERT INTO brain.live (projection, version) VALUES ($1, $2) ON CONFLICT (projection) DO NOTHING";
+    let version = definition.version as i32;
+    sqlx::raw_sql(definition.schema_sql).execute(&mut *connection).await?;
+    sqlx::query(CHECKPOINT).bind(&definition.name).bind(version).execute(&mut *connection).await?;
+    let live = sqlx::query(LIVE).bind(&definition.name).bind(version).execute(&mut *connection).await?;
+    // A later version is filled beside the one that is live and takes its place when it has caught up.
+    if live.rows_affected() == 1 {
+        sqlx::raw_sql(definition.live_sql).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Moves the checkpoint if it still is where this owner left it, and locks it until the commit.
+/// Answers whether anything of this projection is parked.
+async fn advance(connection: &mut PgConnection, definition: &Definition, epoch: i64, batch: &Batch) -> Result<bool, Fault> {
+    const SQL: &str = "UPDATE brain.checkpoints SET applied_seq = $5, applied_at = clock_timestamp() \
+        WHERE projection = $1 AND version = $2 AND epoch = $3 AND applied_seq = $4 \
+        RETURNING EXISTS (SELECT FROM brain.parked WHERE projection = $1 AND version = $2 AND id <> '')";
+    let anything_parked: Option<bool> = sqlx::query_scalar(SQL)
+        .bind(&definition.name)
+        .bind(definition.version as i32)
+        .bind(epoch)
+        .bind(bigint(batch.after.0))
+        .bind(bigint(batch.upto.0))
+        .fetch_optional(connection)
+        .await?;
+    anything_parked.ok_or(Fault::Store(Error::Lost))
+}

@@ -1,0 +1,213 @@
+//! What memories look like on the wire, apart from the domain's types and converted by hand.
+//!
+//! Called by the handlers and, for reading answers, by the command line. Checks nothing that the domain checks.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::error::Problem;
+use crate::{
+    domain::{
+        ids::MemoryId,
+        memory::{Draft, Scope, Source, draft::Patch},
+    },
+    ports::MemoryRecord,
+};
+
+/// Where a memory came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceDto {
+    pub kind: Option<String>,
+    pub uri: Option<String>,
+    pub id: Option<String>,
+    /// Place within the conversation or document `id`, from 0.
+    pub position: Option<u64>,
+}
+
+/// A memory as a client writes it: the body of POST and PUT, and an item of a batch. Only `content` must be there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryInput {
+    /// Chosen by the client; else the server chooses.
+    pub id: Option<Uuid>,
+    pub content: String,
+    pub memory_type: Option<String>,
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    pub tags: Vec<String>,
+    pub importance: Option<f64>,
+    pub source: Option<SourceDto>,
+    pub user_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub run_id: Option<String>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// Needs the scope memory:import.
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// The fields that a PATCH changes; null empties the ones that may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryPatch {
+    pub content: Option<String>,
+    pub memory_type: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Map<String, Value>>,
+    pub tags: Option<Vec<String>>,
+    pub importance: Option<f64>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<SourceDto>)]
+    pub source: Option<Option<SourceDto>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub user_id: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub agent_id: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub run_id: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub occurred_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// Tells "null" (`Some(None)`) from "not there" (`None`).
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
+}
+
+/// A memory as the server shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MemoryView {
+    pub id: Uuid,
+    pub content: String,
+    pub memory_type: String,
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    pub tags: Vec<String>,
+    pub importance: f64,
+    pub source: SourceDto,
+    pub user_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub run_id: Option<String>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// Only in the answer to a DELETE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<DateTime<Utc>>,
+    pub revision: u64,
+}
+
+/// The answer to a write; `position` is the token for `min_position`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Written {
+    pub memory: MemoryView,
+    pub position: u64,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MemoryPage {
+    pub memories: Vec<MemoryView>,
+    pub next_cursor: Option<String>,
+}
+
+/// The body of a batch: up to 1,000 memories, each a command of its own.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchInput {
+    #[schema(value_type = Vec<MemoryInput>)]
+    pub memories: Vec<Value>,
+}
+
+/// What became of one item, in the order of the request: `memory` or `error`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BatchResult {
+    pub status: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+}
+
+/// The answer to a batch; `position` is the highest of its items.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BatchAnswer {
+    pub results: Vec<BatchResult>,
+    pub position: u64,
+}
+
+impl MemoryInput {
+    /// The id that the client chose, the draft, and when it says the memory was created.
+    pub fn into_parts(self) -> (Option<MemoryId>, Draft, Option<DateTime<Utc>>) {
+        let draft = Draft {
+            content: self.content,
+            memory_type: self.memory_type,
+            metadata: self.metadata,
+            tags: self.tags,
+            importance: self.importance,
+            source: self.source.unwrap_or_default().into(),
+            scope: Scope { user_id: self.user_id, agent_id: self.agent_id, run_id: self.run_id },
+            occurred_at: self.occurred_at,
+        };
+        (self.id.map(MemoryId), draft, self.created_at)
+    }
+}
+
+impl From<MemoryPatch> for Patch {
+    fn from(dto: MemoryPatch) -> Self {
+        Self {
+            content: dto.content,
+            memory_type: dto.memory_type,
+            metadata: dto.metadata,
+            tags: dto.tags,
+            importance: dto.importance,
+            source: dto.source.map(|source| source.unwrap_or_default().into()),
+            user_id: dto.user_id,
+            agent_id: dto.agent_id,
+            run_id: dto.run_id,
+            occurred_at: dto.occurred_at,
+        }
+    }
+}
+
+impl From<SourceDto> for Source {
+    fn from(dto: SourceDto) -> Self {
+        Self { kind: dto.kind, uri: dto.uri, id: dto.id, position: dto.position }
+    }
+}
+
+impl From<Source> for SourceDto {
+    fn from(source: Source) -> Self {
+        Self { kind: source.kind, uri: source.uri, id: source.id, position: source.position }
+    }
+}
+
+impl From<MemoryRecord> for MemoryView {
+    fn from(record: MemoryRecord) -> Self {
+        let memory = record.memory;
+        let body = memory.body;
+        Self {
+            id: record.id.0,
+            content: body.content,
+            memory_type: body.memory_type.as_str().to_owned(),
+            metadata: body.metadata,
+            tags: body.tags,
+            importance: body.importance,
+            source: body.source.into(),
+            user_id: body.scope.user_id,
+            agent_id: body.scope.agent_id,
+            run_id: body.scope.run_id,
+            occurred_at: body.occurred_at,
+            created_at: memory.created_at,
+            updated_at: memory.updated_at,
+            deleted_at: memory.deleted_at,
+            revision: record.revision.0,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The table as clients know it: a changed line here is a changed contract.
+
+use super::*;
+
+#[test]
+fn the_whole_table() {
+    let lines: Vec<String> = TABLE.iter().map(|(code, status, again)| format!("{code} {status} {again}")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    auth.missing_key 401 false
+    auth.invalid_key 401 false
+    auth.scope_missing 403 false
+    auth.space_forbidden 403 false
+    request.invalid_json 400 false
+    request.unknown_field 400 false
+    request.invalid_field 400 false
+    request.invalid_id 400 false
+    request.invalid_query 400 false
+    request.invalid_header 400 false
+    request.too_many_items 400 false
+    request.unreadable 400 true
+    request.too_large 413 false
+    request.key_reused 422 false
+    request.unknown_route 404 false
+    request.wrong_method 405 false
+    list.bad_cursor 400 false
+    list.bad_limit 400 false
+    read.position_beyond_log 400 false
+    read.not_yet_visible 504 true
+    read.unavailable 503 true
+    memory.invalid 400 false
+    memory.content_empty 400 false
+    memory.content_too_long 400 false
+    memory.script_tag 400 false
+    memory.type_unknown 400 false
+    memory.metadata_too_deep 400 false
+    memory.metadata_too_large 400 false
+    memory.nul_character 400 false
+    memory.too_many_tags 400 false
+    memory.tag_empty 400 false
+    memory.tag_too_long 400 false
+    memory.importance_out_of_range 400 false
+    memory.field_too_long 400 false
+    memory.position_out_of_range 400 false
+    memory.not_found 404 false
+    memory.already_exists 409 false
+    memory.deleted 410 false
+    memory.deleted 409 false
+    memory.revision_mismatch 412 false
+    memory.contention 409 true
+    memory.parked 500 false
+    log.unavailable 503 true
+    log.refused 503 true
+    log.poison 500 false
+    health.not_ready 503 true
+    internal 500 false
+    ");
+}
+
+#[test]
+fn every_rejection_has_a_row_and_no_row_stands_twice() {
+    for (at, row) in TABLE.iter().enumerate() {
+        assert!(!TABLE[..at].contains(row), "{} stands twice", row.0);
+    }
+    for rejection in [Rejection::Invalid(vec![]), Rejection::AlreadyExists, Rejection::NotFound, Rejection::Deleted] {
+        assert_eq!(Problem::from(rejection.clone()).code, rejection.code());
+    }
+    assert_eq!(Problem::from(Rejection::Deleted).status, 409);
+    assert_eq!(Problem::new("memory.deleted", "").status, 410);
+}

@@ -1,0 +1,54 @@
+//! The HTTP edge: who asks, what they sent, and what the answer looks like on the wire.
+//!
+//! Called by wiring, which hands over [`ApiState`] and runs the server. Never touches NATS or SQL; decides nothing itself.
+
+pub mod auth;
+mod body;
+pub mod dto;
+pub mod error;
+mod freshness;
+mod health;
+mod memories;
+pub mod openapi;
+mod precondition;
+pub mod routes;
+mod status;
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use crate::{
+    commands::Commands,
+    ports::{Clock, EventLog, IdSource, KeyDirectory, MemoryReads, Positions},
+    queries::status::Part,
+};
+
+/// Everything the handlers need. More than ten fields, because it is the list of what the edge may touch and holds no state itself.
+pub struct ApiState {
+    pub commands: Arc<Commands>,
+    pub memories: Arc<dyn MemoryReads>,
+    pub positions: Arc<dyn Positions>,
+    pub log: Arc<dyn EventLog>,
+    pub keys: Arc<dyn KeyDirectory>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+    /// The parts that run, as `status` shows them.
+    pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
+    /// Memories without a vector; `None` while no embedder runs.
+    pub embeddings_pending: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
+    /// The metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// `Err` says in one sentence what is not ready.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// Registers every route; give the result to `App::configure`. Clone it for each worker.
+pub fn configure(state: ApiState) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
+    let state = web::Data::new(state);
+    move |config| {
+        config.app_data(state.clone());
+        routes::register(config, &gate);
+    }
+}

@@ -1,0 +1,170 @@
+//! The API's description: an OpenAPI 3.1 document from the routes and the wire types, and a page made of it for people.
+//!
+//! Called by the routes. The page asks no other host for anything.
+
+use std::fmt::Write;
+
+use actix_web::HttpResponse;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::{
+    dto::{BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written},
+    error::Problem,
+    routes::{self, Route},
+};
+use crate::queries::status::Status;
+
+pub async fn handle() -> HttpResponse {
+    HttpResponse::Ok().json(document())
+}
+
+pub async fn docs() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page(&document()))
+}
+
+/// The OpenAPI document.
+pub fn document() -> Value {
+    let mut paths = Map::new();
+    for route in routes::all() {
+        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
+        methods[route.method.as_str().to_ascii_lowercase()] = operation(&route);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Second Brain", "version": env!("CARGO_PKG_VERSION"), "description": env!("CARGO_PKG_DESCRIPTION")},
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let parameter = |place: &str, name: &str| {
+        let kind = if matches!(name, "limit" | "min_position") { "integer" } else { "string" };
+        json!({"name": name, "in": place, "required": place == "path", "schema": {"type": kind}})
+    };
+    let mut parameters: Vec<Value> = route.query.iter().map(|name| parameter("query", name)).collect();
+    parameters.extend(route.headers.iter().map(|name| parameter("header", name)));
+    if route.path.contains("{id}") {
+        parameters.push(parameter("path", "id"));
+    }
+    let mut answer = json!({"description": "done"});
+    if let Some(name) = route.gives.1 {
+        answer["content"] = content("application/json", name);
+    }
+    let problem = json!({"description": "refused", "content": content("application/problem+json", "Problem")});
+    let mut operation = json!({
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {route.gives.0.to_string(): answer, "default": problem},
+    });
+    if let Some(name) = route.takes {
+        operation["requestBody"] = json!({"required": true, "content": content("application/json", name)});
+    }
+    if let Some(scope) = route.scope {
+        operation["description"] = format!("Needs a key with the scope `{}`.", scope.as_str()).into();
+        operation["security"] = json!([{"bearer": []}, {"api_key": []}]);
+    }
+    operation
+}
+
+fn content(media: &str, schema: &str) -> Value {
+    json!({media: {"schema": {"$ref": format!("#/components/schemas/{schema}")}}})
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut found = Map::new();
+    add::<MemoryInput>(&mut found);
+    add::<MemoryPatch>(&mut found);
+    add::<MemoryView>(&mut found);
+    add::<Written>(&mut found);
+    add::<MemoryPage>(&mut found);
+    add::<BatchInput>(&mut found);
+    add::<BatchAnswer>(&mut found);
+    add::<Status>(&mut found);
+    add::<Problem>(&mut found);
+    found
+}
+
+/// Adds the schema of `T` and of every type that it refers to.
+fn add<T: ToSchema>(found: &mut Map<String, Value>) {
+    let mut all = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut all);
+    for (name, schema) in all {
+        found.insert(name, serde_json::to_value(schema).expect("a schema is plain JSON"));
+    }
+}
+
+/// The document as HTML, without script and without anything from elsewhere.
+fn page(document: &Value) -> String {
+    let mut html = String::from(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Second Brain API</title><style>\
+         body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}code,pre{background:#f4f4f4}\
+         pre{padding:.5rem;overflow:auto}</style><h1>Second Brain API</h1>\
+         <p>The same as <a href=\"/api/v1/openapi.json\">OpenAPI</a>.</p><h2>Routes</h2>",
+    );
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            section(&mut html, path, method, operation);
+        }
+    }
+    html.push_str("<h2>Shapes</h2>");
+    for (name, schema) in document["components"]["schemas"].as_object().into_iter().flatten() {
+        let text = serde_json::to_string_pretty(schema).unwrap_or_default();
+        append(&mut html, format_args!("<h3 id=\"{name}\">{name}</h3><pre>{}</pre>", escaped(&text)));
+    }
+    html
+}
+
+fn section(html: &mut String, path: &str, method: &str, operation: &Value) {
+    let text = |value: &Value| escaped(value.as_str().unwrap_or_default());
+    append(html, format_args!("<h3><code>{} {}</code></h3>", method.to_uppercase(), escaped(path)));
+    append(html, format_args!("<p>{}. {}</p><ul>", text(&operation["summary"]), text(&operation["description"])));
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        append(html, format_args!("<li>{}: <code>{}</code></li>", text(&parameter["in"]), text(&parameter["name"])));
+    }
+    link(html, "body", &operation["requestBody"]["content"]);
+    for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
+        link(html, status, &answer["content"]);
+    }
+    html.push_str("</ul>");
+}
+
+fn link(html: &mut String, label: &str, content: &Value) {
+    for media in content.as_object().into_iter().flat_map(Map::values) {
+        let name = media["schema"]["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        append(html, format_args!("<li>{label}: <a href=\"#{name}\">{name}</a></li>"));
+    }
+}
+
+fn append(html: &mut String, text: std::fmt::Arguments<'_>) {
+    html.write_fmt(text).expect("writing into a String cannot fail");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_resolves_and_the_page_names_every_path() {
+        let document = document();
+        let text = document.to_string();
+        for part in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = part.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer} is missing");
+        }
+        let html = page(&document);
+        assert!(routes::all().iter().all(|route| html.contains(route.path)));
+        assert!(!html.contains("http://") && !html.contains("https://") && !html.contains("<script"));
+    }
+}

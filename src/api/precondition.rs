@@ -1,0 +1,60 @@
+//! The headers that make a write conditional or repeatable, and the id in the path.
+//!
+//! Called by the handlers of memories. Never guesses: a header that does not parse is refused.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use uuid::Uuid;
+
+use super::{auth::Identity, body::short, error::Problem};
+use crate::{
+    domain::ids::{CommandId, MemoryId, Revision},
+    ports::IdSource,
+};
+
+const KEY_HEADER: &str = "Idempotency-Key";
+/// Longest Idempotency-Key, in characters.
+const KEY_CHARS_MAX: usize = 255;
+
+/// The command's id: from the Idempotency-Key, else a fresh one.
+pub fn command_id(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<CommandId, Problem> {
+    let Some(value) = request.headers().get(KEY_HEADER) else { return Ok(ids.command_id()) };
+    let key = value.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        let detail = format!("Idempotency-Key has 1 to {KEY_CHARS_MAX} visible ASCII characters");
+        Problem::new("request.invalid_header", detail).at(KEY_HEADER, Some(KEY_CHARS_MAX.into()), Some(value.len().into()))
+    })?;
+    Ok(CommandId::keyed(&identity.0.space, identity.0.principal, key))
+}
+
+/// The revision that `If-Match` asks for, with or without quotes.
+pub fn if_match(request: &HttpRequest) -> Result<Option<Revision>, Problem> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    bare.parse().map(|revision| Some(Revision(revision))).map_err(|_| {
+        Problem::new("request.invalid_header", "If-Match is one revision, as the ETag gives it").at(
+            "If-Match",
+            None,
+            Some(short(text).into()),
+        )
+    })
+}
+
+pub fn etag(revision: Revision) -> String {
+    format!("\"{revision}\"")
+}
+
+/// Whether `If-None-Match` names this revision, so that the client has it already.
+pub fn is_known(request: &HttpRequest, revision: Revision) -> bool {
+    let values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let tag = etag(revision);
+    values.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
+/// The memory that the path names.
+pub fn memory_id(text: &str) -> Result<MemoryId, Problem> {
+    Uuid::try_parse(text).map(MemoryId).map_err(|_| {
+        Problem::new("request.invalid_id", "the id in the path is not a UUID").at("id", None, Some(short(text).into()))
+    })
+}

@@ -1,0 +1,172 @@
+//! All routes in one list: method, path, who may, what it takes and gives. The OpenAPI document is made from the same list.
+//!
+//! Called by [`super::configure`]. Nothing is reachable that does not stand here.
+
+use actix_web::{
+    ResponseError,
+    http::{Method, header},
+    middleware::from_fn,
+    web,
+};
+
+use super::{
+    auth::{self, Gate},
+    error::Problem,
+    health, memories, openapi, status,
+};
+use crate::domain::access::KeyScope;
+
+/// One route.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    /// The scope that a key must have; `None` for public routes.
+    pub scope: Option<KeyScope>,
+    pub summary: &'static str,
+    /// Names of query parameters and request headers.
+    pub query: &'static [&'static str],
+    pub headers: &'static [&'static str],
+    /// Names of the schemas of the body and of the answer.
+    pub takes: Option<&'static str>,
+    pub gives: (u16, Option<&'static str>),
+    handler: fn() -> actix_web::Route,
+}
+
+const MEMORIES: &str = "/api/v1/memories";
+const MEMORY: &str = "/api/v1/memories/{id}";
+const READ: Option<KeyScope> = Some(KeyScope::MemoryRead);
+const WRITE: Option<KeyScope> = Some(KeyScope::MemoryWrite);
+const LIST_QUERY: &[&str] = &["limit", "cursor", "memory_type", "tag", "user_id", "agent_id", "run_id", "min_position"];
+const KEY: &[&str] = &["Idempotency-Key"];
+const CONDITIONAL: &[&str] = &["Idempotency-Key", "If-Match"];
+
+fn route(method: Method, path: &'static str, handler: fn() -> actix_web::Route, summary: &'static str) -> Route {
+    Route { method, path, scope: None, summary, query: &[], headers: &[], takes: None, gives: (200, None), handler }
+}
+
+/// The list.
+pub fn all() -> Vec<Route> {
+    let mut routes = of_memories();
+    routes.extend(of_operation());
+    routes
+}
+
+fn of_memories() -> Vec<Route> {
+    use memories::{batch, read, write};
+    const WRITTEN: (u16, Option<&str>) = (200, Some("Written"));
+    vec![
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("MemoryInput"),
+            gives: (201, Some("Written")),
+            ..route(Method::POST, MEMORIES, || web::post().to(write::create), "Create a memory")
+        },
+        Route {
+            scope: READ,
+            query: LIST_QUERY,
+            gives: (200, Some("MemoryPage")),
+            ..route(Method::GET, MEMORIES, || web::get().to(read::list), "List living memories, newest first")
+        },
+        Route {
+            scope: WRITE,
+            headers: KEY,
+            takes: Some("BatchInput"),
+            gives: (200, Some("BatchAnswer")),
+            ..route(Method::POST, "/api/v1/memories/batch", || web::post().to(batch::handle), "Create up to 1,000 memories")
+        },
+        Route {
+            scope: READ,
+            query: &["min_position"],
+            headers: &["If-None-Match"],
+            gives: (200, Some("MemoryView")),
+            ..route(Method::GET, MEMORY, || web::get().to(read::get), "Read a memory")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("MemoryPatch"),
+            gives: WRITTEN,
+            ..route(Method::PATCH, MEMORY, || web::patch().to(write::patch), "Change some fields of a memory")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("MemoryInput"),
+            gives: WRITTEN,
+            ..route(Method::PUT, MEMORY, || web::put().to(write::put), "Make a memory be exactly this")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            gives: WRITTEN,
+            ..route(Method::DELETE, MEMORY, || web::delete().to(write::delete), "Delete a memory; it can be restored")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            gives: WRITTEN,
+            ..route(
+                Method::POST,
+                "/api/v1/memories/{id}/restore",
+                || web::post().to(write::restore),
+                "Bring a deleted memory back",
+            )
+        },
+    ]
+}
+
+fn of_operation() -> Vec<Route> {
+    vec![
+        Route {
+            scope: READ,
+            gives: (200, Some("Status")),
+            ..route(Method::GET, "/api/v1/status", || web::get().to(status::handle), "How the whole stands")
+        },
+        route(Method::GET, "/health/live", || web::get().to(health::live), "Whether the process answers"),
+        route(Method::GET, "/health/ready", || web::get().to(health::ready), "Whether it can serve requests"),
+        route(Method::GET, "/metrics", || web::get().to(health::metrics), "Metrics for Prometheus"),
+        route(Method::GET, "/api/v1/openapi.json", || web::get().to(openapi::handle), "This description as OpenAPI"),
+        route(Method::GET, "/docs", || web::get().to(openapi::docs), "This description for people"),
+    ]
+}
+
+/// Registers the list, 405 for other methods on its paths, and 404 for everything else.
+pub(super) fn register(config: &mut web::ServiceConfig, gate: &Gate) {
+    let mut routes = all();
+    while let Some(first) = routes.first() {
+        let path = first.path;
+        let (here, rest): (Vec<_>, Vec<_>) = routes.into_iter().partition(|route| route.path == path);
+        let allowed = here.iter().map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ");
+        let mut resource = web::resource(path).default_service(web::to(move || wrong_method(allowed.clone())));
+        for route in here {
+            resource = resource.route(guarded(&route, gate));
+        }
+        config.service(resource);
+        routes = rest;
+    }
+    config.default_service(web::to(unknown));
+}
+
+fn guarded(route: &Route, gate: &Gate) -> actix_web::Route {
+    let handler = (route.handler)();
+    let Some(scope) = route.scope else { return handler };
+    let gate = gate.clone();
+    handler.wrap(from_fn(move |request, next| auth::admit(gate.clone(), scope, request, next)))
+}
+
+async fn wrong_method(allowed: String) -> actix_web::HttpResponse {
+    let mut answer = Problem::new("request.wrong_method", format!("this path answers {allowed}")).error_response();
+    if let Ok(value) = header::HeaderValue::from_str(&allowed) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
+/// What every path outside the list answers.
+pub async fn unknown() -> actix_web::HttpResponse {
+    Problem::new("request.unknown_route", "there is nothing at this path; see /docs").error_response()
+}
+
+#[cfg(test)]
+mod tests;

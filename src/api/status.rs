@@ -1,0 +1,12 @@
+//! `GET /api/v1/status`. Called by the routes; shows numbers and names, never content.
+
+use actix_web::{HttpResponse, web};
+
+use super::{ApiState, error::Problem};
+use crate::queries;
+
+pub async fn handle(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let pending = (state.embeddings_pending)();
+    let status = queries::status::ask(&*state.log, &*state.positions, pending, (state.parts)()).await?;
+    Ok(HttpResponse::Ok().json(status))
+}

@@ -1,0 +1,67 @@
+//! `brain add`: writes one memory, from the argument or from standard input.
+
+use std::{io::Read, process::ExitCode};
+
+use anyhow::Context;
+use reqwest::Method;
+use uuid::Uuid;
+
+use super::{client::Connection, table};
+use crate::api::dto::{MemoryInput, SourceDto, Written};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The content; `-` or nothing reads standard input
+    content: Option<String>,
+    #[arg(long)]
+    id: Option<Uuid>,
+    /// semantic, episodic or procedural
+    #[arg(long = "type")]
+    memory_type: Option<String>,
+    /// May be given several times
+    #[arg(long = "tag")]
+    tags: Vec<String>,
+    /// 0 to 1
+    #[arg(long)]
+    importance: Option<f64>,
+    /// A JSON object
+    #[arg(long)]
+    metadata: Option<String>,
+    /// Where it comes from
+    #[arg(long)]
+    source_uri: Option<String>,
+    /// Makes a repeated call the same wish
+    #[arg(long)]
+    idempotency_key: Option<String>,
+}
+
+pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let metadata = args.metadata.as_deref().map(serde_json::from_str).transpose().context("--metadata is no JSON object")?;
+    let input = MemoryInput {
+        id: args.id,
+        content: content(args.content)?,
+        memory_type: args.memory_type,
+        metadata: metadata.unwrap_or_default(),
+        tags: args.tags,
+        importance: args.importance,
+        source: args.source_uri.map(|uri| SourceDto { uri: Some(uri), ..SourceDto::default() }),
+        ..MemoryInput::default()
+    };
+    let mut request = connection.request(Method::POST, "/api/v1/memories").body(&input);
+    if let Some(key) = args.idempotency_key {
+        request = request.header("Idempotency-Key", &key);
+    }
+    connection.show(request.send().await, |answer: Written| table::written("added", &answer))
+}
+
+/// The content as given, or all of standard input.
+pub(super) fn content(given: Option<String>) -> anyhow::Result<String> {
+    match given {
+        Some(text) if text != "-" => Ok(text),
+        _ => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read as text")?;
+            Ok(text)
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Talking to a running server: where it is, with which key, and how its refusals end the program.
+//!
+//! Called by every verb but `up`. Never prints the key.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::api::error::Problem;
+
+/// Exit code of a wish that the server refused.
+pub const REFUSED: u8 = 1;
+/// Exit code when no server answers.
+pub const UNREACHABLE: u8 = 3;
+/// Longer than the longest wait of the server for a position.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// Which server and how to answer; the same for every verb.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConnectionArgs {
+    /// Address of the server, for instance http://127.0.0.1:7700
+    #[arg(long, env = "BRAIN_URL")]
+    pub url: Option<String>,
+    /// API key
+    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// Data folder whose credentials.json is used where --url or --key is absent
+    #[arg(long, env = "BRAIN_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Print one JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    url: String,
+    api_key: String,
+}
+
+/// A server that can be asked.
+pub struct Connection {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+    pub json: bool,
+}
+
+/// Why an answer did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("no server answers at {url}; is `brain up` running?")]
+    Unreachable {
+        url: String,
+        #[source]
+        cause: reqwest::Error,
+    },
+    #[error(transparent)]
+    Refused(#[from] Box<Problem>),
+    #[error("the server answered {status} with something that is not the API's")]
+    Strange { status: StatusCode },
+}
+
+impl Error {
+    /// Says on standard error what happened and gives the program's exit code.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            Self::Refused(problem) => {
+                eprintln!("refused ({}): {}", problem.code, problem.detail);
+                for fault in problem.errors.iter().filter(|fault| fault.detail != problem.detail) {
+                    eprintln!("  {}: {} ({})", fault.field, fault.detail, fault.code);
+                }
+                ExitCode::from(REFUSED)
+            }
+            Self::Unreachable { cause, .. } => {
+                eprintln!("{self} ({cause})");
+                ExitCode::from(UNREACHABLE)
+            }
+            Self::Strange { .. } => {
+                eprintln!("{self}");
+                ExitCode::from(REFUSED)
+            }
+        }
+    }
+}
+
+/// Chooses the TLS implementation for every HTTP client of the process; needed before the first one is built.
+pub fn install_tls() {
+    // A second installation fails because the first one stands, which is what is wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+impl ConnectionArgs {
+    /// The connection; credentials.json is read only where an argument is missing.
+    pub fn open(self) -> anyhow::Result<Connection> {
+        let (url, key) = match (self.url, self.key) {
+            (Some(url), Some(key)) => (url, key),
+            (url, key) => {
+                let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
+                let path = dir.join("credentials.json");
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("no --url and --key given, and {} cannot be read", path.display()))?;
+                let found: Credentials =
+                    serde_json::from_str(&text).with_context(|| format!("{} is no credentials file", path.display()))?;
+                (url.unwrap_or(found.url), key.unwrap_or(found.api_key))
+            }
+        };
+        install_tls();
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT);
+        if is_loopback(&url) {
+            // A proxy elsewhere cannot reach this machine's own addresses.
+            http = http.no_proxy();
+        }
+        Ok(Connection { http: http.build()?, url: url.trim_end_matches('/').to_owned(), key, json: self.json })
+    }
+}
+
+impl Connection {
+    pub fn get(&self, path: &str) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    /// A request to `path` with the key in it.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let url = format!("{}{path}", self.url);
+        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url }
+    }
+
+    /// Prints the answer, as JSON or by `table`, or reports the refusal; gives the exit code.
+    pub fn show<T: DeserializeOwned>(
+        &self,
+        answer: Result<Value, Error>,
+        table: impl FnOnce(T) -> String,
+    ) -> anyhow::Result<ExitCode> {
+        match answer {
+            Err(error) => {
+                if let (true, Error::Refused(problem)) = (self.json, &error) {
+                    println!("{}", serde_json::to_string(problem)?);
+                }
+                Ok(error.report())
+            }
+            Ok(value) if self.json => {
+                println!("{value}");
+                Ok(ExitCode::SUCCESS)
+            }
+            Ok(value) => {
+                let view = serde_json::from_value(value).context("the server's answer has another shape than expected")?;
+                println!("{}", table(view));
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// A request being made.
+pub struct Request {
+    inner: reqwest::RequestBuilder,
+    url: String,
+}
+
+impl Request {
+    pub fn query(mut self, pairs: &[(&str, String)]) -> Self {
+        self.inner = self.inner.query(pairs);
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.inner = self.inner.header(name, value);
+        self
+    }
+
+    pub fn body(mut self, body: &impl serde::Serialize) -> Self {
+        self.inner = self.inner.json(body);
+        self
+    }
+
+    /// Sends it and gives the JSON answer of a success.
+    pub async fn send(self) -> Result<Value, Error> {
+        let Self { inner, url } = self;
+        let unreachable = |cause| Error::Unreachable { url: url.clone(), cause };
+        let answer = inner.send().await.map_err(unreachable)?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).map_err(|_| Error::Strange { status });
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(Error::Refused(Box::new(problem))),
+            Err(_) => Err(Error::Strange { status }),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! `brain get`: shows one memory.
+
+use std::process::ExitCode;
+
+use uuid::Uuid;
+
+use super::{client::Connection, table};
+use crate::api::dto::MemoryView;
+
+#[derive(clap::Args)]
+pub struct Args {
+    id: Uuid,
+    /// Wait until this position is visible
+    #[arg(long)]
+    min_position: Option<u64>,
+}
+
+pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let mut request = connection.get(&format!("/api/v1/memories/{}", args.id));
+    if let Some(position) = args.min_position {
+        request = request.query(&[("min_position", position.to_string())]);
+    }
+    connection.show(request.send().await, |view: MemoryView| table::memory(&view))
+}

@@ -1,0 +1,82 @@
+//! The verbs of `brain`, one file each, and what each of them exits with: 0 done, 1 refused, 2 usage, 3 unreachable.
+
+pub mod add;
+pub mod client;
+pub mod get;
+pub mod list;
+pub mod rm;
+pub mod status;
+pub mod table;
+pub mod up;
+pub mod update;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted memory: put notes and facts in, find them again, lose nothing.
+#[derive(Parser)]
+#[command(name = "brain", version, about, propagate_version = true)]
+#[command(after_help = "Start with `brain up`, then in another terminal `brain add \"Tea is at four\"` and `brain list`.")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Start the server with its own nats-server and Postgres
+    Up(up::Args),
+    /// Remember something
+    Add(Client<add::Args>),
+    /// Show one memory
+    Get(Client<get::Args>),
+    /// List memories, newest first
+    List(Client<list::Args>),
+    /// Change some fields of a memory
+    Update(Client<update::Args>),
+    /// Delete a memory
+    Rm(Client<rm::Args>),
+    /// Show the log, the projections and the parts of a running brain
+    Status(Client<status::Args>),
+}
+
+#[derive(clap::Args)]
+struct Client<A: clap::Args> {
+    #[command(flatten)]
+    connection: client::ConnectionArgs,
+    #[command(flatten)]
+    args: A,
+}
+
+/// Parses the command line and runs the verb.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(unknown) = crate::config::check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        eprintln!("brain: {unknown}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => {
+            eprintln!("brain: cannot start: {cause}");
+            return ExitCode::from(1);
+        }
+    };
+    runtime.block_on(run(arguments.verb)).unwrap_or_else(|failed| {
+        eprintln!("brain: {failed:#}");
+        ExitCode::from(1)
+    })
+}
+
+async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Up(args) => up::run(args).await,
+        Verb::Add(verb) => add::run(verb.args, &verb.connection.open()?).await,
+        Verb::Get(verb) => get::run(verb.args, &verb.connection.open()?).await,
+        Verb::List(verb) => list::run(verb.args, &verb.connection.open()?).await,
+        Verb::Update(verb) => update::run(verb.args, &verb.connection.open()?).await,
+        Verb::Rm(verb) => rm::run(verb.args, &verb.connection.open()?).await,
+        Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
+    }
+}

@@ -1,0 +1,69 @@
+//! Answers as tables for people. Called by the verbs; prints nothing itself.
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::{
+    api::dto::{MemoryView, Written},
+    queries::status::Status,
+};
+
+/// How much of a content a row of a list shows.
+const EXCERPT_CHARS_MAX: usize = 80;
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.to_vec());
+    table
+}
+
+/// Text of others without what a terminal would obey; line ends and tabs stay.
+fn printable(text: &str) -> String {
+    text.chars().filter(|one| !one.is_control() || matches!(one, '\n' | '\t')).collect()
+}
+
+/// One memory, field by field, then its content.
+pub fn memory(view: &MemoryView) -> String {
+    let mut table = table(&["field", "value"]);
+    table.add_row(vec!["id".to_owned(), view.id.to_string()]);
+    table.add_row(vec!["type".to_owned(), view.memory_type.clone()]);
+    table.add_row(vec!["tags".to_owned(), printable(&view.tags.join(", "))]);
+    table.add_row(vec!["importance".to_owned(), view.importance.to_string()]);
+    if let Some(uri) = &view.source.uri {
+        table.add_row(vec!["source".to_owned(), printable(uri)]);
+    }
+    table.add_row(vec!["created".to_owned(), view.created_at.to_rfc3339()]);
+    table.add_row(vec!["revision".to_owned(), view.revision.to_string()]);
+    format!("{table}\n{}", printable(&view.content))
+}
+
+/// One line about a write.
+pub fn written(verb: &str, answer: &Written) -> String {
+    format!("{verb} {} (revision {}, position {})", answer.memory.id, answer.memory.revision, answer.position)
+}
+
+/// A row for each memory.
+pub fn memories(views: &[MemoryView]) -> String {
+    let mut table = table(&["id", "created", "type", "content"]);
+    for view in views {
+        let line: String = printable(&view.content).split_whitespace().collect::<Vec<_>>().join(" ");
+        let excerpt: String = line.chars().take(EXCERPT_CHARS_MAX).collect();
+        let created = view.created_at.format("%Y-%m-%d %H:%M").to_string();
+        table.add_row(vec![view.id.to_string(), created, view.memory_type.clone(), excerpt]);
+    }
+    table.to_string()
+}
+
+pub fn status(status: &Status) -> String {
+    let mut projections = table(&["projection", "version", "applied", "lag", "parked"]);
+    for row in &status.projections {
+        let numbers = [u64::from(row.version), row.applied_seq, row.lag, row.parked].map(|number| number.to_string());
+        projections.add_row(std::iter::once(row.name.clone()).chain(numbers).collect::<Vec<_>>());
+    }
+    let mut parts = table(&["part", "version", "state"]);
+    for part in &status.parts {
+        parts.add_row(vec![part.name.clone(), part.version.clone(), part.state.clone()]);
+    }
+    let pending = status.embeddings_pending.map_or("no embedder runs".to_owned(), |count| count.to_string());
+    format!("log position: {}\nembeddings pending: {pending}\n{projections}\n{parts}", status.log.last_seq)
+}

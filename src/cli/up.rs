@@ -1,0 +1,62 @@
+//! `brain up`: starts the embedded servers, serves everything, and drains on SIGTERM or Ctrl-C. Called by the command line.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    journal::subject::Prefix,
+    runtime::{self, Durability, Servers},
+    wiring::{self, Brain, Place},
+};
+
+/// Start the server. The first start fetches nats-server and Postgres once and says so.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder of the log, the read model, the key and the logs
+    #[arg(long, env = "BRAIN_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port to serve HTTP on
+    #[arg(long, default_value = "127.0.0.1:7700")]
+    pub listen: std::net::SocketAddr,
+    /// power: an acknowledged write survives a power cut; os: it survives a crash of brain, and writes are faster
+    #[arg(long, value_enum, default_value_t = Durability::Power)]
+    pub durability: Durability,
+    /// First token of every subject and stream name
+    #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
+    pub prefix: String,
+}
+
+/// Runs until SIGTERM or Ctrl-C.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("BRAIN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,second_brain=info")),
+        )
+        .init();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let prefix = Prefix::parse(&args.prefix)?;
+    let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
+    let options = runtime::Options {
+        data_dir: data_dir.clone(),
+        durability: args.durability,
+        progress: Arc::new(|step: &str| eprintln!("brain: {step}")),
+    };
+    let servers = tokio::task::spawn_blocking(move || Servers::start(options)).await??;
+    let servers = Arc::new(servers);
+    let brain =
+        Brain::start(servers.clone(), Place { data_dir: &data_dir, prefix, database: "brain", listen: args.listen }).await?;
+    println!("{}", brain.greeting(args.durability));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        ended = brain.ended() => eprintln!("brain: {ended}"),
+    }
+    eprintln!("brain: draining");
+    brain.stop().await;
+    wiring::stop_servers(servers).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,171 @@
+//! Load, decide, append, and the answer to every way in which an append can go wrong. Called by `Commands` only.
+//!
+//! A conflict, a lost answer and "duplicate" look alike from here: the log is asked for our command id before anything is
+//! decided again, so no try is ever applied twice and none is reported lost that was kept.
+
+use std::time::Duration;
+
+use super::Error;
+use crate::{
+    domain::{
+        decider::Decider,
+        ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
+    },
+    journal::{Envelope, Recorded, events::Storable},
+    ports::{
+        EventLog,
+        log::{AppendError, ReadError},
+    },
+};
+
+/// How often a command is decided again after others were faster.
+const TRIES_MAX: u32 = 5;
+/// How many revisions are searched for an earlier outcome of the same command id.
+const SEARCH_REVISIONS_MAX: u64 = 64;
+
+/// The aggregate that a command concerns, and the command's identity.
+pub struct Load {
+    pub space: SpaceId,
+    pub actor: PrincipalId,
+    pub aggregate: &'static str,
+    pub id: String,
+    pub command_id: CommandId,
+    pub command_hash: u64,
+    pub at: Timestamp,
+    pub if_match: Option<Revision>,
+}
+
+impl Load {
+    /// A fresh v7 id has never been sent before; one derived from an Idempotency-Key may have been.
+    fn may_be_a_repeat(&self) -> bool {
+        self.command_id.0.get_version_num() != 7
+    }
+}
+
+/// The aggregate after the command.
+pub struct Outcome<S> {
+    pub state: S,
+    pub revision: Revision,
+    pub position: StreamSeq,
+    pub changed: bool,
+}
+
+/// Runs one command to its end.
+pub async fn run<D, R>(
+    log: &dyn EventLog,
+    load: &Load,
+    command: impl Fn() -> D::Command,
+    rejected: R,
+) -> Result<Outcome<D::State>, Error>
+where
+    D: Decider,
+    D::Event: Storable,
+    R: Fn(D::Rejection) -> Error,
+{
+    for attempt in 0..TRIES_MAX {
+        let newest = log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?;
+        if attempt > 0 || load.may_be_a_repeat() {
+            if let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await? {
+                return outcome_of::<D>(earlier);
+            }
+        }
+        let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
+        if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
+            return Err(Error::PreconditionFailed { expected: wanted, actual: revision });
+        }
+        let state = state_of::<D>(newest)?;
+        let events = D::decide(command(), &state).map_err(&rejected)?;
+        let Some(event) = events.first() else {
+            return Ok(Outcome { state, revision, position: expected, changed: false });
+        };
+        debug_assert_eq!(events.len(), 1, "commands with several events need an atomic batch");
+        match log.append(&envelope(load, revision.next(), event), expected).await {
+            Ok(position) => {
+                return Ok(Outcome { state: D::evolve(state, event), revision: revision.next(), position, changed: true });
+            }
+            Err(AppendError::Refused(cause)) => return Err(Error::Refused(cause)),
+            // The next round looks for our command id first.
+            Err(AppendError::Conflict) => {}
+            Err(AppendError::Unknown(cause)) if attempt + 1 == TRIES_MAX => return Err(Error::Unavailable(cause)),
+            Err(AppendError::Unknown(_)) => {}
+        }
+        tokio::time::sleep(jitter(load.command_id, attempt)).await;
+    }
+    Err(Error::Contention)
+}
+
+/// The event that this command id has already caused. Searches the newest event first, then the aggregate's history.
+async fn earlier_outcome(log: &dyn EventLog, load: &Load, newest: Option<&Recorded>) -> Result<Option<Recorded>, Error> {
+    let Some(newest) = newest else { return Ok(None) };
+    let ours = |found: &Recorded| found.event.command_id == load.command_id;
+    let same_wish = |found: Recorded| {
+        if found.event.command_hash == load.command_hash { Ok(Some(found)) } else { Err(Error::KeyReused) }
+    };
+    if ours(newest) {
+        return same_wish(newest.clone());
+    }
+    let mut from = StreamSeq(1);
+    for _ in 0..SEARCH_REVISIONS_MAX {
+        match log.next(&load.space, load.aggregate, &load.id, from).await.map_err(unreadable)? {
+            Some(found) if ours(&found) => return same_wish(found),
+            Some(found) if found.seq < newest.seq => from = StreamSeq(found.seq.0 + 1),
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+fn outcome_of<D>(found: Recorded) -> Result<Outcome<D::State>, Error>
+where
+    D: Decider,
+    D::Event: Storable,
+{
+    let (revision, position) = (found.event.revision, found.seq);
+    Ok(Outcome { state: state_of::<D>(Some(found))?, revision, position, changed: true })
+}
+
+/// Every event carries the whole aggregate, so the newest one is the state.
+fn state_of<D>(newest: Option<Recorded>) -> Result<D::State, Error>
+where
+    D: Decider,
+    D::Event: Storable,
+{
+    let Some(last) = newest else { return Ok(D::State::default()) };
+    let event = D::Event::load(&last.event.kind, &last.event.data).map_err(|cause| Error::Unavailable(Box::new(cause)))?;
+    Ok(D::evolve(D::State::default(), &event))
+}
+
+fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope {
+    let stored = event.store();
+    Envelope {
+        id: load.command_id.event(0),
+        kind: stored.kind.to_owned(),
+        version: stored.version,
+        space: load.space.clone(),
+        aggregate: load.aggregate.to_owned(),
+        aggregate_id: load.id.clone(),
+        revision,
+        actor: load.actor,
+        command_id: load.command_id,
+        command_hash: load.command_hash,
+        correlation_id: load.command_id.0,
+        causation_id: None,
+        at: load.at,
+        changed: stored.changed,
+        before: stored.before,
+        data: stored.data,
+    }
+}
+
+fn unreadable(cause: ReadError) -> Error {
+    match cause {
+        ReadError::Unavailable(cause) => Error::Unavailable(cause),
+        ReadError::Poison { cause, .. } => Error::Poison(cause),
+    }
+}
+
+/// 1–16 ms, growing with the tries; spread by the command's id, which differs between rivals.
+fn jitter(command_id: CommandId, attempt: u32) -> Duration {
+    let spread = u64::from(command_id.0.as_bytes()[15]) + 1;
+    Duration::from_micros(1_000 + spread * 8 * (1 << attempt))
+}

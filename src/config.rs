@@ -1,0 +1,40 @@
+//! Every setting that comes from the environment, with its default. Read once at start; an unknown `BRAIN_*` stops the start.
+
+/// Variables that brain knows, with what they mean. Those of the command line are read by clap.
+pub const KNOWN: [(&str, &str); 9] = [
+    ("BRAIN_URL", "where a brain serves; default: credentials.json of the data folder"),
+    ("BRAIN_API_KEY", "the key that client verbs send; default: credentials.json of the data folder"),
+    ("BRAIN_DATA_DIR", "the data folder; default /var/lib/second-brain for root, else the XDG data folder"),
+    ("BRAIN_CACHE_DIR", "where provisioned programs and the model are unpacked; default the user's cache folder"),
+    ("BRAIN_PREFIX", "first token of every subject and stream name; default brain"),
+    ("BRAIN_NATS_SERVER", "a nats-server of at least 2.14.5 to run instead of the provisioned one"),
+    ("BRAIN_POSTGRES_BIN", "the bin folder of a Postgres of at least 16 with pgvector 0.8"),
+    ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
+    ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
+];
+
+/// A variable with our prefix that means nothing: most likely a typing error.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is set, but brain knows no such setting; it knows {}", KNOWN.map(|(known, _)| known).join(", "))]
+pub struct UnknownSetting {
+    pub name: String,
+}
+
+/// Refuses a `BRAIN_*` variable that nobody reads.
+pub fn check_environment(names: impl Iterator<Item = String>) -> Result<(), UnknownSetting> {
+    let unknown = |name: &String| name.starts_with("BRAIN_") && !KNOWN.iter().any(|(known, _)| known == name);
+    names.into_iter().find(unknown).map_or(Ok(()), |name| Err(UnknownSetting { name }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_setting_stops_the_start() {
+        let check = |name: &str| check_environment([name.to_owned()].into_iter());
+        assert_eq!(check("BRAIN_DATA_DIR"), Ok(()));
+        assert_eq!(check("PATH"), Ok(()));
+        assert_eq!(check("BRAIN_DATADIR"), Err(UnknownSetting { name: "BRAIN_DATADIR".into() }));
+    }
+}

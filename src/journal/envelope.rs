@@ -1,0 +1,48 @@
+//! The frame around every stored event. Built by the write path, read by all projections; the names are on disk, see `upcast.rs`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::{
+    ids::{CommandId, EventId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
+    memory::Before,
+};
+
+/// One event as it is stored: MessagePack with named fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Envelope {
+    /// v5(command id, index); also the message id that the log deduplicates by.
+    pub id: EventId,
+    /// `memory.created`; fixed for ever.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Version of the shape of `data`.
+    pub version: u16,
+    pub space: SpaceId,
+    /// Kind of the aggregate: `memory`.
+    pub aggregate: String,
+    /// Id of the aggregate, as it stands in the subject.
+    pub aggregate_id: String,
+    /// 1, 2, 3 … per aggregate.
+    pub revision: Revision,
+    pub actor: PrincipalId,
+    pub command_id: CommandId,
+    /// xxh3-64 of what was asked, so that a reused key with another wish is noticed.
+    pub command_hash: u64,
+    pub correlation_id: Uuid,
+    pub causation_id: Option<Uuid>,
+    pub at: Timestamp,
+    /// Names of the fields that this event changed.
+    pub changed: Vec<String>,
+    pub before: Before,
+    /// The whole aggregate after the change, in the shape that (`type`, `version`) names.
+    pub data: Value,
+}
+
+/// An event with its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    pub seq: StreamSeq,
+    pub event: Envelope,
+}

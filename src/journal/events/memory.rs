@@ -1,0 +1,96 @@
+//! The stored shape of memories. The names are on disk: see `upcast.rs` before changing one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Error, Storable, Stored, read, stored, unknown};
+use crate::domain::{
+    ids::Timestamp,
+    memory::{Before, Body, Event, Memory, MemoryType, Scope, Source},
+};
+
+/// A memory after a change: the data of `memory.created`, `.updated`, `.deleted` and `.restored`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MemoryV1 {
+    pub content: String,
+    pub memory_type: MemoryType,
+    pub metadata: Map<String, Value>,
+    pub tags: Vec<String>,
+    pub importance: f64,
+    pub source: Source,
+    pub user_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub run_id: Option<String>,
+    pub occurred_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl From<&Memory> for MemoryV1 {
+    fn from(memory: &Memory) -> Self {
+        let Memory { body, created_at, updated_at, deleted_at } = memory.clone();
+        Self {
+            content: body.content,
+            memory_type: body.memory_type,
+            metadata: body.metadata,
+            tags: body.tags,
+            importance: body.importance,
+            source: body.source,
+            user_id: body.scope.user_id,
+            agent_id: body.scope.agent_id,
+            run_id: body.scope.run_id,
+            occurred_at: body.occurred_at,
+            created_at,
+            updated_at,
+            deleted_at,
+        }
+    }
+}
+
+impl From<MemoryV1> for Memory {
+    fn from(stored: MemoryV1) -> Self {
+        Self {
+            body: Body {
+                content: stored.content,
+                memory_type: stored.memory_type,
+                metadata: stored.metadata,
+                tags: stored.tags,
+                importance: stored.importance,
+                source: stored.source,
+                scope: Scope { user_id: stored.user_id, agent_id: stored.agent_id, run_id: stored.run_id },
+                occurred_at: stored.occurred_at,
+            },
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+            deleted_at: stored.deleted_at,
+        }
+    }
+}
+
+impl Storable for Event {
+    fn store(&self) -> Stored {
+        let kind = match self {
+            Self::Created(_) => "memory.created",
+            Self::Updated { .. } => "memory.updated",
+            Self::Deleted(_) => "memory.deleted",
+            Self::Restored { .. } => "memory.restored",
+        };
+        let (changed, before) = self.changes();
+        let changed = changed.iter().map(|field| field.as_str().to_owned()).collect();
+        Stored { changed, before, ..stored(kind, &MemoryV1::from(self.memory())) }
+    }
+
+    fn load(kind: &str, data: &Value) -> Result<Self, Error> {
+        let memory = Memory::from(read::<MemoryV1>(kind, data)?);
+        // What changed is for subscribers; the state alone is what a fold needs.
+        let (changed, before) = (vec![], Before::default());
+        match kind {
+            "memory.created" => Ok(Self::Created(memory)),
+            "memory.updated" => Ok(Self::Updated { memory, changed, before }),
+            "memory.deleted" => Ok(Self::Deleted(memory)),
+            "memory.restored" => Ok(Self::Restored { memory, changed, before }),
+            _ => Err(unknown(kind)),
+        }
+    }
+}

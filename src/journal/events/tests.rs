@@ -1,0 +1,132 @@
+//! The log can be read for ever: schemas do not change once released, and frozen examples still read.
+//!
+//! `BRAIN_UPDATE_SCHEMAS=1 cargo test` writes a schema or an example that is missing; it never overwrites one.
+
+use std::path::PathBuf;
+
+use chrono::DateTime;
+use schemars::{Schema, schema_for};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    domain::{
+        access::{Key, KeyEvent, KeyScope, Space, SpaceCreated},
+        ids::{CommandId, KeyId, PrincipalId, Revision, SpaceId},
+        memory::{Event, Memory, draft::Draft},
+    },
+    journal::{codec, envelope::Envelope, upcast},
+};
+
+fn schema_of(kind: &str) -> Schema {
+    match kind.split('.').next() {
+        Some("memory") => schema_for!(MemoryV1),
+        Some("space") => schema_for!(SpaceV1),
+        Some("key") => schema_for!(KeyV1),
+        _ => panic!("no schema for {kind}"),
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schemas")
+}
+
+/// What the file must hold; written first where updating is asked for and there is none.
+fn released(name: &str, fresh: &[u8]) -> Vec<u8> {
+    let path = folder().join(name);
+    if !path.exists() && std::env::var_os("BRAIN_UPDATE_SCHEMAS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("can make the folder");
+        std::fs::write(&path, fresh).expect("can write the schema");
+    }
+    std::fs::read(&path).unwrap_or_else(|cause| panic!("{name} is not committed ({cause}); BRAIN_UPDATE_SCHEMAS=1 writes it"))
+}
+
+fn example_of(kind: &str) -> Envelope {
+    let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
+    let draft = Draft { content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
+    let memory = Memory { body: draft.validate().expect("valid"), created_at: at, updated_at: at, deleted_at: None };
+    let key = Key {
+        id: KeyId(Uuid::from_u128(2)),
+        space: SpaceId::default_space(),
+        principal: PrincipalId(Uuid::from_u128(3)),
+        label: "owner".into(),
+        secret_sha256: "ab".repeat(32),
+        scopes: KeyScope::ALL.to_vec(),
+        issued_at: at,
+        expires_at: None,
+        revoked_at: None,
+    };
+    let (changed, before) = (vec![crate::domain::memory::Field::Tags], Before { tags: Some(vec![]), ..Before::default() });
+    let stored = match kind {
+        "memory.created" => Event::Created(memory).store(),
+        "memory.updated" => Event::Updated { memory, changed, before }.store(),
+        "memory.deleted" => Event::Deleted(Memory { deleted_at: Some(at), ..memory }).store(),
+        "memory.restored" => Event::Restored { memory, changed, before }.store(),
+        "space.created" => SpaceCreated(Space { id: SpaceId::default_space(), created_at: at }).store(),
+        "key.issued" => KeyEvent::Issued(key).store(),
+        "key.revoked" => KeyEvent::Revoked(Key { revoked_at: Some(at), ..key }).store(),
+        _ => panic!("no example for {kind}"),
+    };
+    let command_id = CommandId(Uuid::from_u128(1));
+    Envelope {
+        id: command_id.event(0),
+        kind: stored.kind.into(),
+        version: stored.version,
+        space: SpaceId::default_space(),
+        aggregate: kind.split('.').next().expect("has a first part").into(),
+        aggregate_id: Uuid::from_u128(4).to_string(),
+        revision: Revision(1),
+        actor: PrincipalId(Uuid::from_u128(3)),
+        command_id,
+        command_hash: 42,
+        correlation_id: command_id.0,
+        causation_id: None,
+        at,
+        changed: stored.changed,
+        before: stored.before,
+        data: stored.data,
+    }
+}
+
+#[test]
+fn every_known_event_has_a_released_schema_that_did_not_change() {
+    for (kind, version) in upcast::KNOWN {
+        let fresh = serde_json::to_string_pretty(&schema_of(kind)).expect("a schema is JSON") + "\n";
+        let known: Value = serde_json::from_slice(&released(&format!("{kind}.v{version}.json"), fresh.as_bytes())).expect("JSON");
+        let fresh: Value = serde_json::from_str(&fresh).expect("JSON");
+        assert_eq!(known, fresh, "{kind}.v{version} is released: add a version instead of changing it");
+    }
+}
+
+#[test]
+fn every_schema_file_belongs_to_an_event() {
+    for entry in std::fs::read_dir(folder()).expect("schemas/ exists") {
+        let name = entry.expect("readable").file_name().into_string().expect("utf-8");
+        let Some(stem) = name.strip_suffix(".json") else { continue };
+        let (kind, version) = stem.rsplit_once(".v").expect("<event>.v<n>.json");
+        let version: u16 = version.parse().expect("a number");
+        assert!(upcast::newest(kind).is_some_and(|newest| version <= newest), "{name} names no event");
+    }
+}
+
+#[test]
+fn frozen_examples_still_read_and_match_their_schemas() {
+    for (kind, version) in upcast::KNOWN {
+        let fresh = codec::encode(&example_of(kind)).expect("encodes");
+        let frozen = released(&format!("examples/{kind}.v{version}.msgpack"), &fresh);
+        let event = codec::decode(&frozen).expect("a frozen example reads for ever");
+        assert_eq!(event, example_of(kind));
+        let schema = serde_json::to_value(schema_of(kind)).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+        assert!(validator.is_valid(&event.data), "{kind}: {}", event.data);
+    }
+}
+
+#[test]
+fn what_is_stored_is_read_back() {
+    let Envelope { kind, data, .. } = example_of("memory.deleted");
+    assert_eq!(Event::load(&kind, &data).expect("loads").store().data, data);
+    assert!(Event::load("memory.created", &json!({"content": 1})).is_err());
+    assert!(KeyEvent::load("memory.created", &data).is_err());
+}

@@ -1,0 +1,11 @@
+//! What is written down for ever: the envelope, the stored shape of each event, how they become bytes and where they go.
+//!
+//! Called by the write path (encode) and by every reader of the log (decode, upcast). Never talks to NATS itself.
+
+pub mod codec;
+pub mod envelope;
+pub mod events;
+pub mod subject;
+pub mod upcast;
+
+pub use envelope::{Envelope, Recorded};

@@ -1,0 +1,74 @@
+//! The only place that builds subjects and stream names. Called by the adapters of the log; knows no network.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::domain::ids::SpaceId;
+
+/// Number of partitions, fixed for ever: the token stands in every stored subject.
+pub const PARTITIONS: u64 = 64;
+
+/// The first token of every subject and the stem of every stream name (`BRAIN_PREFIX`, default `brain`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a prefix is 1–32 characters of a-z, 0-9, - and _, not {0:?}")]
+pub struct InvalidPrefix(pub String);
+
+impl Prefix {
+    pub fn parse(text: &str) -> Result<Self, InvalidPrefix> {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        if (1..=32).contains(&text.len()) && text.bytes().all(good) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidPrefix(text.to_owned()))
+        }
+    }
+
+    /// Name of a stream: `brain_EVENTS`.
+    pub fn stream(&self, name: &str) -> String {
+        format!("{}_{name}", self.0)
+    }
+
+    /// All subjects of the event log.
+    pub fn all_events(&self) -> String {
+        format!("{}.ev.>", self.0)
+    }
+
+    /// All subjects of one space.
+    pub fn events_of(&self, space: &SpaceId) -> String {
+        format!("{}.ev.*.{space}.>", self.0)
+    }
+
+    /// `<prefix>.ev.<pp>.<space>.<aggregate>.<id>`: one subject per aggregate.
+    pub fn event(&self, space: &SpaceId, aggregate: &str, id: &str) -> String {
+        format!("{}.ev.{:02x}.{space}.{aggregate}.{id}", self.0, partition(space, id))
+    }
+
+    /// Where a projection announces its commits.
+    pub fn applied(&self, projection: &str) -> String {
+        format!("{}.applied.{projection}", self.0)
+    }
+}
+
+/// xxh3 of space and id, separated by a zero byte, modulo 64.
+fn partition(space: &SpaceId, id: &str) -> u64 {
+    let mut key = Vec::with_capacity(space.as_str().len() + 1 + id.len());
+    key.extend_from_slice(space.as_str().as_bytes());
+    key.push(0);
+    key.extend_from_slice(id.as_bytes());
+    xxh3_64(&key) % PARTITIONS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_fixed_for_ever() {
+        let prefix = Prefix::parse("brain").expect("valid");
+        let subject = prefix.event(&SpaceId::default_space(), "memory", "0190f3d2-0000-7000-8000-000000000001");
+        insta::assert_snapshot!(subject, @"");
+        assert_eq!(Prefix::parse("a.b"), Err(InvalidPrefix("a.b".into())));
+    }
+}

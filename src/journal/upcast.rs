@@ -1,0 +1,39 @@
+//! Old events become new ones here, one total function per (type, version). Called by the codec on every read; never writes.
+//!
+//! All events are at version 1 today: the chain is empty but in place. To change a stored shape, add the new struct
+//! to `events/`, raise the version in [`KNOWN`], and add a step to [`lift`]; the frozen examples prove that old bytes still read.
+
+use super::envelope::Envelope;
+
+/// Every event that may stand in the log, with the newest version of its data.
+pub const KNOWN: [(&str, u16); 7] = [
+    ("memory.created", 1),
+    ("memory.updated", 1),
+    ("memory.deleted", 1),
+    ("memory.restored", 1),
+    ("space.created", 1),
+    ("key.issued", 1),
+    ("key.revoked", 1),
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("event type {0:?} is not known to this version of brain")]
+    UnknownType(String),
+    #[error("event {kind} has version {found}; this version of brain knows up to {known}")]
+    TooNew { kind: String, found: u16, known: u16 },
+}
+
+/// The newest version of an event type.
+pub fn newest(kind: &str) -> Option<u16> {
+    KNOWN.iter().find(|(known, _)| *known == kind).map(|(_, version)| *version)
+}
+
+/// Lifts an event to the newest version of its type.
+pub fn lift(event: Envelope) -> Result<Envelope, Error> {
+    let known = newest(&event.kind).ok_or_else(|| Error::UnknownType(event.kind.clone()))?;
+    if event.version > known {
+        return Err(Error::TooNew { kind: event.kind, found: event.version, known });
+    }
+    Ok(event)
+}

@@ -1,0 +1,226 @@
+//! How events become batches: as many as are waiting, within limits. Used by the engine; knows no store.
+
+use std::time::Duration;
+
+use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use tokio::time::{Instant, timeout_at};
+
+use super::definition::Definition;
+use crate::{
+    domain::ids::StreamSeq,
+    journal::{Envelope, Recorded},
+    ports::log::ReadError,
+};
+
+/// Most events in a batch, those included that the projection does not want.
+pub const BATCH_ROWS_MAX: usize = 5_000;
+/// Size of the data after which a batch is closed; one event of any size always fits.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a busy batch waits for company. An idle projection does not wait: its reader would.
+pub const LINGER_MS_MAX: u64 = 5;
+/// What an event weighs beside its data.
+const FRAME_BYTES: usize = 200;
+
+/// What the reader hands out.
+pub type Feed = BoxStream<'static, Result<Recorded, ReadError>>;
+
+/// One message of the log that concerns the projection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `data` is the event's data as JSON text.
+    Event { seq: StreamSeq, event: Box<Envelope>, data: String },
+    /// Bytes that are no known event.
+    Undecodable { seq: StreamSeq, error: String },
+}
+
+/// Everything of the log in (`after`, `upto`] that the projection wants, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    pub after: StreamSeq,
+    pub upto: StreamSeq,
+    pub items: Vec<Item>,
+    seen: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    pub fn new(after: StreamSeq) -> Self {
+        Self { after, upto: after, items: vec![], seen: 0, bytes: 0 }
+    }
+
+    /// Adds what the reader gave; hands back the error that ends the feed.
+    pub fn push(&mut self, definition: &Definition, given: Result<Recorded, ReadError>) -> Result<(), ReadError> {
+        let seq = match given {
+            Ok(Recorded { seq, event }) => {
+                if definition.wants(&event.kind) {
+                    let data = event.data.to_string();
+                    self.bytes += data.len() + FRAME_BYTES;
+                    self.items.push(Item::Event { seq, event: Box::new(event), data });
+                }
+                seq
+            }
+            Err(ReadError::Poison { seq, cause }) => {
+                self.items.push(Item::Undecodable { seq: StreamSeq(seq), error: chain(&cause) });
+                StreamSeq(seq)
+            }
+            Err(unavailable @ ReadError::Unavailable(_)) => return Err(unavailable),
+        };
+        self.seen += 1;
+        self.upto = self.upto.max(seq);
+        Ok(())
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.seen >= BATCH_ROWS_MAX || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+}
+
+/// An error and all its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// Waits for the next event and takes along what is there already; `None` when the feed ended.
+/// An error behind the first event only closes the batch, so that nothing read is lost: the feed ends with it anyway.
+pub async fn next<S>(feed: &mut S, definition: &Definition, after: StreamSeq) -> Result<Option<Batch>, ReadError>
+where
+    S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
+{
+    let waiting = feed.next().now_or_never();
+    let busy = waiting.is_some();
+    let first = match waiting {
+        Some(first) => first,
+        None => feed.next().await,
+    };
+    let Some(first) = first else { return Ok(None) };
+    let mut batch = Batch::new(after);
+    batch.push(definition, first)?;
+    let deadline = Instant::now() + Duration::from_millis(LINGER_MS_MAX);
+    while !batch.is_full() {
+        let more = match feed.next().now_or_never() {
+            Some(more) => more,
+            None if busy => match timeout_at(deadline, feed.next()).await {
+                Ok(more) => more,
+                Err(_) => break,
+            },
+            None => break,
+        };
+        // The end of the feed comes again at the next call; an error that ends it is followed by that end.
+        let Some(more) = more else { break };
+        if batch.push(definition, more).is_err() {
+            break;
+        }
+    }
+    Ok(Some(batch))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        domain::{
+            ids::{CommandId, EventId, PrincipalId, Revision, SpaceId},
+            memory::Before,
+        },
+        projectors::definition,
+    };
+
+    fn recorded(seq: u64, kind: &str, content_bytes: usize) -> Result<Recorded, ReadError> {
+        let event = Envelope {
+            id: EventId(Uuid::nil()),
+            kind: kind.into(),
+            version: 1,
+            space: SpaceId::default_space(),
+            aggregate: "memory".into(),
+            aggregate_id: Uuid::nil().to_string(),
+            revision: Revision(seq),
+            actor: PrincipalId(Uuid::nil()),
+            command_id: CommandId(Uuid::nil()),
+            command_hash: 0,
+            correlation_id: Uuid::nil(),
+            causation_id: None,
+            at: "2026-01-01T00:00:00Z".parse().expect("valid"),
+            changed: vec![],
+            before: Before::default(),
+            data: json!({ "content": "x".repeat(content_bytes) }),
+        };
+        Ok(Recorded { seq: StreamSeq(seq), event })
+    }
+
+    fn unavailable() -> Result<Recorded, ReadError> {
+        Err(ReadError::Unavailable("cut".into()))
+    }
+
+    #[tokio::test]
+    async fn what_waits_becomes_one_batch_and_the_rest_the_next() {
+        let count = BATCH_ROWS_MAX as u64 + 10;
+        let mut feed = stream::iter((1..=count).map(|seq| recorded(seq, "memory.created", 1)));
+        let memories = definition::memories();
+        let first = next(&mut feed, &memories, StreamSeq(0)).await.unwrap().unwrap();
+        assert_eq!((first.items.len(), first.upto), (BATCH_ROWS_MAX, StreamSeq(BATCH_ROWS_MAX as u64)));
+        let second = next(&mut feed, &memories, first.upto).await.unwrap().unwrap();
+        assert_eq!((second.after, second.items.len(), second.upto), (first.upto, 10, StreamSeq(count)));
+        assert_eq!(next(&mut feed, &memories, second.upto).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn bytes_close_a_batch() {
+        let mut feed = stream::iter((1..=3).map(|seq| recorded(seq, "memory.created", BATCH_BYTES_MAX)));
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap().unwrap();
+        assert_eq!(batch.upto, StreamSeq(1));
+    }
+
+    #[tokio::test]
+    async fn unwanted_events_move_the_end_only() {
+        let mut feed = stream::iter([recorded(4, "key.created", 1), recorded(9, "key.revoked", 1)]);
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(3)).await.unwrap().unwrap();
+        assert_eq!((batch.after, batch.upto, batch.items.len()), (StreamSeq(3), StreamSeq(9), 0));
+        assert!(!batch.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_idle_projection_does_not_wait_for_company() {
+        let late = stream::once(async {
+            tokio::task::yield_now().await;
+            recorded(1, "memory.created", 1)
+        });
+        let mut feed = late.chain(stream::pending()).boxed();
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap().unwrap();
+        assert_eq!(batch.items.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_cut_keeps_what_was_read_before_it() {
+        let mut feed = stream::iter([recorded(1, "memory.created", 1), unavailable()]);
+        let memories = definition::memories();
+        let batch = next(&mut feed, &memories, StreamSeq(0)).await.unwrap().unwrap();
+        assert_eq!(batch.upto, StreamSeq(1));
+        assert_eq!(next(&mut feed, &memories, batch.upto).await.unwrap(), None);
+        let mut feed = stream::iter([unavailable()]);
+        assert!(next(&mut feed, &memories, StreamSeq(1)).await.is_err());
+    }
+
+    #[test]
+    fn an_undecodable_message_is_an_item() {
+        let decode = crate::journal::codec::decode(b"\xc1").expect_err("no envelope");
+        let mut batch = Batch::new(StreamSeq(0));
+        batch.push(&definition::memories(), Err(ReadError::Poison { seq: 7, cause: decode })).unwrap();
+        assert!(matches!(batch.items.as_slice(), [Item::Undecodable { seq: StreamSeq(7), .. }]));
+        assert_eq!(batch.upto, StreamSeq(7));
+    }
+}

@@ -1,0 +1,138 @@
+//! What a projection is: `projection.toml` and its SQL, built into the program. Read by `wiring`, the engine and the store.
+//! Never opens a file.
+
+use serde::Deserialize;
+
+/// How the events of one key become a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fold {
+    /// The newest event alone decides.
+    Last,
+    /// Each event leaves its own trace.
+    Every,
+}
+
+/// A projection's definition with its SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    pub name: String,
+    /// Version of the tables: 1, 2, 3 …; they live in the schema `<name>_v<version>`.
+    pub version: u32,
+    /// Stem of the stream that feeds it.
+    pub stream: String,
+    /// Columns that name a row.
+    pub key: Vec<String>,
+    pub fold: Fold,
+    /// Types of the events that it wants; all others only move its checkpoint.
+    pub events: Vec<String>,
+    /// Makes the schema and its tables; runs once per version.
+    pub schema_sql: &'static str,
+    /// Points the views in `live` to this version.
+    pub live_sql: &'static str,
+    /// One statement from the table `staged` into the projection's tables.
+    pub apply_sql: &'static str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    name: String,
+    version: u32,
+    stream: String,
+    key: Vec<String>,
+    fold: Fold,
+    events: Vec<String>,
+}
+
+/// The definition is not one: a mistake in the program's own files.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("projection.toml cannot be read")]
+    Toml(#[source] toml::de::Error),
+    #[error("projection {name:?}: {reason}")]
+    Invalid { name: String, reason: &'static str },
+}
+
+impl Definition {
+    /// Reads a definition; `sql` is schema, live and apply, in this order.
+    pub fn parse(header: &str, sql: [&'static str; 3]) -> Result<Self, Error> {
+        let Header { name, version, stream, key, fold, events } = toml::from_str(header).map_err(Error::Toml)?;
+        let [schema_sql, live_sql, apply_sql] = sql;
+        let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let reason = if !word(&name) {
+            Some("the name is not a word of a-z and _")
+        } else if version == 0 || i32::try_from(version).is_err() {
+            Some("versions count from 1")
+        } else if key.is_empty() || events.is_empty() {
+            Some("it needs a key and at least one event type")
+        } else if sql.iter().any(|text| !text.contains(&format!("{name}_v{version}"))) {
+            Some("its SQL does not speak of the schema of its version")
+        } else {
+            None
+        };
+        match reason {
+            Some(reason) => Err(Error::Invalid { name, reason }),
+            None => Ok(Self { name, version, stream, key, fold, events, schema_sql, live_sql, apply_sql }),
+        }
+    }
+
+    pub fn wants(&self, kind: &str) -> bool {
+        self.events.iter().any(|wanted| wanted == kind)
+    }
+}
+
+/// Memories as they stand now.
+pub fn memories() -> Definition {
+    Definition::parse(
+        include_str!("../../projections/memories/projection.toml"),
+        [
+            include_str!("../../projections/memories/schema.sql"),
+            include_str!("../../projections/memories/live.sql"),
+            include_str!("../../projections/memories/apply.sql"),
+        ],
+    )
+    .expect("a test parses every definition that is built in")
+}
+
+/// All projections, in the order in which they are started.
+pub fn all() -> Vec<Definition> {
+    vec![memories()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_definition_is_valid_and_named_once() {
+        let mut names: Vec<_> = all().into_iter().map(|definition| definition.name).collect();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn memories_keeps_the_last_event_of_each_key() {
+        let memories = memories();
+        assert_eq!((memories.name.as_str(), memories.version, memories.fold), ("memories", 1, Fold::Last));
+        assert!(memories.wants("memory.restored"));
+        assert!(!memories.wants("key.created"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let header = |name: &str, version: u32| {
+            format!(
+                "name = \"{name}\"\nversion = {version}\nstream = \"EVENTS\"\nkey = [\"id\"]\nfold = \"last\"\nevents = [\"a.b\"]"
+            )
+        };
+        let sql = ["things_v1"; 3];
+        assert!(Definition::parse(&header("things", 1), sql).is_ok());
+        for bad in [header("Things", 1), header("things", 0), header("things", 2), "name = 1".to_owned()] {
+            assert!(Definition::parse(&bad, sql).is_err(), "{bad}");
+        }
+        let unknown = format!("{}\ncolour = \"red\"", header("things", 1));
+        assert!(matches!(Definition::parse(&unknown, sql), Err(Error::Toml(_))));
+    }
+}

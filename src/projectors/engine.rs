@@ -1,0 +1,146 @@
+//! The loop of one projection: claim, read from the checkpoint, batch, apply, again. Started by `wiring`, one task each.
+//! Never writes outside its store and never causes an effect, so the same log may be read any number of times.
+
+use std::{sync::Arc, time::Duration};
+
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    batch::{self, Batch},
+    definition::Definition,
+    store::{self, Claim, Store},
+};
+use crate::{
+    domain::ids::StreamSeq,
+    ports::{EventLog, log::ReadError},
+};
+
+const PAUSE_MS_MIN: u64 = 50;
+const PAUSE_MS_MAX: u64 = 2_000;
+
+/// Called after each commit with the position that is now visible. Must not block.
+pub type OnApplied = Arc<dyn Fn(StreamSeq) + Send + Sync>;
+
+/// The projection stands still until an operator helps; readiness must show it.
+#[derive(Debug, thiserror::Error)]
+#[error("the projection {projection} has stopped")]
+pub struct Stopped {
+    pub projection: String,
+    #[source]
+    pub cause: store::Error,
+}
+
+/// Why one round from claim to failure ended.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("the projection cannot be stored")]
+    Store(#[source] store::Error),
+    #[error("the log cannot be read")]
+    Log(#[source] ReadError),
+    #[error("the log's reader ended")]
+    FeedEnded,
+}
+
+/// Keeps a projection up to date until `shutdown`; outages of the log or the store are waited out, however long.
+///
+/// Errors: `Stopped` when waiting cannot help: broken SQL, or more poison in a batch than can be parked.
+pub async fn run(
+    definition: Definition,
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn Store>,
+    on_applied: OnApplied,
+    shutdown: CancellationToken,
+) -> Result<(), Stopped> {
+    let projection = Projection { definition, log, store, on_applied };
+    let ended = shutdown.run_until_cancelled(projection.keep_up()).await;
+    projection.store.release(&projection.definition).await;
+    let Some(cause) = ended else { return Ok(()) };
+    let projection = projection.definition.name;
+    metrics::gauge!("brain_projection_stopped", "projection" => projection.clone()).set(1.0);
+    tracing::error!(projection, error = batch::chain(&cause), "the projection has stopped and needs an operator");
+    Err(Stopped { projection, cause })
+}
+
+struct Projection {
+    definition: Definition,
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn Store>,
+    on_applied: OnApplied,
+}
+
+impl Projection {
+    /// Goes round until a failure that is for good.
+    async fn keep_up(&self) -> store::Error {
+        let name = &self.definition.name;
+        metrics::gauge!("brain_projection_stopped", "projection" => name.clone()).set(0.0);
+        let mut pause = patience();
+        loop {
+            let interrupted = match self.round(&mut pause).await {
+                Interrupted::Store(cause) if !cause.is_transient() => return cause,
+                other => other,
+            };
+            let wait = pause.next_backoff().unwrap_or(Duration::from_millis(PAUSE_MS_MAX));
+            let error = batch::chain(&interrupted);
+            if matches!(interrupted, Interrupted::Store(store::Error::Owned)) {
+                tracing::debug!(projection = name, error, "waiting for the projection");
+            } else {
+                tracing::warn!(projection = name, error, wait_ms = wait.as_millis(), "the projection was interrupted");
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn round(&self, pause: &mut ExponentialBackoff) -> Interrupted {
+        match self.claim_and_follow(pause).await {
+            Ok(never) => match never {},
+            Err(interrupted) => interrupted,
+        }
+    }
+
+    async fn claim_and_follow(&self, pause: &mut ExponentialBackoff) -> Result<std::convert::Infallible, Interrupted> {
+        self.store.install(&self.definition).await.map_err(Interrupted::Store)?;
+        let Claim { epoch, applied_seq } = self.store.claim(&self.definition).await.map_err(Interrupted::Store)?;
+        tracing::info!(projection = self.definition.name, epoch, %applied_seq, "the projection is ours");
+        // The commit of an earlier owner may not have been told to anybody here.
+        self.tell(applied_seq);
+        let mut applied_seq = applied_seq;
+        let mut feed = self.log.read(applied_seq, None).await.map_err(Interrupted::Log)?;
+        loop {
+            let next = batch::next(&mut feed, &self.definition, applied_seq).await.map_err(Interrupted::Log)?;
+            let batch = next.ok_or(Interrupted::FeedEnded)?;
+            self.apply(epoch, &batch).await.map_err(Interrupted::Store)?;
+            applied_seq = batch.upto;
+            pause.reset();
+        }
+    }
+
+    async fn apply(&self, epoch: i64, batch: &Batch) -> Result<(), store::Error> {
+        let name = &self.definition.name;
+        let started = Instant::now();
+        let applied = self.store.apply(&self.definition, epoch, batch).await?;
+        metrics::histogram!("brain_projection_commit_seconds", "projection" => name.clone()).record(started.elapsed());
+        metrics::histogram!("brain_projection_batch_rows", "projection" => name.clone()).record(batch.items.len() as f64);
+        if applied.parked > 0 {
+            metrics::counter!("brain_projection_parked", "projection" => name.clone()).increment(applied.parked as u64);
+            tracing::error!(projection = name, parked = applied.parked, upto = %batch.upto, "events could not be applied and are parked");
+        }
+        self.tell(batch.upto);
+        Ok(())
+    }
+
+    fn tell(&self, applied_seq: StreamSeq) {
+        metrics::gauge!("brain_projection_applied_seq", "projection" => self.definition.name.clone()).set(applied_seq.0 as f64);
+        (self.on_applied)(applied_seq);
+    }
+}
+
+/// Pauses that grow to [`PAUSE_MS_MAX`] and never end.
+fn patience() -> ExponentialBackoff {
+    ExponentialBackoffBuilder::new()
+        .with_initial_interval(Duration::from_millis(PAUSE_MS_MIN))
+        .with_max_interval(Duration::from_millis(PAUSE_MS_MAX))
+        .with_max_elapsed_time(None)
+        .build()
+}

@@ -1,0 +1,24 @@
+//! One memory by its id. Called by `GET /api/v1/memories/{id}`; never looks into another space.
+
+use crate::{
+    domain::ids::{MemoryId, SpaceId},
+    ports::{MemoryReads, MemoryRecord, QueryError},
+};
+
+/// What became of an id.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    Living(Box<MemoryRecord>),
+    /// There was one; it can be restored.
+    Deleted,
+    Never,
+}
+
+/// Looks `id` up in `space`.
+pub async fn ask(space: &SpaceId, id: MemoryId, memories: &dyn MemoryReads) -> Result<Found, QueryError> {
+    Ok(match memories.get(space, id).await? {
+        Some(record) if record.memory.deleted_at.is_some() => Found::Deleted,
+        Some(record) => Found::Living(Box::new(record)),
+        None => Found::Never,
+    })
+}

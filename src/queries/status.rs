@@ -1,0 +1,70 @@
+//! How the whole stands: the log, the projections and the parts that run. Called by `GET /api/v1/status`; shows no content.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::ids::StreamSeq,
+    ports::{EventLog, Positions, QueryError, log::ReadError},
+};
+
+/// A program or role that the product consists of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Part {
+    pub name: String,
+    pub version: String,
+    /// A word for people: `running`, `starting`, `down`.
+    pub state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LogView {
+    /// Position of the newest event.
+    pub last_seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProjectionView {
+    pub name: String,
+    pub version: u32,
+    pub applied_seq: u64,
+    /// Events of the log that are not applied yet.
+    pub lag: u64,
+    /// Aggregates that wait for an operator because their events could not be applied.
+    pub parked: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Status {
+    pub log: LogView,
+    pub projections: Vec<ProjectionView>,
+    /// Memories that wait for their vector; null while no embedder runs.
+    pub embeddings_pending: Option<u64>,
+    pub parts: Vec<Part>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the end of the log cannot be learned")]
+    Log(#[source] ReadError),
+    #[error("the positions of the projections cannot be learned")]
+    Positions(#[source] QueryError),
+}
+
+/// Collects the status. The end of the log is read first, so that a lag is never too small by a race.
+pub async fn ask(
+    log: &dyn EventLog,
+    positions: &dyn Positions,
+    embeddings_pending: Option<u64>,
+    parts: Vec<Part>,
+) -> Result<Status, Error> {
+    let StreamSeq(last_seq) = log.last_seq().await.map_err(Error::Log)?;
+    let view = |row: crate::ports::ProjectionStatus| ProjectionView {
+        lag: last_seq.saturating_sub(row.applied_seq.0),
+        name: row.name,
+        version: row.version,
+        applied_seq: row.applied_seq.0,
+        parked: row.parked,
+    };
+    let projections = positions.all().await.map_err(Error::Positions)?.into_iter().map(view).collect();
+    Ok(Status { log: LogView { last_seq }, projections, embeddings_pending, parts })
+}

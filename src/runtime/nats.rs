@@ -1,0 +1,148 @@
+//! The embedded nats-server: its configuration, how it is started, whether it is ready.
+//! Called by the supervisor; it never opens a NATS client connection.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::Durability;
+use super::account::{self, Account};
+use super::error::Error;
+use super::folders::{DataDir, Secrets, write_private};
+use super::locate::NatsProgram;
+use super::process::Launch;
+
+const TEMPLATE: &str = include_str!("../../nats/server.conf");
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a client needs to reach the embedded nats-server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatsAccess {
+    /// `nats://127.0.0.1:PORT`, without the secret.
+    pub url: String,
+    pub user: String,
+    pub password: String,
+    /// `http://127.0.0.1:PORT`: `/varz`, `/healthz`, `/jsz`.
+    pub monitor_url: String,
+    pub version: String,
+    /// The process at the first start; `Part::pid` has the present one.
+    pub pid: u32,
+}
+
+/// The two ports of the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ports {
+    pub client: u16,
+    pub monitor: u16,
+}
+
+/// Writes the configuration and says how to start the server with it.
+pub(super) fn launch(
+    program: &NatsProgram,
+    data: &DataDir,
+    secrets: &Secrets,
+    ports: Ports,
+    durability: Durability,
+    account: Option<&Account>,
+) -> Result<Launch, Error> {
+    let folder = data.nats();
+    account::own_folder(&folder, 0o700, account)?;
+    let log = data.log("nats", account)?;
+    let configuration = folder.join("server.conf");
+    let text = configuration_text(&folder, &log, secrets, ports, durability);
+    write_private(&configuration, text.as_bytes())?;
+    account::hand_over(&configuration, account)?;
+    Ok(Launch {
+        name: "nats-server",
+        version: program.version.clone(),
+        executable: program.path.clone(),
+        arguments: vec!["-c".into(), configuration.clone().into()],
+        mark: configuration,
+        folder,
+        log,
+        port: ports.client,
+        account: account.cloned(),
+        on_parent_death: Signal::SIGTERM,
+        on_stop: Signal::SIGTERM,
+    })
+}
+
+fn configuration_text(store: &Path, log: &Path, secrets: &Secrets, ports: Ports, durability: Durability) -> String {
+    let sync_interval = match durability {
+        Durability::Power => "always",
+        Durability::Os => "\"2m\"",
+    };
+    TEMPLATE
+        .replace("{port}", &ports.client.to_string())
+        .replace("{monitor_port}", &ports.monitor.to_string())
+        .replace("{user}", &secrets.nats_user)
+        .replace("{password}", &secrets.nats_password)
+        .replace("{sync_interval}", sync_interval)
+        .replace("{log_file}", &quoted(log))
+        .replace("{store_dir}", &quoted(store))
+}
+
+/// A path inside a double-quoted string of the configuration language.
+fn quoted(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// Ready = the client port greets and JetStream says it is healthy.
+pub(super) fn is_ready(ports: Ports) -> bool {
+    let greeting = exchange(ports.client, b"", 5);
+    if greeting.as_deref() != Some(b"INFO ") {
+        return false;
+    }
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    exchange(ports.monitor, request, 12).as_deref() == Some(b"HTTP/1.1 200")
+}
+
+/// Sends a request and reads the first bytes of the answer.
+fn exchange(port: u16, request: &[u8], answer_bytes: usize) -> Option<Vec<u8>> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).ok()?;
+    stream.set_read_timeout(Some(PROBE_TIMEOUT)).ok()?;
+    stream.write_all(request).ok()?;
+    let mut answer = vec![0; answer_bytes];
+    stream.read_exact(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// Shapes the access of a running server.
+pub(super) fn access(secrets: &Secrets, ports: Ports, version: &str, pid: u32) -> NatsAccess {
+    NatsAccess {
+        url: format!("nats://127.0.0.1:{}", ports.client),
+        user: secrets.nats_user.clone(),
+        password: secrets.nats_password.clone(),
+        monitor_url: format!("http://127.0.0.1:{}", ports.monitor),
+        version: version.into(),
+        pid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_filled_in_whole_and_says_how_durable_it_is() {
+        let secrets = Secrets {
+            nats_user: "brain".into(),
+            nats_password: "abc".into(),
+            postgres_password: String::new(),
+            owner_password: String::new(),
+            app_password: String::new(),
+        };
+        let ports = Ports { client: 4222, monitor: 8222 };
+        let text =
+            |durability| configuration_text(Path::new("/d/a \"b\"/nats"), Path::new("/d/nats.log"), &secrets, ports, durability);
+        let power = text(Durability::Power);
+        assert!(power.contains("sync_interval: always") && power.contains(r#"store_dir: "/d/a \"b\"/nats""#), "{power}");
+        assert!(power.contains(r#"listen: "127.0.0.1:4222""#) && power.contains(r#"password: "abc""#));
+        let settings = power.lines().filter(|line| !line.trim_start().starts_with('#'));
+        assert!(!settings.collect::<String>().contains("{p") && !text(Durability::Os).contains("always\n"));
+    }
+}

@@ -1,0 +1,238 @@
+//! The embedded Postgres: its cluster on disk, how it is started, how it is reached.
+//! Called by the supervisor; what is inside the databases is prepared by `database`. It never deletes a cluster that holds data.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+
+use super::account::{self, Account};
+use super::claim;
+use super::error::Error;
+use super::folders::{DataDir, Secrets, write_private};
+use super::locate::PostgresProgram;
+use super::process::{self, Launch};
+
+/// Roles of the read models: the first owns and migrates, the second only queries.
+pub(super) const OWNER: &str = "brain_owner";
+pub(super) const APP: &str = "brain_app";
+pub(super) const SUPERUSER: &str = "postgres";
+
+/// Settings for a small shared machine. A commit may be acknowledged before it is on the disk, because the read models can be
+/// refilled from the log, but `fsync` stays on: a torn cluster would have to be refilled whole.
+const SETTINGS: [&str; 15] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "shared_buffers=256MB",
+    "max_wal_size=2GB",
+    "random_page_cost=1.1",
+    "jit=off",
+    "synchronous_commit=off",
+    "password_encryption=scram-sha-256",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "log_destination=stderr",
+    "logging_collector=off",
+    "log_line_prefix=%m [%p] ",
+    "log_checkpoints=off",
+];
+
+/// What a client needs to reach the embedded Postgres.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresAccess {
+    pub host: String,
+    pub port: u16,
+    pub version: String,
+    /// The process at the first start; `Part::pid` has the present one.
+    pub pid: u32,
+    admin_password: String,
+    owner_password: String,
+    app_password: String,
+}
+
+impl PostgresAccess {
+    /// URL of a database as the superuser `postgres`. It holds the secret: not for logs.
+    pub fn admin_url(&self, database: &str) -> String {
+        self.url(SUPERUSER, &self.admin_password, database)
+    }
+
+    /// URL of a database as `brain_owner` (migrations, projectors). It holds the secret: not for logs.
+    pub fn owner_url(&self, database: &str) -> String {
+        self.url(OWNER, &self.owner_password, database)
+    }
+
+    /// URL of a database as `brain_app` (queries). It holds the secret: not for logs.
+    pub fn app_url(&self, database: &str) -> String {
+        self.url(APP, &self.app_password, database)
+    }
+
+    fn url(&self, user: &str, password: &str, database: &str) -> String {
+        format!("postgres://{user}:{password}@{}:{}/{database}?sslmode=disable", self.host, self.port)
+    }
+}
+
+/// Shapes the access of a running server.
+pub(super) fn access(secrets: &Secrets, port: u16, version: &str, pid: u32) -> PostgresAccess {
+    PostgresAccess {
+        host: "127.0.0.1".into(),
+        port,
+        version: version.into(),
+        pid,
+        admin_password: secrets.postgres_password.clone(),
+        owner_password: secrets.owner_password.clone(),
+        app_password: secrets.app_password.clone(),
+    }
+}
+
+/// Makes sure that there is a cluster of this major version: creates it, or sets one of another version aside.
+pub(super) fn prepare_cluster(
+    program: &PostgresProgram,
+    data: &DataDir,
+    secrets: &Secrets,
+    account: Option<&Account>,
+    progress: &dyn Fn(&str),
+) -> Result<(), Error> {
+    let cluster = data.postgres();
+    match cluster_major(&cluster) {
+        Some(major) if major == program.major => {
+            account::own_folder(&cluster, 0o700, account)?;
+            return claim::remove_stale_postmaster_file(&cluster, &program.bin.join("postgres"));
+        }
+        Some(major) => {
+            let aside = data.root.join(format!("postgres.{major}"));
+            progress(&format!(
+                "the Postgres cluster is of version {major}, the program of {}: it is kept as {} and a new one is refilled from the log",
+                program.major,
+                aside.display()
+            ));
+            remove_folder(&aside)?;
+            fs::rename(&cluster, &aside).map_err(Error::io("set aside", &cluster))?;
+        }
+        None => {}
+    }
+    create_cluster(program, data, secrets, account, progress)
+}
+
+fn cluster_major(cluster: &Path) -> Option<u32> {
+    fs::read_to_string(cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
+}
+
+fn remove_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { what: "remove", path: path.into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs initdb beside the final place and renames: a cut leaves no half cluster behind.
+fn create_cluster(
+    program: &PostgresProgram,
+    data: &DataDir,
+    secrets: &Secrets,
+    account: Option<&Account>,
+    progress: &dyn Fn(&str),
+) -> Result<(), Error> {
+    progress("creating the Postgres cluster");
+    let fresh = data.root.join("postgres.new");
+    remove_folder(&fresh)?;
+    account::own_folder(&fresh, 0o700, account)?;
+    let password = data.root.join("postgres.password");
+    write_private(&password, secrets.postgres_password.as_bytes())?;
+    account::hand_over(&password, account)?;
+    let output = process::command(&program.bin.join("initdb"), &data.root, account, Signal::SIGKILL)
+        .args([
+            "--encoding=UTF8",
+            "--auth-host=scram-sha-256",
+            "--auth-local=scram-sha-256",
+            "--data-checksums",
+            "--no-instructions",
+        ])
+        .args(locale(program.major))
+        .arg(format!("--username={SUPERUSER}"))
+        .arg(joined("--pwfile=", &password))
+        .arg(joined("--pgdata=", &fresh))
+        .output();
+    let removed = fs::remove_file(&password).map_err(Error::io("remove", &password));
+    let output = output.map_err(Error::io("run", program.bin.join("initdb")))?;
+    removed?;
+    if !output.status.success() {
+        let text = format!("{} {}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        return Err(Error::InitDb { output: lines[lines.len().saturating_sub(4)..].join(" | ") });
+    }
+    // Only an empty folder or one without a version can be in the way here, never a cluster.
+    remove_folder(&data.postgres())?;
+    fs::rename(&fresh, data.postgres()).map_err(Error::io("rename", &fresh))
+}
+
+/// From 17 on Postgres brings its own C.UTF-8, the same on every system.
+fn locale(major: u32) -> &'static [&'static str] {
+    if major >= 17 {
+        &["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    } else if cfg!(target_os = "macos") {
+        &["--locale=C"]
+    } else {
+        &["--locale=C.UTF-8"]
+    }
+}
+
+fn joined(option: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(path);
+    argument
+}
+
+/// Says how to start the server on a port.
+pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, account: Option<&Account>) -> Result<Launch, Error> {
+    let cluster: PathBuf = data.postgres();
+    let compression = if program.lz4 { "lz4" } else { "on" };
+    let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.clone().into()];
+    let own = [format!("port={port}"), format!("wal_compression={compression}")];
+    for setting in SETTINGS.iter().map(ToString::to_string).chain(own) {
+        arguments.extend(["-c".into(), setting.into()]);
+    }
+    Ok(Launch {
+        name: "postgres",
+        version: program.version.clone(),
+        executable: program.bin.join("postgres"),
+        arguments,
+        mark: cluster.clone(),
+        folder: cluster,
+        log: data.log("postgres", account)?,
+        port,
+        account: account.cloned(),
+        on_parent_death: Signal::SIGQUIT,
+        on_stop: Signal::SIGINT,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_has_its_own_url() {
+        let secrets = Secrets {
+            nats_user: String::new(),
+            nats_password: String::new(),
+            postgres_password: "a".into(),
+            owner_password: "b".into(),
+            app_password: "c".into(),
+        };
+        let access = access(&secrets, 5432, "18.4", 1);
+        assert_eq!(access.owner_url("brain"), "postgres://brain_owner:b@127.0.0.1:5432/brain?sslmode=disable");
+        assert!(access.app_url("x").contains("brain_app:c@") && access.admin_url("x").contains("postgres:a@"));
+    }
+
+    #[test]
+    fn the_major_of_a_cluster_is_read_from_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(cluster_major(folder.path()), None);
+        fs::write(folder.path().join("PG_VERSION"), "18\n").unwrap();
+        assert_eq!(cluster_major(folder.path()), Some(18));
+    }
+}

@@ -1,0 +1,220 @@
+//! The composition root: the only place that names concrete adapters. Called by `brain up` and by the behaviour tests.
+//!
+//! Holds the explicit list of what runs: the directory of keys, one engine per projection, the HTTP server.
+
+pub mod credentials;
+mod durability;
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use actix_web::{App, HttpServer, dev::ServerHandle};
+use anyhow::Context;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    adapters::{
+        nats::{Access, NatsLog},
+        postgres::Postgres,
+        system::{SystemClock, SystemIds},
+    },
+    api::{self, ApiState},
+    commands::Commands,
+    domain::ids::SpaceId,
+    journal::subject::Prefix,
+    ports::{Clock, EventLog},
+    projectors::{self, directory::Directory},
+    queries::status::Part,
+    runtime::{Durability, PartState, Servers},
+};
+use credentials::Credentials;
+
+/// How long open requests may take once brain is told to stop, in seconds.
+const DRAIN_S: u64 = 20;
+
+/// Where one brain keeps its things; tests run several on the same servers.
+pub struct Place<'a> {
+    /// Folder of `credentials.json`.
+    pub data_dir: &'a Path,
+    pub prefix: Prefix,
+    /// Database of the read models.
+    pub database: &'a str,
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Everything that a running brain consists of.
+pub struct Brain {
+    pub credentials: Credentials,
+    pub address: SocketAddr,
+    data_dir: std::path::PathBuf,
+    proven: durability::Proof,
+    http: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    stopped_projection: watch::Receiver<Option<String>>,
+    postgres: Postgres,
+}
+
+impl Brain {
+    /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
+    /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
+    pub async fn start(servers: Arc<Servers>, place: Place<'_>) -> anyhow::Result<Self> {
+        let Place { data_dir, prefix, database: database_name, listen } = place;
+        let access = servers.nats();
+        let proven = durability::of(&access.monitor_url).await;
+        let nats = Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
+        let log = NatsLog::connect(&nats, prefix).await?;
+        let database = servers.postgres();
+        let postgres = Postgres::connect(&database.owner_url(database_name), &database.app_url(database_name)).await?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let events: Arc<dyn EventLog> = Arc::new(log.clone());
+
+        let directory = Arc::new(Directory::default());
+        tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
+        let stopped_projection = project(&postgres, &log, &tasks, &stop);
+
+        let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let address = socket.local_addr().context("the listening socket has no address")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let commands = Arc::new(Commands::new(events.clone(), clock.clone()));
+        let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
+        let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
+        directory.reached(known).await;
+
+        let state = ApiState {
+            commands,
+            memories: postgres.memory_reads(),
+            positions: postgres.positions(),
+            log: events,
+            keys: directory,
+            clock,
+            ids: Arc::new(SystemIds),
+            parts: parts_of(servers),
+            embeddings_pending: Arc::new(|| None),
+            metrics: metrics(),
+            ready: readiness(stopped_projection.clone()),
+        };
+        let (http, serving) = serve(state, socket)?;
+        let data_dir = data_dir.to_owned();
+        Ok(Self { credentials, address, data_dir, proven, http, serving, stop, tasks, stopped_projection, postgres })
+    }
+
+    /// The block that `brain up` prints.
+    pub fn greeting(&self, wanted: Durability) -> String {
+        [
+            String::new(),
+            format!("  Second Brain {} is ready", env!("CARGO_PKG_VERSION")),
+            format!("  URL         {}", self.credentials.url),
+            format!("  API         {}/docs", self.credentials.url),
+            format!("  Data        {}", self.data_dir.display()),
+            format!("  Key         {}", credentials::path(&self.data_dir).display()),
+            format!("  Durability  {}", self.proven.sentence(wanted)),
+            String::new(),
+        ]
+        .join("\n")
+    }
+
+    /// Answers, in a sentence, when brain can no longer serve.
+    pub async fn ended(&self) -> String {
+        let mut stopped = self.stopped_projection.clone();
+        match stopped.wait_for(Option::is_some).await {
+            // A stopped projection turns readiness red; reads of the rest and all writes go on.
+            Ok(_) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Lets open requests finish, then stops following the log. The servers are the caller's to stop.
+    pub async fn stop(self) {
+        self.http.stop(true).await;
+        if let Err(cause) = self.serving.await {
+            tracing::error!(%cause, "the HTTP server did not end in order");
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.postgres.close().await;
+    }
+}
+
+/// Stops the embedded servers once nobody else holds them.
+pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
+    let servers = Arc::into_inner(servers).context("something still uses the servers")?;
+    tokio::task::spawn_blocking(move || servers.stop()).await??;
+    Ok(())
+}
+
+/// Starts one engine per projection; the receiver names the first that has stopped for good.
+fn project(postgres: &Postgres, log: &NatsLog, tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Option<String>> {
+    let (report, stopped) = watch::channel(None);
+    let report = Arc::new(report);
+    for definition in projectors::definition::all() {
+        let (events, announcer, name) = (Arc::new(log.clone()), log.clone(), definition.name.clone());
+        let (woken, announcing) = (postgres.on_applied(&name), tasks.clone());
+        let on_applied = Arc::new(move |seq| {
+            woken(seq);
+            let (announcer, name) = (announcer.clone(), name.clone());
+            announcing.spawn(async move { announcer.announce(&name, seq).await });
+        });
+        let engine = projectors::engine::run(definition, events, postgres.projection_store(), on_applied, stop.clone());
+        let report = report.clone();
+        tasks.spawn(async move {
+            if let Err(stopped) = engine.await {
+                report.send_replace(Some(stopped.to_string()));
+            }
+        });
+    }
+    stopped
+}
+
+fn serve(state: ApiState, socket: std::net::TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let configure = api::configure(state);
+    let server = HttpServer::new(move || App::new().configure(configure.clone()))
+        .disable_signals()
+        .shutdown_timeout(DRAIN_S)
+        .listen(socket)
+        .context("cannot serve on the listening socket")?
+        .run();
+    let handle = server.handle();
+    #[allow(clippy::disallowed_methods, reason = "wiring owns this task and awaits it when it stops")]
+    let serving = tokio::spawn(server);
+    Ok((handle, serving))
+}
+
+fn parts_of(servers: Arc<Servers>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
+    // Weak: a request that is still running must not keep the servers from being stopped.
+    let servers = Arc::downgrade(&servers);
+    Arc::new(move || {
+        let running = servers.upgrade().map(|servers| servers.parts()).unwrap_or_default();
+        let mut parts = vec![Part { name: "brain".into(), version: env!("CARGO_PKG_VERSION").into(), state: "running".into() }];
+        parts.extend(running.into_iter().map(|part| {
+            let state = match part.state {
+                PartState::Running => "running",
+                PartState::Restarting => "restarting",
+                PartState::Stopped => "stopped",
+            };
+            Part { name: part.name, version: part.version, state: state.into() }
+        }));
+        parts
+    })
+}
+
+fn readiness(stopped: watch::Receiver<Option<String>>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
+    Arc::new(move || stopped.borrow().clone().map_or(Ok(()), Err))
+}
+
+/// The process's metrics; one recorder, however many brains a test starts.
+fn metrics() -> Arc<dyn Fn() -> String + Send + Sync> {
+    static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
+    let handle = RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Another recorder can only have been set by the program that embeds us; ours then stays empty.
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    });
+    let handle = handle.clone();
+    Arc::new(move || handle.render())
+}

@@ -1,0 +1,156 @@
+//! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use reqwest::{Method, StatusCode};
+use second_brain::{
+    journal::subject::Prefix,
+    runtime::{Durability, Options, Servers},
+    wiring::{Brain, Place},
+};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+struct Shared {
+    servers: Arc<Servers>,
+    folder: PathBuf,
+    users: usize,
+}
+
+/// Starts the servers for the first test and stops them after the last one that runs.
+fn servers() -> Arc<Servers> {
+    let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(running) = shared.as_mut() {
+        running.users += 1;
+        return running.servers.clone();
+    }
+    let folder = std::env::temp_dir().join(format!("second-brain-behaviour-{}", std::process::id()));
+    let progress = Arc::new(|step: &str| eprintln!("{step}"));
+    let options = Options { data_dir: folder.clone(), durability: Durability::Os, progress };
+    let servers = Arc::new(Servers::start(options).expect("the embedded servers start"));
+    *shared = Some(Shared { servers: servers.clone(), folder, users: 1 });
+    servers
+}
+
+/// One use of the servers ends; the last user stops them and removes their folder.
+struct Lease;
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(running) = shared.as_mut() else { return };
+        running.users -= 1;
+        if running.users == 0 {
+            let Some(Shared { servers, folder, .. }) = shared.take() else { return };
+            drop(servers);
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// A brain of a test's own.
+pub struct World {
+    brain: Option<Brain>,
+    servers: Option<Arc<Servers>>,
+    folder: tempfile::TempDir,
+    name: String,
+    client: reqwest::Client,
+    _lease: Lease,
+}
+
+/// What came back over HTTP.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
+        second_brain::cli::client::install_tls();
+        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut admin = sqlx::PgConnection::connect(&servers.postgres().admin_url("postgres")).await.expect("connects");
+        let create = format!("CREATE DATABASE {name} OWNER brain_owner");
+        admin.execute(AssertSqlSafe(create)).await.expect("creates a database");
+        let folder = tempfile::tempdir().expect("a folder");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let mut world = Self { brain: None, servers: Some(servers), folder, name, client, _lease: Lease };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let prefix = Prefix::parse(&self.name).expect("a good prefix");
+        let place = Place { data_dir: self.folder.path(), prefix, database: &self.name, listen };
+        let servers = self.servers.clone().expect("held until the end");
+        self.brain = Some(Brain::start(servers, place).await.expect("the brain starts"));
+    }
+
+    /// Stops the brain and starts it again on the same log and database.
+    pub async fn restart(&mut self) {
+        self.brain.take().expect("runs").stop().await;
+        self.start().await;
+    }
+
+    /// Throws the read models away and starts again: the log alone must be enough.
+    pub async fn restart_without_read_models(&mut self) {
+        self.brain.take().expect("runs").stop().await;
+        let admin_url = self.servers.as_ref().expect("held").postgres().admin_url("postgres");
+        let mut admin = sqlx::PgConnection::connect(&admin_url).await.expect("connects");
+        for statement in
+            [format!("DROP DATABASE {} WITH (FORCE)", self.name), format!("CREATE DATABASE {} OWNER brain_owner", self.name)]
+        {
+            admin.execute(AssertSqlSafe(statement)).await.expect("the database is made anew");
+        }
+        self.start().await;
+    }
+
+    pub fn key(&self) -> &str {
+        &self.brain.as_ref().expect("runs").credentials.api_key
+    }
+
+    /// A request with the owner's key; `path` begins with `/`.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.anonymous(method, path).bearer_auth(self.key())
+    }
+
+    pub fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = &self.brain.as_ref().expect("runs").credentials.url;
+        self.client.request(method, format!("{url}{path}"))
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Value) -> Reply {
+        reply(self.request(method, path).json(&body)).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        reply(self.request(Method::GET, path)).await
+    }
+
+    /// Ends the brain in order; the database goes with the servers.
+    pub async fn end(mut self) {
+        self.brain.take().expect("runs").stop().await;
+        self.servers = None;
+    }
+}
+
+pub async fn reply(request: reqwest::RequestBuilder) -> Reply {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Reply { status, headers, body }
+}
