@@ -19,7 +19,7 @@ const TEMPLATE: &str = include_str!("../../nats/server.conf");
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a client needs to reach the embedded nats-server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NatsAccess {
     /// `nats://127.0.0.1:PORT`, without the secret.
     pub url: String,
@@ -30,6 +30,17 @@ pub struct NatsAccess {
     pub version: String,
     /// The process at the first start; `Part::pid` has the present one.
     pub pid: u32,
+}
+
+impl std::fmt::Debug for NatsAccess {
+    /// Without the secret: this ends up in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsAccess")
+            .field("url", &self.url)
+            .field("version", &self.version)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The two ports of the server.

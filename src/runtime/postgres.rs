@@ -40,7 +40,7 @@ const SETTINGS: [&str; 15] = [
 ];
 
 /// What a client needs to reach the embedded Postgres.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAccess {
     pub host: String,
     pub port: u16,
@@ -50,6 +50,15 @@ pub struct PostgresAccess {
     admin_password: String,
     owner_password: String,
     app_password: String,
+}
+
+impl std::fmt::Debug for PostgresAccess {
+    /// Without the secrets: this ends up in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("PostgresAccess");
+        shown.field("host", &self.host).field("port", &self.port).field("version", &self.version).field("pid", &self.pid);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl PostgresAccess {
