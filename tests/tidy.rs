@@ -90,7 +90,9 @@ fn arrows_between_modules_point_inwards() {
         }
         let (_, allowed) =
             MAY_USE.iter().find(|(known, _)| *known == module).unwrap_or_else(|| panic!("{module} is not on the list"));
-        for used in uses(&production(&text).join("\n")) {
+        // Documentation may point anywhere; code may not.
+        let code: Vec<&str> = production(&text).into_iter().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for used in uses(&code.join("\n")) {
             let named = MAY_USE.iter().any(|(known, _)| *known == used);
             if named && used != module && !allowed.contains(&"*") && !allowed.contains(&used.as_str()) {
                 wrong.push(format!("src/{path} uses {used}"));

@@ -184,12 +184,12 @@ impl From<commands::Error> for Problem {
                 format!("If-Match asks for revision {expected}, the memory has revision {actual}"),
             )
             .at("If-Match", Some(actual.0.into()), Some(expected.0.into())),
-            E::KeyReused { .. } => Self::new("request.key_reused", "this Idempotency-Key was used for another wish").at(
+            E::KeyReused => Self::new("request.key_reused", "this Idempotency-Key was used for another wish").at(
                 "Idempotency-Key",
                 None,
                 None,
             ),
-            E::Contention { .. } => Self::new("memory.contention", detail),
+            E::Contention => Self::new("memory.contention", detail),
             E::Unavailable { .. } => Self::new("log.unavailable", detail).logged(&error),
             E::Refused { .. } => Self::new("log.refused", detail).logged(&error),
             E::Poison { .. } => Self::new("log.poison", detail).logged(&error),

@@ -64,10 +64,10 @@ where
 {
     for attempt in 0..TRIES_MAX {
         let newest = log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?;
-        if attempt > 0 || load.may_be_a_repeat() {
-            if let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await? {
-                return outcome_of::<D>(earlier);
-            }
+        if (attempt > 0 || load.may_be_a_repeat())
+            && let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await?
+        {
+            return outcome_of::<D>(earlier);
         }
         let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
         if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {

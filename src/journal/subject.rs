@@ -68,7 +68,7 @@ mod tests {
     fn subjects_are_fixed_for_ever() {
         let prefix = Prefix::parse("brain").expect("valid");
         let subject = prefix.event(&SpaceId::default_space(), "memory", "0190f3d2-0000-7000-8000-000000000001");
-        insta::assert_snapshot!(subject, @"");
+        insta::assert_snapshot!(subject, @"brain.ev.1f.default.memory.0190f3d2-0000-7000-8000-000000000001");
         assert_eq!(Prefix::parse("a.b"), Err(InvalidPrefix("a.b".into())));
     }
 }

@@ -32,7 +32,25 @@ async fn every_broken_rule_is_named_and_nothing_is_appended() {
         assert_eq!(refused.headers["content-type"], "application/problem+json");
     }
     let too_long = world.send(Method::POST, "/api/v1/memories", json!({"content": "x".repeat(10_001)})).await;
-    insta::assert_json_snapshot!(too_long.body, @"");
+    insta::assert_json_snapshot!(too_long.body, @r#"
+    {
+      "code": "memory.content_too_long",
+      "detail": "content has 10001 characters; the limit is 10000",
+      "errors": [
+        {
+          "code": "memory.content_too_long",
+          "detail": "content has 10001 characters; the limit is 10000",
+          "field": "content",
+          "limit": 10000,
+          "value": 10001
+        }
+      ],
+      "retryable": false,
+      "status": 400,
+      "title": "Bad Request",
+      "type": "about:blank"
+    }
+    "#);
     assert_eq!(world.get("/api/v1/status").await.body["log"]["last_seq"], before);
     world.end().await;
 }

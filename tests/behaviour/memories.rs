@@ -16,7 +16,31 @@ async fn a_memory_is_written_and_read_at_its_position() {
     assert_eq!(read.body, made.body["memory"]);
     assert_eq!(read.body["content"], "Tea is at four");
     assert_eq!(read.headers["etag"], "\"1\"");
-    insta::assert_json_snapshot!(read.body, {".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]"}, @"");
+    insta::assert_json_snapshot!(read.body, {".id" => "[id]", ".created_at" => "[time]", ".updated_at" => "[time]"}, @r#"
+    {
+      "agent_id": null,
+      "content": "Tea is at four",
+      "created_at": "[time]",
+      "id": "[id]",
+      "importance": 0.5,
+      "memory_type": "semantic",
+      "metadata": {},
+      "occurred_at": null,
+      "revision": 1,
+      "run_id": null,
+      "source": {
+        "id": null,
+        "kind": null,
+        "position": null,
+        "uri": null
+      },
+      "tags": [
+        "habit"
+      ],
+      "updated_at": "[time]",
+      "user_id": null
+    }
+    "#);
     world.end().await;
 }
 
