@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("projectors", &["ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
     ("api", &["commands", "queries", "ports", "journal", "domain"]),
+    // Decision 2026-11-23: adapters may use `projectors`, for the port `Store` and the batch that it stores; it stands beside its only caller.
     ("adapters", &["ports", "journal", "domain", "projectors"]),
     ("runtime", &["*"]),
     ("wiring", &["*"]),

@@ -33,6 +33,8 @@ pub struct Load {
     pub command_hash: u64,
     pub at: Timestamp,
     pub if_match: Option<Revision>,
+    /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
+    pub new_id: bool,
 }
 
 impl Load {
@@ -63,7 +65,11 @@ where
     R: Fn(D::Rejection) -> Error,
 {
     for attempt in 0..TRIES_MAX {
-        let newest = log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?;
+        let newest = if attempt == 0 && load.new_id {
+            None
+        } else {
+            log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?
+        };
         if (attempt > 0 || load.may_be_a_repeat())
             && let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await?
         {
