@@ -4,7 +4,7 @@
 //! Postgres refuses root, and a parent-death signal needs a plain change of user, so root hands both servers to `postgres` or `nobody`.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
 use nix::unistd::{User, geteuid};
@@ -84,10 +84,23 @@ pub(super) fn own_folder(path: &Path, mode: u32, account: Option<&Account>) -> R
     Ok(())
 }
 
-/// Hands one file to the account.
+/// Lets the account pass through a folder of root's own, and no more, where it could not before. Another owner's folder stays
+/// as it is: `ensure_reachable` then refuses it by name.
+pub(super) fn let_through(folder: &Path, account: Option<&Account>) -> Result<(), Error> {
+    let Some(account) = account else { return Ok(()) };
+    let metadata = fs::metadata(folder).map_err(Error::io("look at", folder))?;
+    if metadata.uid() != geteuid().as_raw() || may_enter(metadata.mode(), metadata.uid(), metadata.gid(), account) {
+        return Ok(());
+    }
+    let opened = Permissions::from_mode(metadata.mode() & 0o7777 | 0o011);
+    fs::set_permissions(folder, opened).map_err(Error::io("set the permissions of", folder))
+}
+
+/// Hands one file to the account. A link is handed over itself: the account may write where the file lies, so it could have
+/// put one there that points at a file of root's.
 pub(super) fn hand_over(path: &Path, account: Option<&Account>) -> Result<(), Error> {
     match account {
-        Some(account) => chown(path, Some(account.uid), Some(account.gid)).map_err(Error::io("hand over", path)),
+        Some(account) => lchown(path, Some(account.uid), Some(account.gid)).map_err(Error::io("hand over", path)),
         None => Ok(()),
     }
 }

@@ -1,9 +1,9 @@
 //! Where things lie: the cache of provisioned programs, the data folder and what is inside it, the servers' secrets.
 //! Called by `provision` and by the start of the servers; it never removes anything.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -46,13 +46,17 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the folder. As root it is opened for passing through only (0711): the servers' account must reach its sub-folders,
-    /// and everything in it that is not the servers' own is 0600. Parents are not ours, so a closed one is refused, not opened.
+    /// Makes the folder, closed to others. As root it is then opened for passing through only: the servers' account must reach its
+    /// sub-folders, and everything in it that is not the servers' own is 0600. Parents are not ours, so a closed one is refused,
+    /// not opened; and a folder that was there before keeps its permissions but for that passage, for it may be anybody's.
     pub fn open(path: &Path, account: Option<&Account>) -> Result<Self, Error> {
+        let fresh = !path.exists();
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let root = path.canonicalize().map_err(Error::io("resolve", path))?;
-        let mode = if account.is_some() { 0o711 } else { 0o700 };
-        fs::set_permissions(&root, Permissions::from_mode(mode)).map_err(Error::io("set the permissions of", &root))?;
+        if fresh {
+            fs::set_permissions(&root, Permissions::from_mode(0o700)).map_err(Error::io("set the permissions of", &root))?;
+        }
+        account::let_through(&root, account)?;
         account::ensure_reachable(&root, account)?;
         Ok(Self { root })
     }
@@ -81,8 +85,10 @@ impl DataDir {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
             fs::rename(&path, path.with_extension("log.1")).map_err(Error::io("set aside", &path))?;
         }
-        OpenOptions::new().append(true).create(true).mode(0o640).open(&path).map_err(Error::io("open", &path))?;
-        account::hand_over(&path, account)?;
+        let file = open_log(&path)?;
+        if let Some(account) = account {
+            fchown(&file, Some(account.uid), Some(account.gid)).map_err(Error::io("hand over", &path))?;
+        }
         Ok(path)
     }
 
@@ -100,6 +106,14 @@ impl DataDir {
             Err(source) => Err(Error::Io { what: "read", path, source }),
         }
     }
+}
+
+/// Opens a log to append to. The folder belongs to the servers' account, so a link in it is not followed: root must not be led
+/// to write anywhere else.
+pub(super) fn open_log(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640).custom_flags(nix::libc::O_NOFOLLOW);
+    options.open(path).map_err(Error::io("open", path))
 }
 
 /// Passwords of both servers, hex, so that they need no quoting in a URL, in SQL or in a server's configuration.
@@ -154,6 +168,32 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_new_folder_is_closed_and_one_that_was_there_keeps_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        DataDir::open(&folder.path().join("new"), None).unwrap();
+        assert_eq!(mode(&folder.path().join("new")), 0o700);
+        let shared = folder.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
+        DataDir::open(&shared, None).unwrap();
+        assert_eq!(mode(&shared), 0o1777);
+    }
+
+    #[test]
+    fn a_log_that_is_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("nats.log"));
+        fs::write(&target, b"").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(open_log(&link).is_err());
+        open_log(&target).unwrap();
+    }
+
     #[test]
     fn secrets_are_made_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
@@ -161,7 +201,6 @@ mod tests {
         let first = data.secrets().unwrap();
         assert_eq!(first.app_password.len(), SECRET_BYTES * 2);
         assert_eq!(data.secrets().unwrap().app_password, first.app_password);
-        let mode = fs::metadata(folder.path().join("secrets.json")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode(&folder.path().join("secrets.json")), 0o600);
     }
 }

@@ -67,8 +67,10 @@ pub(super) struct PostgresProgram {
 /// Finds nats-server ≥ 2.14.5.
 pub(super) fn nats(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result<NatsProgram, Error> {
     if let Some(path) = named(NATS_VARIABLE) {
+        let found = check_nats(&path);
+        let found = found.map_err(|reason| Error::NamedProgram { variable: NATS_VARIABLE, path: path.clone(), reason })?;
         account::ensure_reachable(&path, account)?;
-        return check_nats(&path).map_err(|reason| Error::NamedProgram { variable: NATS_VARIABLE, path, reason });
+        return Ok(found);
     }
     let installed = search_path("nats-server");
     if let Some(found) = first_usable(installed, account, check_nats) {
@@ -82,8 +84,10 @@ pub(super) fn nats(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result
 /// Finds Postgres ≥ 16 with pgvector ≥ 0.8.
 pub(super) fn postgres(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result<PostgresProgram, Error> {
     if let Some(path) = named(POSTGRES_VARIABLE) {
+        let found = check_postgres(&path);
+        let found = found.map_err(|reason| Error::NamedProgram { variable: POSTGRES_VARIABLE, path: path.clone(), reason })?;
         account::ensure_reachable(&path, account)?;
-        return check_postgres(&path).map_err(|reason| Error::NamedProgram { variable: POSTGRES_VARIABLE, path, reason });
+        return Ok(found);
     }
     let on_path = search_path("postgres").filter_map(|program| Some(program.parent()?.to_path_buf()));
     if let Some(found) = first_usable(on_path.chain(distribution_folders()), account, check_postgres) {

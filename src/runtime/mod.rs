@@ -5,8 +5,8 @@
 //! and [`locate`] (which programs), [`nats`], [`postgres`] and [`database`] (each server), [`process`] and [`supervisor`]
 //! (forking, watching, stopping), `watchdog` (macOS).
 //!
-//! Decision 2026-11-23: as root the data folder itself becomes 0711, because it is ours and the servers' account must pass
-//! through it to its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
+//! Decision 2026-11-23: as root the data folder itself is opened for passing through (o+x), because it is ours and the servers'
+//! account must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
 
 mod account;
 mod claim;

@@ -39,6 +39,9 @@ const SETTINGS: [&str; 15] = [
     "log_checkpoints=off",
 ];
 
+#[cfg(target_os = "linux")]
+const SHARED_MEMORY_BYTES_MIN: u64 = 512 << 20;
+
 /// What a client needs to reach the embedded Postgres.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAccess {
@@ -200,7 +203,11 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
     let cluster: PathBuf = data.postgres();
     let compression = if program.lz4 { "lz4" } else { "on" };
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.clone().into()];
-    let own = [format!("port={port}"), format!("wal_compression={compression}")];
+    let own = [
+        format!("port={port}"),
+        format!("wal_compression={compression}"),
+        format!("dynamic_shared_memory_type={}", if shared_memory_is_small() { "mmap" } else { "posix" }),
+    ];
     for setting in SETTINGS.iter().map(ToString::to_string).chain(own) {
         arguments.extend(["-c".into(), setting.into()]);
     }
@@ -217,6 +224,19 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
         on_parent_death: Signal::SIGQUIT,
         on_stop: Signal::SIGINT,
     })
+}
+
+/// A parallel build of a vector index shares its working memory through /dev/shm, of which containers often have 64 MB, and fails
+/// when that is full; files under the cluster do instead.
+#[cfg(target_os = "linux")]
+fn shared_memory_is_small() -> bool {
+    let size = nix::sys::statvfs::statvfs("/dev/shm").map(|shm| shm.blocks().saturating_mul(shm.fragment_size()));
+    size.map_or(true, |bytes| bytes < SHARED_MEMORY_BYTES_MIN)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn shared_memory_is_small() -> bool {
+    false
 }
 
 #[cfg(test)]

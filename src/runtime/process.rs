@@ -2,7 +2,7 @@
 //! Called by the supervisor thread only, since the parent-death signal fires when the forking thread ends; it never waits for a server.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -13,11 +13,16 @@ use nix::sys::signal::Signal;
 
 use super::account::Account;
 use super::error::Error;
+use super::folders::open_log;
 
 /// What a server may see of our environment; the rest may hold secrets that are not its business.
 const ENVIRONMENT: [&str; 5] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZDIR"];
 const TAIL_LINES: usize = 8;
 const TAIL_BYTES: usize = 8 << 10;
+/// Below the ports that systems give to outgoing connections (from 32768 on Linux): while a server is down, no connection can
+/// be given its port, not even that of a client that tries to reach it and would then talk to itself.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+const PORT_TRIES: u32 = 1_000;
 
 /// Everything needed to fork one server, any number of times.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ pub(super) struct Launch {
 
 impl Launch {
     pub fn spawn(&self) -> Result<Child, Error> {
-        let log = File::options().append(true).create(true).open(&self.log).map_err(Error::io("open", &self.log))?;
+        let log = open_log(&self.log)?;
         let errors = log.try_clone().map_err(Error::io("open", &self.log))?;
         let mut command = command(&self.executable, &self.folder, self.account.as_ref(), self.on_parent_death);
         command.args(&self.arguments).stdout(log).stderr(errors);
@@ -82,18 +87,27 @@ fn tie_to_this_thread(_command: &mut Command, _on_parent_death: Signal) {}
 
 /// Chooses that many different free loopback ports. They are free at this moment only: the caller tries again if one is taken.
 pub(super) fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
-    let choose = || -> io::Result<[u16; N]> {
-        let mut listeners = Vec::with_capacity(N);
-        let mut ports = [0; N];
-        for port in &mut ports {
-            // All are held until the last is chosen, so that they differ.
-            let listener = TcpListener::bind(("127.0.0.1", 0))?;
-            *port = listener.local_addr()?.port();
-            listeners.push(listener);
+    let mut listeners = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        // All are held until the last is chosen, so that they differ.
+        let listener = bind_any()?;
+        *port = listener.local_addr().map_err(Error::io("choose a free port on", "127.0.0.1"))?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
+
+fn bind_any() -> Result<TcpListener, Error> {
+    for _ in 0..PORT_TRIES {
+        let random = getrandom::u32().map_err(|error| Error::Randomness(error.to_string()))?;
+        let offset = u16::try_from(random % PORTS.len() as u32).expect("a remainder by a u16 range fits");
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", PORTS.start + offset)) {
+            return Ok(listener);
         }
-        Ok(ports)
-    };
-    choose().map_err(Error::io("choose a free port on", "127.0.0.1"))
+    }
+    // Then something else is wrong, and the system says what, or it gives a port of its own range.
+    TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("choose a free port on", "127.0.0.1"))
 }
 
 /// Whether somebody else sits on a port.
@@ -118,6 +132,7 @@ mod tests {
     fn free_ports_differ_and_are_free() {
         let [first, second, third] = free_ports().unwrap();
         assert!(first != second && second != third && first != third);
+        assert!([first, second, third].iter().all(|port| PORTS.contains(port)));
         assert!(!is_busy(first));
         let _holder = TcpListener::bind(("127.0.0.1", second)).unwrap();
         assert!(is_busy(second));

