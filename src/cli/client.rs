@@ -130,6 +130,10 @@ impl Connection {
         self.request(Method::GET, path)
     }
 
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
     /// A request to `path` with the key in it.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.url);

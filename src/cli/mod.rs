@@ -3,6 +3,7 @@
 pub mod add;
 pub mod client;
 pub mod get;
+pub mod import;
 pub mod list;
 pub mod rm;
 pub mod status;
@@ -37,6 +38,8 @@ enum Verb {
     Update(Client<update::Args>),
     /// Delete a memory
     Rm(Client<rm::Args>),
+    /// Import a folder of notes; a second import writes only what changed
+    Import(Client<import::Args>),
     /// Show the log, the projections and the parts of a running brain
     Status(Client<status::Args>),
 }
@@ -77,6 +80,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::List(verb) => list::run(verb.args, &verb.connection.open()?).await,
         Verb::Update(verb) => update::run(verb.args, &verb.connection.open()?).await,
         Verb::Rm(verb) => rm::run(verb.args, &verb.connection.open()?).await,
+        Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }
 }

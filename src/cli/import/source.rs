@@ -1,0 +1,181 @@
+//! Which files an import takes, and the memories in each: Markdown, plain text, JSON lines.
+//!
+//! Called by `brain import`. Never judges a memory's content: that is the server's to refuse.
+
+use std::{io, path::Path, path::PathBuf};
+
+use uuid::Uuid;
+use walkdir::WalkDir;
+
+use super::{markdown, report::Refusal};
+use crate::api::dto::{MemoryInput, SourceDto};
+
+/// Where import ids come from. Decision: never to change, or every second import would duplicate every note.
+const IDS: Uuid = Uuid::from_u128(0x3b1f_6a52_9d0e_4c77_a1c4_5e8e_20d7_94b6);
+/// Import writes to the default space; the name is part of each id.
+const SPACE: &str = "default";
+/// Between the parts of an id's name; no path or heading holds it.
+const UNIT_SEPARATOR: &str = "\u{1f}";
+
+/// One memory to be put, and where to find it in the user's files.
+#[derive(Debug, PartialEq)]
+pub struct Item {
+    pub id: Uuid,
+    pub input: MemoryInput,
+    file: String,
+    position: u64,
+    place: String,
+}
+
+impl Item {
+    pub fn refusal(&self, field: &str, reason: &str) -> Refusal {
+        let (file, place) = (self.file.clone(), self.place.clone());
+        Refusal { file, position: self.position, place, field: field.to_owned(), reason: reason.to_owned() }
+    }
+}
+
+/// The folder imported from; its name is part of each id, so the folder may move but not be renamed.
+pub struct Root {
+    path: PathBuf,
+    name: String,
+}
+
+/// The files of an import, in the order of their paths.
+pub struct Found {
+    pub root: Root,
+    pub files: Vec<PathBuf>,
+    pub skipped: u64,
+    pub unreadable: Vec<Refusal>,
+}
+
+/// Finds the files below `path`, or `path` itself; hidden ones are passed over, links are not followed.
+/// A single file has its folder as root, so that it keeps the ids it has when the folder is imported.
+pub fn find(path: &Path) -> io::Result<Found> {
+    let path = path.canonicalize()?;
+    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let root = Root { path: folder.to_owned(), name };
+    let mut found = Found { root, files: Vec::new(), skipped: 0, unreadable: Vec::new() };
+    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    for entry in WalkDir::new(&path).into_iter().filter_entry(visible) {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) if entry.file_type().is_file() && kind(entry.path()).is_some() => found.files.push(entry.into_path()),
+            Ok(_) => found.skipped += 1,
+            Err(cause) => {
+                let file = cause.path().map(|path| relative(&found.root, path)).unwrap_or_default();
+                found.unreadable.push(whole_file(&file, "", cause.to_string()));
+            }
+        }
+    }
+    found.files.sort();
+    Ok(found)
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Markdown,
+    Text,
+    JsonLines,
+}
+
+fn kind(path: &Path) -> Option<Kind> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "md" | "markdown" => Some(Kind::Markdown),
+        "txt" => Some(Kind::Text),
+        "jsonl" => Some(Kind::JsonLines),
+        _ => None,
+    }
+}
+
+fn relative(root: &Root, path: &Path) -> String {
+    let below = path.strip_prefix(&root.path).unwrap_or(path);
+    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn whole_file(file: &str, field: &str, reason: String) -> Refusal {
+    Refusal { file: file.to_owned(), position: 0, place: String::new(), field: field.to_owned(), reason }
+}
+
+/// The memories in a file, in order; a file that cannot be read is one refusal.
+pub fn items(root: &Root, path: &Path) -> Vec<Result<Item, Refusal>> {
+    let file = relative(root, path);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(cause) => return vec![Err(whole_file(&file, "", cause.to_string()))],
+    };
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+    match kind(path) {
+        Some(Kind::Markdown) => match markdown::read(&text) {
+            Ok(sections) => sections_of(root, &file, "markdown", sections),
+            Err(cause) => vec![Err(whole_file(&file, "front_matter", cause.to_string()))],
+        },
+        Some(Kind::Text) => sections_of(root, &file, "text", markdown::plain(&text)),
+        Some(Kind::JsonLines) => {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            lines.map(|(number, line)| json_line(root, &file, number as u64, line)).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+fn sections_of(root: &Root, file: &str, kind: &str, sections: Vec<markdown::Section>) -> Vec<Result<Item, Refusal>> {
+    let item = |(position, section): (usize, markdown::Section)| {
+        let mut input = section.input;
+        input.source = Some(origin(kind, file, position as u64));
+        let id = id(&root.name, file, &section.headings, section.ordinal);
+        let place = section.headings.join(" > ");
+        Ok(Item { id, input, file: file.to_owned(), position: position as u64, place })
+    };
+    sections.into_iter().enumerate().map(item).collect()
+}
+
+fn json_line(root: &Root, file: &str, number: u64, line: &str) -> Result<Item, Refusal> {
+    let place = format!("line {}", number + 1);
+    let mut input: MemoryInput = serde_json::from_str(line).map_err(|cause| {
+        let (file, place) = (file.to_owned(), place.clone());
+        Refusal { file, position: number, place, field: String::new(), reason: cause.to_string() }
+    })?;
+    let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
+    input.source.get_or_insert_with(|| origin("jsonl", file, number));
+    Ok(Item { id, input, file: file.to_owned(), position: number, place })
+}
+
+fn origin(kind: &str, file: &str, position: u64) -> SourceDto {
+    let (uri, id) = (Some(file.to_owned()), Some(file.to_owned()));
+    SourceDto { kind: Some(kind.to_owned()), uri, id, position: Some(position) }
+}
+
+/// The id of a section: the same place in the same folder gives the same memory. `ordinal` counts within the heading path,
+/// so a section that is put in above does not move the others.
+fn id(root: &str, file: &str, headings: &[String], ordinal: u64) -> Uuid {
+    let mut parts = vec![SPACE, root, file];
+    parts.extend(headings.iter().map(String::as_str));
+    let ordinal = ordinal.to_string();
+    parts.push(&ordinal);
+    Uuid::new_v5(&IDS, parts.join(UNIT_SEPARATOR).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_stable_and_apart() {
+        let one = id("notes", "a.md", &["Tea".into()], 0);
+        assert_eq!(one, id("notes", "a.md", &["Tea".into()], 0));
+        assert_ne!(one, id("notes", "a.md", &["Tea".into()], 1));
+        assert_ne!(one, id("notes", "b.md", &["Tea".into()], 0));
+        assert_ne!(one, id("other", "a.md", &["Tea".into()], 0));
+    }
+
+    #[test]
+    fn a_json_line_keeps_its_id_and_names_its_fault() {
+        let root = Root { path: PathBuf::new(), name: "notes".into() };
+        let line = r#"{"id":"7f2c1e58-0000-4000-8000-000000000001","content":"tea"}"#;
+        assert!(json_line(&root, "a.jsonl", 0, line).unwrap().id.to_string().starts_with("7f2c1e58"));
+        let refused = json_line(&root, "a.jsonl", 4, r#"{"contents":"tea"}"#).unwrap_err();
+        assert_eq!(refused.place, "line 5");
+        assert!(refused.reason.contains("contents"));
+    }
+}
