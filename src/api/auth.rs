@@ -93,7 +93,8 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| secret.trim_ascii())
 }
 
-fn sha256_hex(secret: &[u8]) -> String {
+/// How the log knows a secret: lower-case hexadecimal SHA-256. Keys are issued by the same function that looks them up.
+pub fn sha256_hex(secret: &[u8]) -> String {
     Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -6,10 +6,13 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use reqwest::{Method, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::error::Problem;
+use crate::{
+    api::error::Problem,
+    wiring::credentials::{self, Credentials},
+};
 
 /// Exit code of a wish that the server refused.
 pub const REFUSED: u8 = 1;
@@ -34,12 +37,6 @@ pub struct ConnectionArgs {
     /// Print one JSON document on standard output
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    url: String,
-    api_key: String,
 }
 
 /// A server that can be asked.
@@ -107,7 +104,7 @@ impl ConnectionArgs {
             (Some(url), Some(key)) => (url, key),
             (url, key) => {
                 let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
-                let path = dir.join("credentials.json");
+                let path = credentials::path(&dir);
                 let text = std::fs::read_to_string(&path)
                     .with_context(|| format!("no --url and --key given, and {} cannot be read", path.display()))?;
                 let found: Credentials =

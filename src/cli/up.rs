@@ -53,7 +53,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
-        ended = brain.ended() => eprintln!("brain: {ended}"),
     }
     eprintln!("brain: draining");
     brain.stop().await;

@@ -10,10 +10,10 @@ use std::{
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
+    api::auth::sha256_hex,
     commands::Commands,
     domain::{
         access::{Key, KeyCommand, KeyScope},
@@ -40,11 +40,6 @@ pub fn fresh_key() -> anyhow::Result<String> {
     let mut secret = [0u8; SECRET_BYTES];
     getrandom::fill(&mut secret).context("no randomness for an API key")?;
     Ok(format!("sbk_{}", URL_SAFE_NO_PAD.encode(secret)))
-}
-
-/// How the log knows a key: lower-case hexadecimal SHA-256.
-pub fn hash_of(api_key: &str) -> String {
-    Sha256::digest(api_key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the credentials or makes them, tells them where brain serves, and makes them durable before the log hears of the key:
@@ -77,7 +72,7 @@ fn write(path: &Path, credentials: &Credentials) -> anyhow::Result<()> {
 
 /// Makes the log know the default space and the key; answers the position from which the key is valid.
 pub async fn record(commands: &Commands, api_key: &str, space: SpaceId, now: Timestamp) -> anyhow::Result<StreamSeq> {
-    let secret_sha256 = hash_of(api_key);
+    let secret_sha256 = sha256_hex(api_key.as_bytes());
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, secret_sha256.as_bytes());
     let principal = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain owner"));
     let created = commands.create_space(space.clone(), principal).await?;

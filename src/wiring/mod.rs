@@ -54,7 +54,6 @@ pub struct Brain {
     serving: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    stopped_projection: watch::Receiver<Option<String>>,
     postgres: Postgres,
 }
 
@@ -95,11 +94,11 @@ impl Brain {
             parts: parts_of(servers),
             embeddings_pending: Arc::new(|| None),
             metrics: metrics(),
-            ready: readiness(stopped_projection.clone()),
+            ready: readiness(stopped_projection),
         };
         let (http, serving) = serve(state, socket)?;
         let data_dir = data_dir.to_owned();
-        Ok(Self { credentials, address, data_dir, proven, http, serving, stop, tasks, stopped_projection, postgres })
+        Ok(Self { credentials, address, data_dir, proven, http, serving, stop, tasks, postgres })
     }
 
     /// The block that `brain up` prints.
@@ -115,15 +114,6 @@ impl Brain {
             String::new(),
         ]
         .join("\n")
-    }
-
-    /// Answers, in a sentence, when brain can no longer serve.
-    pub async fn ended(&self) -> String {
-        let mut stopped = self.stopped_projection.clone();
-        match stopped.wait_for(Option::is_some).await {
-            // A stopped projection turns readiness red; reads of the rest and all writes go on.
-            Ok(_) | Err(_) => std::future::pending().await,
-        }
     }
 
     /// Lets open requests finish, then stops following the log. The servers are the caller's to stop.
