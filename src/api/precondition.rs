@@ -16,15 +16,15 @@ const KEY_HEADER: &str = "Idempotency-Key";
 /// Longest Idempotency-Key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// The command's id: from the Idempotency-Key, else a fresh one.
-pub fn command_id(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<CommandId, Problem> {
-    let Some(value) = request.headers().get(KEY_HEADER) else { return Ok(ids.command_id()) };
+/// The command's id, and whether it is fresh: made here, and not derived from an Idempotency-Key that may have come before.
+pub fn command_id(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<(CommandId, bool), Problem> {
+    let Some(value) = request.headers().get(KEY_HEADER) else { return Ok((ids.command_id(), true)) };
     let key = value.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         let detail = format!("Idempotency-Key has 1 to {KEY_CHARS_MAX} visible ASCII characters");
         Problem::new("request.invalid_header", detail).at(KEY_HEADER, Some(KEY_CHARS_MAX.into()), Some(value.len().into()))
     })?;
-    Ok(CommandId::keyed(&identity.0.space, identity.0.principal, key))
+    Ok((CommandId::keyed(&identity.0.space, identity.0.principal, key), false))
 }
 
 /// The revision that `If-Match` asks for, with or without quotes.

@@ -33,15 +33,10 @@ pub struct Load {
     pub command_hash: u64,
     pub at: Timestamp,
     pub if_match: Option<Revision>,
+    /// The command id has never been sent before.
+    pub fresh: bool,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
-}
-
-impl Load {
-    /// A fresh v7 id has never been sent before; one derived from an Idempotency-Key may have been.
-    fn may_be_a_repeat(&self) -> bool {
-        self.command_id.0.get_version_num() != 7
-    }
 }
 
 /// The aggregate after the command.
@@ -70,7 +65,7 @@ where
         } else {
             log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?
         };
-        if (attempt > 0 || load.may_be_a_repeat())
+        if (attempt > 0 || !load.fresh)
             && let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await?
         {
             return outcome_of::<D>(earlier);

@@ -43,6 +43,8 @@ pub enum Action {
 pub struct Wish {
     pub caller: Caller,
     pub command_id: CommandId,
+    /// The command id was made for this wish, so it has never been sent before; one derived from an Idempotency-Key may have been.
+    pub fresh: bool,
     pub id: MemoryId,
     pub if_match: Option<Revision>,
     pub action: Action,
@@ -107,8 +109,8 @@ impl Commands {
             command_hash: hash_of(wish.id, &wish.action),
             at,
             if_match: wish.if_match,
-            // Only a fresh v7 id: one derived from an Idempotency-Key may be in the log already, with another wish behind it.
-            new_id: wish.id.0 == wish.command_id.0 && wish.command_id.0.get_version_num() == 7,
+            fresh: wish.fresh,
+            new_id: wish.fresh && wish.id.0 == wish.command_id.0,
         };
         let command = command_of(wish.action, at);
         let outcome = append::run::<MemoryDecider, _>(&*self.log, &load, || command.clone(), Error::Rejected).await?;
@@ -140,7 +142,18 @@ impl Commands {
 fn sys_load(aggregate: &'static str, id: String, actor: PrincipalId, at: Timestamp) -> Load {
     let key = format!("{aggregate} {id} {}", at.timestamp_micros());
     let command_id = CommandId::keyed(&SpaceId::sys(), actor, &key);
-    Load { space: SpaceId::sys(), actor, aggregate, id, command_id, command_hash: 0, at, if_match: None, new_id: false }
+    Load {
+        space: SpaceId::sys(),
+        actor,
+        aggregate,
+        id,
+        command_id,
+        command_hash: 0,
+        at,
+        if_match: None,
+        fresh: false,
+        new_id: false,
+    }
 }
 
 fn command_of(action: Action, at: Timestamp) -> memory::Command {

@@ -24,9 +24,9 @@ type State = web::Data<ApiState>;
 /// `POST /api/v1/memories`: 201, also when the same wish comes again.
 pub async fn create(request: HttpRequest, payload: web::Payload, identity: Id, state: State) -> Result<HttpResponse, Problem> {
     let input = input(&request, payload).await?;
-    let command_id = precondition::command_id(&request, &identity, &*state.ids)?;
+    let (command_id, fresh) = precondition::command_id(&request, &identity, &*state.ids)?;
     let (id, action) = creation(input, &identity, command_id)?;
-    let wish = Wish { caller: identity.caller(), command_id, id, if_match: precondition::if_match(&request)?, action };
+    let wish = Wish { caller: identity.caller(), command_id, fresh, id, if_match: precondition::if_match(&request)?, action };
     answer(&state, wish, StatusCode::CREATED).await
 }
 
@@ -92,9 +92,9 @@ async fn change(
     identity: &Identity,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let command_id = precondition::command_id(request, identity, &*state.ids)?;
+    let (command_id, fresh) = precondition::command_id(request, identity, &*state.ids)?;
     let if_match = precondition::if_match(request)?;
-    answer(state, Wish { caller: identity.caller(), command_id, id, if_match, action }, StatusCode::OK).await
+    answer(state, Wish { caller: identity.caller(), command_id, fresh, id, if_match, action }, StatusCode::OK).await
 }
 
 async fn answer(state: &ApiState, wish: Wish, status: StatusCode) -> Result<HttpResponse, Problem> {
