@@ -16,6 +16,8 @@ CREATE SCHEMA live;
 CREATE TABLE brain.checkpoints (
     projection  text        NOT NULL,
     version     integer     NOT NULL,
+    -- Stem of the stream that applied_seq counts in.
+    stream      text        NOT NULL,
     applied_seq bigint      NOT NULL DEFAULT 0,
     epoch       bigint      NOT NULL DEFAULT 0,
     applied_at  timestamptz NOT NULL DEFAULT now(),

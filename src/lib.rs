@@ -6,10 +6,12 @@
 //! - [`ports`]: what the core needs from the world, as traits.
 //! - [`commands`]: the one write path: load, decide, append, answer. Absent there: Postgres.
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
+//! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
 //! - [`queries`]: the questions that reads ask.
 //! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
-//! - [`adapters`]: NATS, Postgres, clock and ids, each behind a port.
+//! - [`adapters`]: NATS, Postgres, tantivy, candle, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
+//! - [`patience`]: pauses between tries, for every loop that waits an outage out.
 //! - [`config`], [`wiring`], [`cli`]: settings, composition, verbs.
 //!
 //! # Invariants
@@ -30,8 +32,10 @@ pub mod commands;
 pub mod config;
 pub mod domain;
 pub mod journal;
+pub mod patience;
 pub mod ports;
 pub mod projectors;
 pub mod queries;
+pub mod reactors;
 pub mod runtime;
 pub mod wiring;

@@ -14,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["domain"]),
     ("ports", &["domain", "journal"]),
     ("commands", &["ports", "journal", "domain"]),
-    ("projectors", &["ports", "journal", "domain"]),
+    ("projectors", &["patience", "ports", "journal", "domain"]),
+    ("reactors", &["patience", "ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
     ("api", &["commands", "queries", "ports", "journal", "domain"]),
     // Decision 2026-11-23: adapters may use `projectors`, for the port `Store` and the batch that it stores; it stands beside its only caller.
@@ -23,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wiring", &["*"]),
     ("cli", &["*"]),
     ("config", &[]),
+    ("patience", &[]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,12 +1,12 @@
 -- Every event carries the whole memory, so the newest one of the batch is the row.
 INSERT INTO memories_v1.memories AS memories (
-    space, id, content, memory_type, metadata, tags, importance,
+    space, id, content, content_hash, memory_type, metadata, tags, importance,
     source_kind, source_uri, source_id, source_position,
     user_id, agent_id, run_id,
     occurred_at, created_at, updated_at, deleted_at, revision, ver
 )
 SELECT space, id::uuid,
-       data ->> 'content', data ->> 'memory_type', data -> 'metadata',
+       data ->> 'content', sha256(convert_to(data ->> 'content', 'UTF8')), data ->> 'memory_type', data -> 'metadata',
        ARRAY(SELECT tag FROM jsonb_array_elements_text(data -> 'tags') WITH ORDINALITY AS tags (tag, place) ORDER BY place),
        (data ->> 'importance')::double precision,
        data -> 'source' ->> 'kind', data -> 'source' ->> 'uri', data -> 'source' ->> 'id',
@@ -18,6 +18,7 @@ SELECT space, id::uuid,
 FROM (SELECT DISTINCT ON (space, id) * FROM staged ORDER BY space, id, seq DESC) AS newest
 ON CONFLICT (space, id) DO UPDATE SET
     content = excluded.content,
+    content_hash = excluded.content_hash,
     memory_type = excluded.memory_type,
     metadata = excluded.metadata,
     tags = excluded.tags,

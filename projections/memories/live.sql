@@ -1,5 +1,5 @@
 CREATE OR REPLACE VIEW live.memories WITH (security_invoker = true) AS
-SELECT space, id, content, memory_type, metadata, tags, importance,
+SELECT space, id, content, content_hash, memory_type, metadata, tags, importance,
        source_kind, source_uri, source_id, source_position,
        user_id, agent_id, run_id,
        occurred_at, created_at, updated_at, deleted_at, revision, ver

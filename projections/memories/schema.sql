@@ -4,6 +4,8 @@ CREATE TABLE memories_v1.memories (
     space           text             NOT NULL,
     id              uuid             NOT NULL,
     content         text             NOT NULL,
+    -- SHA-256 of the content: what a vector must stand for to count as this memory's.
+    content_hash    bytea            NOT NULL,
     memory_type     text             NOT NULL,
     metadata        jsonb            NOT NULL,
     tags            text[]           NOT NULL,

@@ -1,5 +1,7 @@
 //! The outbound edge: one folder per foreign system, each behind a port. No adapter knows another.
 
+pub mod candle;
 pub mod nats;
 pub mod postgres;
 pub mod system;
+pub mod tantivy;

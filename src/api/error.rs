@@ -10,7 +10,7 @@ use crate::{
     commands,
     domain::memory::{Rejection, Violation},
     ports::{QueryError, log::ReadError},
-    queries::{freshness, status},
+    queries::{freshness, search, status},
 };
 
 /// (code, status, worth trying again as it is). Part of the API's contract; a code with two statuses has a row for each.
@@ -33,6 +33,13 @@ pub const TABLE: &[(&str, u16, bool)] = &[
     ("request.wrong_method", 405, false),
     ("list.bad_cursor", 400, false),
     ("list.bad_limit", 400, false),
+    ("search.query_empty", 400, false),
+    ("search.query_too_long", 400, false),
+    ("search.bad_limit", 400, false),
+    ("search.bad_mode", 400, false),
+    ("search.bad_filter", 400, false),
+    ("search.bad_wait", 400, false),
+    ("search.unavailable", 503, true),
     ("read.position_beyond_log", 400, false),
     ("read.not_yet_visible", 504, true),
     ("read.unavailable", 503, true),
@@ -230,6 +237,15 @@ impl From<freshness::Error> for Problem {
             }
             E::Log(cause) => cause.into(),
             E::Position(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<search::Error> for Problem {
+    fn from(error: search::Error) -> Self {
+        match error {
+            search::Error::Query(cause) => cause.into(),
+            search::Error::Embed(_) => Self::new("search.unavailable", error.to_string()).logged(&error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Applies `min_position` and read-your-own-writes to a read of memories. Called by the handlers that read; answers nothing itself.
+//! Applies `min_position` and read-your-own-writes to a read. Called by the handlers that read; answers nothing itself.
 
 use super::{ApiState, auth::Identity, error::Problem};
 use crate::{
@@ -9,9 +9,14 @@ use crate::{
     },
 };
 
-/// Waits until the read model is as new as the caller may expect.
+/// Waits until the memories are as new as the caller may expect.
 pub async fn wait(state: &ApiState, identity: &Identity, min_position: Option<u64>) -> Result<(), Problem> {
+    wait_for(state, identity, MEMORIES, min_position).await
+}
+
+/// The same for any projection.
+pub async fn wait_for(state: &ApiState, identity: &Identity, projection: &str, min_position: Option<u64>) -> Result<(), Problem> {
     let wish =
         Freshness { min_position: min_position.map(StreamSeq), acknowledged: state.commands.acknowledged(identity.0.principal) };
-    Ok(settle(MEMORIES, wish, &*state.positions, &*state.log).await?)
+    Ok(settle(projection, wish, &*state.positions, &*state.log).await?)
 }

@@ -12,6 +12,7 @@ mod memories;
 pub mod openapi;
 mod precondition;
 pub mod routes;
+mod search;
 mod status;
 
 use std::sync::Arc;
@@ -20,23 +21,23 @@ use actix_web::web;
 
 use crate::{
     commands::Commands,
-    ports::{Clock, EventLog, IdSource, KeyDirectory, MemoryReads, Positions},
-    queries::status::Part,
+    ports::{Clock, DerivedLog, EventLog, IdSource, KeyDirectory, MemoryReads, Positions},
+    queries::{search::SearchParts, status::Part},
 };
 
 /// Everything the handlers need. More than ten fields, because it is the list of what the edge may touch and holds no state itself.
 pub struct ApiState {
     pub commands: Arc<Commands>,
     pub memories: Arc<dyn MemoryReads>,
+    pub search: SearchParts,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
+    pub derived: Arc<dyn DerivedLog>,
     pub keys: Arc<dyn KeyDirectory>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     /// The parts that run, as `status` shows them.
     pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
-    /// Memories without a vector; `None` while no embedder runs.
-    pub embeddings_pending: Arc<dyn Fn() -> Option<u64> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` says in one sentence what is not ready.

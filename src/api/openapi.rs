@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    dto::{BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written},
+    dto::{
+        BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written,
+        search::{SearchAnswer, SearchInput},
+    },
     error::Problem,
     routes::{self, Route},
 };
@@ -87,6 +90,8 @@ fn schemas() -> Map<String, Value> {
     add::<MemoryPage>(&mut found);
     add::<BatchInput>(&mut found);
     add::<BatchAnswer>(&mut found);
+    add::<SearchInput>(&mut found);
+    add::<SearchAnswer>(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);
     found

@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     auth::{self, Gate},
     error::Problem,
-    health, memories, openapi, status,
+    health, memories, openapi, search, status,
 };
 use crate::domain::access::KeyScope;
 
@@ -47,6 +47,12 @@ fn route(method: Method, path: &'static str, handler: fn() -> actix_web::Route, 
 /// The list.
 pub fn all() -> Vec<Route> {
     let mut routes = of_memories();
+    routes.push(Route {
+        scope: READ,
+        takes: Some("SearchInput"),
+        gives: (200, Some("SearchAnswer")),
+        ..route(Method::POST, "/api/v1/search", || web::post().to(search::handle), "Find memories by meaning and by words")
+    });
     routes.extend(of_operation());
     routes
 }

@@ -6,7 +6,7 @@ use super::{ApiState, error::Problem};
 use crate::queries;
 
 pub async fn handle(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let pending = (state.embeddings_pending)();
-    let status = queries::status::ask(&*state.log, &*state.positions, pending, (state.parts)()).await?;
+    let reads = &*state.search.reads;
+    let status = queries::status::ask(&*state.log, &*state.derived, &*state.positions, reads, (state.parts)()).await?;
     Ok(HttpResponse::Ok().json(status))
 }

@@ -64,6 +64,6 @@ pub fn status(status: &Status) -> String {
     for part in &status.parts {
         parts.add_row(vec![part.name.clone(), part.version.clone(), part.state.clone()]);
     }
-    let pending = status.embeddings_pending.map_or("no embedder runs".to_owned(), |count| count.to_string());
+    let pending = status.embeddings_pending;
     format!("log position: {}\nembeddings pending: {pending}\n{projections}\n{parts}", status.log.last_seq)
 }

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::ids::SpaceId;
+use crate::domain::ids::{MemoryId, SpaceId};
 
 /// Number of partitions, fixed for ever: the token stands in every stored subject.
 pub const PARTITIONS: u64 = 64;
@@ -45,6 +45,27 @@ impl Prefix {
         format!("{}.ev.{:02x}.{space}.{aggregate}.{id}", self.0, partition(space, id))
     }
 
+    /// All subjects of derived facts.
+    pub fn all_derived(&self) -> String {
+        format!("{}.derived.>", self.0)
+    }
+
+    /// All embeddings of one space, of every model.
+    pub fn derived_of(&self, space: &SpaceId) -> String {
+        format!("{}.derived.embedding.*.*.{space}.>", self.0)
+    }
+
+    /// `<prefix>.derived.embedding.<model>.<pp>.<space>.<id>`: the newest embedding of a memory by a model.
+    pub fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> String {
+        let id = id.to_string();
+        format!("{}.derived.embedding.{model}.{:02x}.{space}.{id}", self.0, partition(space, &id))
+    }
+
+    /// `<prefix>.derived.embedder.<model>`: how far the embedder of a model has come.
+    pub fn embedder(&self, model: &str) -> String {
+        format!("{}.derived.embedder.{model}", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)
@@ -69,6 +90,9 @@ mod tests {
         let prefix = Prefix::parse("brain").expect("valid");
         let subject = prefix.event(&SpaceId::default_space(), "memory", "0190f3d2-0000-7000-8000-000000000001");
         insta::assert_snapshot!(subject, @"brain.ev.1f.default.memory.0190f3d2-0000-7000-8000-000000000001");
+        let id = "0190f3d2-0000-7000-8000-000000000001".parse().expect("an id");
+        let derived = prefix.embedding("minilm-l6-v2", &SpaceId::default_space(), id);
+        insta::assert_snapshot!(derived, @"brain.derived.embedding.minilm-l6-v2.1f.default.0190f3d2-0000-7000-8000-000000000001");
         assert_eq!(Prefix::parse("a.b"), Err(InvalidPrefix("a.b".into())));
     }
 }

@@ -5,8 +5,8 @@
 
 use super::envelope::Envelope;
 
-/// Every event that may stand in the log, with the newest version of its data.
-pub const KNOWN: [(&str, u16); 7] = [
+/// Every event that may stand in the log or among the derived facts, with the newest version of its data.
+pub const KNOWN: [(&str, u16); 9] = [
     ("memory.created", 1),
     ("memory.updated", 1),
     ("memory.deleted", 1),
@@ -14,6 +14,8 @@ pub const KNOWN: [(&str, u16); 7] = [
     ("space.created", 1),
     ("key.issued", 1),
     ("key.revoked", 1),
+    ("embedding.computed", 1),
+    ("embedder.advanced", 1),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt, stream::BoxStream};
+use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::definition::Definition;
@@ -20,9 +20,6 @@ pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const LINGER_MS_MAX: u64 = 5;
 /// What an event weighs beside its data.
 const FRAME_BYTES: usize = 200;
-
-/// What the reader hands out.
-pub type Feed = BoxStream<'static, Result<Recorded, ReadError>>;
 
 /// One message of the log that concerns the projection.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,6 +26,8 @@ pub struct Definition {
     pub fold: Fold,
     /// Types of the events that it wants; all others only move its checkpoint.
     pub events: Vec<String>,
+    /// Whether an event that can never be applied is put aside. Where it is not, the projection stops at it.
+    pub parks: bool,
     /// Makes the schema and its tables; runs once per version.
     pub schema_sql: &'static str,
     /// Points the views in `live` to this version.
@@ -42,7 +44,13 @@ struct Header {
     stream: String,
     key: Vec<String>,
     fold: Fold,
+    #[serde(default = "parks_by_default")]
+    parks: bool,
     events: Vec<String>,
+}
+
+fn parks_by_default() -> bool {
+    true
 }
 
 /// The definition is not one: a mistake in the program's own files.
@@ -57,7 +65,7 @@ pub enum Error {
 impl Definition {
     /// Reads a definition; `sql` is schema, live and apply, in this order.
     pub fn parse(header: &str, sql: [&'static str; 3]) -> Result<Self, Error> {
-        let Header { name, version, stream, key, fold, events } = toml::from_str(header).map_err(Error::Toml)?;
+        let Header { name, version, stream, key, fold, parks, events } = toml::from_str(header).map_err(Error::Toml)?;
         let [schema_sql, live_sql, apply_sql] = sql;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
@@ -73,7 +81,7 @@ impl Definition {
         };
         match reason {
             Some(reason) => Err(Error::Invalid { name, reason }),
-            None => Ok(Self { name, version, stream, key, fold, events, schema_sql, live_sql, apply_sql }),
+            None => Ok(Self { name, version, stream, key, fold, events, parks, schema_sql, live_sql, apply_sql }),
         }
     }
 
@@ -82,22 +90,37 @@ impl Definition {
     }
 }
 
-/// Memories as they stand now.
-pub fn memories() -> Definition {
-    Definition::parse(
-        include_str!("../../projections/memories/projection.toml"),
-        [
-            include_str!("../../projections/memories/schema.sql"),
-            include_str!("../../projections/memories/live.sql"),
-            include_str!("../../projections/memories/apply.sql"),
-        ],
-    )
-    .expect("a test parses every definition that is built in")
+macro_rules! built_in {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        $(
+            $(#[$doc])*
+            pub fn $name() -> Definition {
+                Definition::parse(
+                    include_str!(concat!("../../projections/", stringify!($name), "/projection.toml")),
+                    [
+                        include_str!(concat!("../../projections/", stringify!($name), "/schema.sql")),
+                        include_str!(concat!("../../projections/", stringify!($name), "/live.sql")),
+                        include_str!(concat!("../../projections/", stringify!($name), "/apply.sql")),
+                    ],
+                )
+                .expect("a test parses every definition that is built in")
+            }
+        )+
+
+        /// All projections, in the order in which they are started.
+        pub fn all() -> Vec<Definition> {
+            vec![$($name()),+]
+        }
+    };
 }
 
-/// All projections, in the order in which they are started.
-pub fn all() -> Vec<Definition> {
-    vec![memories()]
+built_in! {
+    /// Memories as they stand now.
+    memories,
+    /// Spaces and keys, for listing. Never asked who may come in: that is the directory's.
+    access,
+    /// Embeddings, from the stream of derived facts.
+    vectors,
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::{
         ids::{KeyId, SpaceId, StreamSeq},
     },
     journal::{Recorded, events::Storable},
-    ports::{EventLog, KeyDirectory, log::ReadError},
+    ports::{EventReader, KeyDirectory, log::ReadError},
 };
 
 /// Pause before the log is opened again after it went away.
@@ -52,7 +52,7 @@ impl Directory {
     }
 
     /// Follows the log until told to stop.
-    pub async fn follow(self: Arc<Self>, log: Arc<dyn EventLog>, stop: CancellationToken) {
+    pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let position = *self.seen.borrow();
             tokio::select! {
@@ -65,7 +65,7 @@ impl Directory {
         }
     }
 
-    async fn follow_once(&self, log: &dyn EventLog, after: StreamSeq) -> Result<(), ReadError> {
+    async fn follow_once(&self, log: &dyn EventReader, after: StreamSeq) -> Result<(), ReadError> {
         let mut events = log.read(after, Some(&SpaceId::sys())).await?;
         while let Some(next) = events.next().await {
             match next {

@@ -1,9 +1,8 @@
 //! The loop of one projection: claim, read from the checkpoint, batch, apply, again. Started by `wiring`, one task each.
 //! Never writes outside its store and never causes an effect, so the same log may be read any number of times.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +13,10 @@ use super::{
 };
 use crate::{
     domain::ids::StreamSeq,
-    ports::{EventLog, log::ReadError},
+    patience::Patience,
+    ports::{EventReader, log::ReadError},
 };
 
-const PAUSE_MS_MIN: u64 = 50;
 const PAUSE_MS_MAX: u64 = 2_000;
 
 /// Called after each commit with the position that is now visible. Must not block.
@@ -48,7 +47,7 @@ enum Interrupted {
 /// Errors: `Stopped` when waiting cannot help: broken SQL, or more poison in a batch than can be parked.
 pub async fn run(
     definition: Definition,
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn EventReader>,
     store: Arc<dyn Store>,
     on_applied: OnApplied,
     shutdown: CancellationToken,
@@ -65,7 +64,7 @@ pub async fn run(
 
 struct Projection {
     definition: Definition,
-    log: Arc<dyn EventLog>,
+    log: Arc<dyn EventReader>,
     store: Arc<dyn Store>,
     on_applied: OnApplied,
 }
@@ -75,13 +74,13 @@ impl Projection {
     async fn keep_up(&self) -> store::Error {
         let name = &self.definition.name;
         metrics::gauge!("brain_projection_stopped", "projection" => name.clone()).set(0.0);
-        let mut pause = patience();
+        let mut pause = Patience::new(PAUSE_MS_MAX);
         loop {
             let interrupted = match self.round(&mut pause).await {
                 Interrupted::Store(cause) if !cause.is_transient() => return cause,
                 other => other,
             };
-            let wait = pause.next_backoff().unwrap_or(Duration::from_millis(PAUSE_MS_MAX));
+            let wait = pause.next_pause();
             let error = batch::chain(&interrupted);
             if matches!(interrupted, Interrupted::Store(store::Error::Owned)) {
                 tracing::debug!(projection = name, error, "waiting for the projection");
@@ -92,14 +91,14 @@ impl Projection {
         }
     }
 
-    async fn round(&self, pause: &mut ExponentialBackoff) -> Interrupted {
+    async fn round(&self, pause: &mut Patience) -> Interrupted {
         match self.claim_and_follow(pause).await {
             Ok(never) => match never {},
             Err(interrupted) => interrupted,
         }
     }
 
-    async fn claim_and_follow(&self, pause: &mut ExponentialBackoff) -> Result<std::convert::Infallible, Interrupted> {
+    async fn claim_and_follow(&self, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
         self.store.install(&self.definition).await.map_err(Interrupted::Store)?;
         let Claim { epoch, applied_seq } = self.store.claim(&self.definition).await.map_err(Interrupted::Store)?;
         tracing::info!(projection = self.definition.name, epoch, %applied_seq, "the projection is ours");
@@ -134,13 +133,4 @@ impl Projection {
         metrics::gauge!("brain_projection_applied_seq", "projection" => self.definition.name.clone()).set(applied_seq.0 as f64);
         (self.on_applied)(applied_seq);
     }
-}
-
-/// Pauses that grow to [`PAUSE_MS_MAX`] and never end.
-fn patience() -> ExponentialBackoff {
-    ExponentialBackoffBuilder::new()
-        .with_initial_interval(Duration::from_millis(PAUSE_MS_MIN))
-        .with_max_interval(Duration::from_millis(PAUSE_MS_MAX))
-        .with_max_elapsed_time(None)
-        .build()
 }

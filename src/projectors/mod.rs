@@ -6,6 +6,7 @@ pub mod batch;
 pub mod definition;
 pub mod directory;
 pub mod engine;
+pub mod keyword;
 pub mod store;
 
 pub use definition::Definition;

@@ -4,7 +4,7 @@
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{EventLog, Positions, QueryError, log::ReadError},
+    ports::{EventReader, Positions, QueryError, log::ReadError},
 };
 
 /// Longest wait for a position that the client named.
@@ -33,7 +33,7 @@ pub enum Error {
 }
 
 /// Waits until `projection` shows what [`Freshness`] asks for.
-pub async fn settle(projection: &str, wish: Freshness, positions: &dyn Positions, log: &dyn EventLog) -> Result<(), Error> {
+pub async fn settle(projection: &str, wish: Freshness, positions: &dyn Positions, log: &dyn EventReader) -> Result<(), Error> {
     let (position, wait_ms) = match wish.min_position {
         Some(position) => (position, MIN_POSITION_WAIT_MS),
         None => (wish.acknowledged, OWN_WRITES_WAIT_MS),

@@ -5,7 +5,10 @@
 pub mod freshness;
 pub mod get;
 pub mod list;
+pub mod search;
 pub mod status;
 
 /// The projection that answers questions about memories.
 pub const MEMORIES: &str = "memories";
+/// The projection that searches ask for words.
+pub const KEYWORD: &str = "keyword";

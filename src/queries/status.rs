@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{EventLog, Positions, QueryError, log::ReadError},
+    ports::{DerivedLog, EventLog, Positions, QueryError, SearchReads, log::ReadError},
 };
 
 /// A program or role that the product consists of.
@@ -27,7 +27,9 @@ pub struct ProjectionView {
     pub name: String,
     pub version: u32,
     pub applied_seq: u64,
-    /// Events of the log that are not applied yet.
+    /// The stream that feeds it, in whose positions `applied_seq` counts.
+    pub stream: String,
+    /// Events of that stream that are not applied yet.
     pub lag: u64,
     /// Aggregates that wait for an operator because their events could not be applied.
     pub parked: u64,
@@ -37,8 +39,8 @@ pub struct ProjectionView {
 pub struct Status {
     pub log: LogView,
     pub projections: Vec<ProjectionView>,
-    /// Memories that wait for their vector; null while no embedder runs.
-    pub embeddings_pending: Option<u64>,
+    /// Memories that wait for the embedder.
+    pub embeddings_pending: u64,
     pub parts: Vec<Part>,
 }
 
@@ -50,21 +52,25 @@ pub enum Error {
     Positions(#[source] QueryError),
 }
 
-/// Collects the status. The end of the log is read first, so that a lag is never too small by a race.
+/// Collects the status. The ends of the streams are read first, so that a lag is never too small by a race.
 pub async fn ask(
     log: &dyn EventLog,
+    derived: &dyn DerivedLog,
     positions: &dyn Positions,
-    embeddings_pending: Option<u64>,
+    search: &dyn SearchReads,
     parts: Vec<Part>,
 ) -> Result<Status, Error> {
     let StreamSeq(last_seq) = log.last_seq().await.map_err(Error::Log)?;
+    let StreamSeq(derived_seq) = derived.last_seq().await.map_err(Error::Log)?;
     let view = |row: crate::ports::ProjectionStatus| ProjectionView {
-        lag: last_seq.saturating_sub(row.applied_seq.0),
+        lag: if row.stream == "EVENTS" { last_seq } else { derived_seq }.saturating_sub(row.applied_seq.0),
         name: row.name,
         version: row.version,
+        stream: row.stream,
         applied_seq: row.applied_seq.0,
         parked: row.parked,
     };
     let projections = positions.all().await.map_err(Error::Positions)?.into_iter().map(view).collect();
+    let embeddings_pending = search.embeddings_pending().await.map_err(Error::Positions)?;
     Ok(Status { log: LogView { last_seq }, projections, embeddings_pending, parts })
 }

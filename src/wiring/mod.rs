@@ -1,9 +1,11 @@
 //! The composition root: the only place that names concrete adapters. Called by `brain up` and by the behaviour tests.
 //!
-//! Holds the explicit list of what runs: the directory of keys, one engine per projection, the HTTP server.
+//! Holds the explicit list of what runs: the directory of keys, one engine per projection, the keyword index, the embedder,
+//! the HTTP server.
 
 pub mod credentials;
 mod durability;
+mod positions;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -15,20 +17,24 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     adapters::{
-        nats::{Access, NatsLog},
+        candle::MiniLm,
+        nats::{Access, Nats},
         postgres::Postgres,
         system::{SystemClock, SystemIds},
+        tantivy::TantivyIndex,
     },
     api::{self, ApiState},
     commands::Commands,
     domain::ids::SpaceId,
     journal::subject::Prefix,
-    ports::{Clock, EventLog},
-    projectors::{self, directory::Directory},
-    queries::status::Part,
-    runtime::{Durability, PartState, Servers},
+    ports::{Clock, Embedder, EventReader, KeywordIndex},
+    projectors::{self, directory::Directory, keyword::Keyword},
+    queries::{search::SearchParts, status::Part},
+    reactors,
+    runtime::{self, Durability, PartState, Servers},
 };
 use credentials::Credentials;
+use positions::AllPositions;
 
 /// How long open requests may take once brain is told to stop, in seconds.
 const DRAIN_S: u64 = 20;
@@ -64,20 +70,31 @@ impl Brain {
         let Place { data_dir, prefix, database: database_name, listen } = place;
         let access = servers.nats();
         let proven = durability::of(&access.monitor_url).await;
-        let nats = Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
-        let log = NatsLog::connect(&nats, prefix).await?;
+        let access =
+            Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
+        let nats = Nats::connect(&access, prefix).await?;
         let database = servers.postgres();
         let postgres = Postgres::connect(&database.owner_url(database_name), &database.app_url(database_name)).await?;
+        // Here and not only in the engines: the first question may come before an engine has looked.
+        let store = postgres.projection_store();
+        for definition in projectors::definition::all() {
+            store.install(&definition).await.context("cannot make the tables of the read models")?;
+        }
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let events: Arc<dyn EventLog> = Arc::new(log.clone());
+        let (events, derived) = (nats.log(), nats.derived());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
         let directory = Arc::new(Directory::default());
         tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
-        let stopped_projection = project(&postgres, &log, &tasks, &stop);
+        let stopped_projection = project(&postgres, &nats, &tasks, &stop);
+        let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
+        let keyword = Keyword::new(index.clone());
+        tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
+        let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
+        tasks.spawn(reactors::embedder::run(events.clone(), derived.clone(), embedder.clone(), clock.clone(), stop.clone()));
 
         let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let address = socket.local_addr().context("the listening socket has no address")?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()));
         let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
         let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
@@ -86,13 +103,14 @@ impl Brain {
         let state = ApiState {
             commands,
             memories: postgres.memory_reads(),
-            positions: postgres.positions(),
+            search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
+            positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
+            derived,
             keys: directory,
             clock,
             ids: Arc::new(SystemIds),
             parts: parts_of(servers),
-            embeddings_pending: Arc::new(|| None),
             metrics: metrics(),
             ready: readiness(stopped_projection),
         };
@@ -137,18 +155,19 @@ pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
 }
 
 /// Starts one engine per projection; the receiver names the first that has stopped for good.
-fn project(postgres: &Postgres, log: &NatsLog, tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Option<String>> {
+fn project(postgres: &Postgres, nats: &Nats, tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Option<String>> {
     let (report, stopped) = watch::channel(None);
     let report = Arc::new(report);
     for definition in projectors::definition::all() {
-        let (events, announcer, name) = (Arc::new(log.clone()), log.clone(), definition.name.clone());
+        let source: Arc<dyn EventReader> = if definition.stream == "DERIVED" { nats.derived() } else { nats.log() };
+        let (announcer, name) = (nats.clone(), definition.name.clone());
         let (woken, announcing) = (postgres.on_applied(&name), tasks.clone());
         let on_applied = Arc::new(move |seq| {
             woken(seq);
             let (announcer, name) = (announcer.clone(), name.clone());
             announcing.spawn(async move { announcer.announce(&name, seq).await });
         });
-        let engine = projectors::engine::run(definition, events, postgres.projection_store(), on_applied, stop.clone());
+        let engine = projectors::engine::run(definition, source, postgres.projection_store(), on_applied, stop.clone());
         let report = report.clone();
         tasks.spawn(async move {
             if let Err(stopped) = engine.await {
@@ -157,6 +176,11 @@ fn project(postgres: &Postgres, log: &NatsLog, tasks: &TaskTracker, stop: &Cance
         });
     }
     stopped
+}
+
+/// Where the model's files are; fetched at the first call if need be.
+fn model_folder() -> Result<std::path::PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(runtime::model_dir(&|step| tracing::info!("{step}"))?)
 }
 
 fn serve(state: ApiState, socket: std::net::TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {

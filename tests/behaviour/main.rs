@@ -5,3 +5,4 @@ mod harness;
 mod idempotency;
 mod memories;
 mod recovery;
+mod search;

@@ -43,5 +43,5 @@ fn server_code(failed: &PublishError) -> Option<u64> {
 
 /// A read that found nothing is an answer; any other failure is not.
 pub fn absent_or_unavailable(failed: LastRawMessageError) -> Result<Option<Recorded>, ReadError> {
-    if super::found_nothing(&failed.kind()) { Ok(None) } else { Err(ReadError::Unavailable(Box::new(failed))) }
+    if super::stream::found_nothing(&failed.kind()) { Ok(None) } else { Err(ReadError::Unavailable(Box::new(failed))) }
 }

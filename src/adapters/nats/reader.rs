@@ -1,27 +1,23 @@
-//! The ordered reader: every event after a position, without gap, for ever. Used by the log adapter only.
+//! The ordered reader: every event after a position, without gap, for ever. Used by the streams of this adapter only.
 
 use async_nats::jetstream::{
     Message,
     consumer::{DeliverPolicy, pull},
     stream::Stream,
 };
-use futures::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
+use futures::{StreamExt, stream};
 
 use crate::{
     domain::ids::StreamSeq,
-    journal::{Recorded, codec},
-    ports::log::ReadError,
+    journal::{Envelope, Recorded, codec},
+    ports::log::{Events, ReadError},
 };
 
+/// How the bytes of a message become an envelope.
+pub type Decode = fn(&[u8]) -> Result<Envelope, codec::Error>;
+
 /// Opens an ordered consumer after a position; the client recreates it on a gap, so order and completeness hold.
-pub async fn open(
-    stream: &Stream<()>,
-    after: StreamSeq,
-    filter: Option<String>,
-) -> Result<BoxStream<'static, Result<Recorded, ReadError>>, ReadError> {
+pub async fn open(stream: &Stream<()>, after: StreamSeq, filter: Option<String>, decode: Decode) -> Result<Events, ReadError> {
     let config = pull::OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: after.0 + 1 },
         filter_subject: filter.unwrap_or_default(),
@@ -29,18 +25,18 @@ pub async fn open(
     };
     let consumer = stream.create_consumer(config).await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
     let messages = consumer.messages().await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
-    let events = messages.map(|message| recorded(&message.map_err(|cause| ReadError::Unavailable(cause.into()))?));
+    let events = messages.map(move |message| recorded(&message.map_err(|cause| ReadError::Unavailable(cause.into()))?, decode));
     Ok(until_unavailable(events.boxed()))
 }
 
-fn recorded(message: &Message) -> Result<Recorded, ReadError> {
+fn recorded(message: &Message, decode: Decode) -> Result<Recorded, ReadError> {
     let seq = message.info().map_err(ReadError::Unavailable)?.stream_sequence;
-    let event = codec::decode(&message.payload).map_err(|cause| ReadError::Poison { seq, cause })?;
+    let event = decode(&message.payload).map_err(|cause| ReadError::Poison { seq, cause })?;
     Ok(Recorded { seq: StreamSeq(seq), event })
 }
 
 /// Ends the stream after the first `Unavailable`, so that the reader opens a new one from the position that it knows.
-fn until_unavailable(events: BoxStream<'static, Result<Recorded, ReadError>>) -> BoxStream<'static, Result<Recorded, ReadError>> {
+fn until_unavailable(events: Events) -> Events {
     stream::unfold(Some(events), |events| async move {
         let mut events = events?;
         let next = events.next().await?;

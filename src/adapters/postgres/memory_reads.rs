@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder, Row, Transaction, postgres::PgRow, types::Json};
+use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
 
-use super::unsigned;
+use super::{snapshot, unsigned};
 use crate::{
     domain::{
         ids::{MemoryId, Revision, SpaceId},
@@ -17,7 +17,7 @@ use crate::{
 /// Most rows of one page, whatever the caller says.
 const LIST_ROWS_MAX: u32 = 200;
 
-const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
+pub(super) const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
     m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.revision";
 
@@ -41,7 +41,7 @@ impl PgMemoryReads {
         sql.push(" AND p.id = ").push_bind(id.to_string()).push(") AS parked) AS asked");
         sql.push(" LEFT JOIN live.memories m ON m.space = ").push_bind(space.as_str());
         sql.push(" AND m.id = ").push_bind(id.0);
-        let mut transaction = self.begin(space).await?;
+        let mut transaction = snapshot::begin(&self.app, space).await?;
         let row = sql.build().fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         if row.try_get("parked")? {
@@ -55,17 +55,10 @@ impl PgMemoryReads {
 
     async fn page(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, sqlx::Error> {
         let mut sql = list_sql(space, query);
-        let mut transaction = self.begin(space).await?;
+        let mut transaction = snapshot::begin(&self.app, space).await?;
         let rows = sql.build().fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         rows.iter().map(record).collect()
-    }
-
-    /// One snapshot that row security holds to one space.
-    async fn begin(&self, space: &SpaceId) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        // Safe as text: a space is named by a-z, 0-9, - and _ only, and its type admits nothing else.
-        let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL brain.space = '{space}'");
-        self.app.begin_with(AssertSqlSafe(begin)).await
     }
 }
 
@@ -119,7 +112,7 @@ fn list_sql(space: &SpaceId, query: &ListQuery) -> QueryBuilder<Postgres> {
     sql
 }
 
-fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
+pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
     let kind: String = row.try_get("memory_type")?;
     let memory_type = MemoryType::parse(&kind).ok_or_else(|| sqlx::Error::ColumnDecode {
         index: "memory_type".into(),

@@ -3,10 +3,13 @@
 //! Built by `wiring`. The owner's pool writes and the application's pool reads, bound to one space per transaction.
 //! Nothing here is the truth: all of it can be filled again from the log.
 
+mod filter_sql;
 mod memory_reads;
 mod parking;
 mod positions;
 mod projection_store;
+mod search_reads;
+mod snapshot;
 mod staging;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -19,10 +22,11 @@ use sqlx::{
 use memory_reads::PgMemoryReads;
 use positions::PgPositions;
 use projection_store::PgProjectionStore;
+use search_reads::PgSearchReads;
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{MemoryReads, Positions},
+    ports::{MemoryReads, Positions, SearchReads},
     projectors::Store,
 };
 
@@ -75,6 +79,10 @@ impl Postgres {
 
     pub fn memory_reads(&self) -> Arc<dyn MemoryReads> {
         Arc::new(PgMemoryReads::new(self.app.clone()))
+    }
+
+    pub fn search_reads(&self) -> Arc<dyn SearchReads> {
+        Arc::new(PgSearchReads::new(self.app.clone(), self.owner.clone()))
     }
 
     pub fn positions(&self) -> Arc<dyn Positions> {

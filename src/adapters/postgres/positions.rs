@@ -64,13 +64,14 @@ impl PgPositions {
 #[async_trait]
 impl Positions for PgPositions {
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
-        const SQL: &str = "SELECT c.projection, c.version, c.applied_seq, \
+        const SQL: &str = "SELECT c.projection, c.version, c.stream, c.applied_seq, \
                 (SELECT count(*) FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version) \
             FROM brain.checkpoints c ORDER BY c.projection, c.version";
-        let rows: Vec<(String, i32, i64, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
-        let status = |(name, version, applied_seq, parked): (String, i32, i64, i64)| ProjectionStatus {
+        let rows: Vec<(String, i32, String, i64, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
+        let status = |(name, version, stream, applied_seq, parked): (String, i32, String, i64, i64)| ProjectionStatus {
             name,
             version: version.unsigned_abs(),
+            stream,
             applied_seq: StreamSeq(unsigned(applied_seq)),
             parked: unsigned(parked),
         };

@@ -109,7 +109,11 @@ impl PgProjectionStore {
 
     /// The quick way, all rows at once; `None` when it takes the careful one.
     async fn apply_whole(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Option<Applied>, Fault> {
-        let Some(rows) = all_rows(&batch.items) else { return Ok(None) };
+        let rows = match all_rows(&batch.items) {
+            Ok(rows) => rows,
+            Err(_) if definition.parks => return Ok(None),
+            Err(undecodable) => return Err(Fault::Store(Error::Broken(undecodable.into()))),
+        };
         let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
         let anything_parked = advance(&mut transaction, definition, epoch, batch).await?;
         if anything_parked && !rows.is_empty() {
@@ -147,6 +151,7 @@ impl Store for PgProjectionStore {
         match self.apply_whole(definition, epoch, batch).await {
             Ok(Some(applied)) => return Ok(applied),
             Ok(None) => {}
+            Err(Fault::Poison(error)) if !definition.parks => return Err(Error::Broken(Box::new(error))),
             Err(Fault::Poison(error)) => {
                 tracing::warn!(projection = definition.name, %error, upto = %batch.upto, "looking for the event that fails");
             }
@@ -164,11 +169,11 @@ fn lock_name(definition: &Definition) -> String {
     format!("projection {} {}", definition.name, definition.version)
 }
 
-/// The rows to stage; `None` when a message of the batch is no event.
-fn all_rows(items: &[Item]) -> Option<Vec<Row<'_>>> {
+/// The rows to stage; `Err` names a message of the batch that is no event.
+fn all_rows(items: &[Item]) -> Result<Vec<Row<'_>>, String> {
     let row = |item| match item {
-        &Item::Event { seq, ref event, ref data } => Some(Row { seq, event, data }),
-        Item::Undecodable { .. } => None,
+        &Item::Event { seq, ref event, ref data } => Ok(Row { seq, event, data }),
+        Item::Undecodable { seq, error } => Err(format!("position {seq}: {error}")),
     };
     items.iter().map(row).collect()
 }
@@ -182,11 +187,11 @@ async fn is_installed(connection: &mut PgConnection, definition: &Definition) ->
 }
 
 async fn create(connection: &mut PgConnection, definition: &Definition) -> Result<(), sqlx::Error> {
-    const CHECKPOINT: &str = "INSERT INTO brain.checkpoints (projection, version) VALUES ($1, $2)";
+    const CHECKPOINT: &str = "INSERT INTO brain.checkpoints (projection, version, stream) VALUES ($1, $2, $3)";
     const LIVE: &str = "INSERT INTO brain.live (projection, version) VALUES ($1, $2) ON CONFLICT (projection) DO NOTHING";
     let version = definition.version as i32;
     sqlx::raw_sql(definition.schema_sql).execute(&mut *connection).await?;
-    sqlx::query(CHECKPOINT).bind(&definition.name).bind(version).execute(&mut *connection).await?;
+    sqlx::query(CHECKPOINT).bind(&definition.name).bind(version).bind(&definition.stream).execute(&mut *connection).await?;
     let live = sqlx::query(LIVE).bind(&definition.name).bind(version).execute(&mut *connection).await?;
     // A later version is filled beside the one that is live and takes its place when it has caught up.
     if live.rows_affected() == 1 {

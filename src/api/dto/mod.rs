@@ -2,6 +2,8 @@
 //!
 //! Called by the handlers and, for reading answers, by the command line. Checks nothing that the domain checks.
 
+pub mod search;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};

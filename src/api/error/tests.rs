@@ -24,6 +24,13 @@ fn the_whole_table() {
     request.wrong_method 405 false
     list.bad_cursor 400 false
     list.bad_limit 400 false
+    search.query_empty 400 false
+    search.query_too_long 400 false
+    search.bad_limit 400 false
+    search.bad_mode 400 false
+    search.bad_filter 400 false
+    search.bad_wait 400 false
+    search.unavailable 503 true
     read.position_beyond_log 400 false
     read.not_yet_visible 504 true
     read.unavailable 503 true

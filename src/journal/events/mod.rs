@@ -2,11 +2,13 @@
 //! Their JSON Schemas are generated from here into `schemas/` and compared by a test; a released one never changes.
 
 mod access;
+mod derived;
 mod memory;
 #[cfg(test)]
 mod tests;
 
 pub use access::{KeyV1, SpaceV1};
+pub use derived::{EmbedderV1, EmbeddingV1, HalfVector};
 pub use memory::MemoryV1;
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -45,7 +47,7 @@ fn stored(kind: &'static str, data: &impl Serialize) -> Stored {
     Stored { kind, version: 1, changed: vec![], before: Before::default(), data }
 }
 
-fn read<T: DeserializeOwned>(kind: &str, data: &Value) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(kind: &str, data: &Value) -> Result<T, Error> {
     T::deserialize(data).map_err(|cause| Error { kind: kind.to_owned(), cause })
 }
 

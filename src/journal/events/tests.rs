@@ -13,10 +13,10 @@ use super::*;
 use crate::{
     domain::{
         access::{Key, KeyEvent, KeyScope, Space, SpaceCreated},
-        ids::{CommandId, KeyId, PrincipalId, Revision, SpaceId},
+        ids::{CommandId, KeyId, MemoryId, PrincipalId, Revision, SpaceId},
         memory::{Event, Memory, draft::Draft},
     },
-    journal::{codec, envelope::Envelope, upcast},
+    journal::{codec, derived, envelope::Envelope, upcast},
 };
 
 fn schema_of(kind: &str) -> Schema {
@@ -24,6 +24,8 @@ fn schema_of(kind: &str) -> Schema {
         Some("memory") => schema_for!(MemoryV1),
         Some("space") => schema_for!(SpaceV1),
         Some("key") => schema_for!(KeyV1),
+        Some("embedding") => schema_for!(EmbeddingV1),
+        Some("embedder") => schema_for!(EmbedderV1),
         _ => panic!("no schema for {kind}"),
     }
 }
@@ -42,7 +44,27 @@ fn released(name: &str, fresh: &[u8]) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|cause| panic!("{name} is not committed ({cause}); BRAIN_UPDATE_SCHEMAS=1 writes it"))
 }
 
+fn derived_example_of(kind: &str) -> Option<Envelope> {
+    let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
+    let model = "minilm-l6-v2".to_owned();
+    match kind {
+        "embedding.computed" => {
+            let (recipe, content_hash) = ("content".to_owned(), "ab".repeat(32));
+            let vector = HalfVector::from_f32(&[0.5, -0.25]);
+            let data = EmbeddingV1 { model, recipe, content_hash, memory_position: 7, vector };
+            let id = MemoryId(Uuid::from_u128(4));
+            Some(derived::embedding_event(&SpaceId::default_space(), id, &data, Revision(1), at))
+        }
+        "embedder.advanced" => Some(derived::embedder_event(&EmbedderV1 { model, position: 7 }, at)),
+        _ => None,
+    }
+}
+
 fn example_of(kind: &str) -> Envelope {
+    derived_example_of(kind).unwrap_or_else(|| event_example_of(kind))
+}
+
+fn event_example_of(kind: &str) -> Envelope {
     let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
     let draft = Draft { content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
     let memory = Memory { body: draft.validate().expect("valid"), created_at: at, updated_at: at, deleted_at: None };

@@ -1,0 +1,47 @@
+//! The stream EVENTS as the log. Implements [`EventLog`] for the write path and all readers of events.
+
+use async_trait::async_trait;
+
+use super::stream::NatsStream;
+use crate::{
+    domain::ids::{SpaceId, StreamSeq},
+    journal::{Envelope, Recorded, codec, subject::Prefix},
+    ports::{
+        EventLog, EventReader,
+        log::{AppendError, Events, ReadError},
+    },
+};
+
+/// The event log on JetStream.
+pub struct NatsLog {
+    pub(super) stream: NatsStream,
+    pub(super) prefix: Prefix,
+}
+
+#[async_trait]
+impl EventReader for NatsLog {
+    async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
+        self.stream.last_seq().await
+    }
+
+    async fn read(&self, after: StreamSeq, space: Option<&SpaceId>) -> Result<Events, ReadError> {
+        let filter = space.map(|space| self.prefix.events_of(space));
+        self.stream.read(after, filter, codec::decode).await
+    }
+}
+
+#[async_trait]
+impl EventLog for NatsLog {
+    async fn last(&self, space: &SpaceId, aggregate: &str, id: &str) -> Result<Option<Recorded>, ReadError> {
+        self.stream.last(&self.prefix.event(space, aggregate, id)).await
+    }
+
+    async fn next(&self, space: &SpaceId, aggregate: &str, id: &str, from: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        self.stream.next(self.prefix.event(space, aggregate, id), from).await
+    }
+
+    async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError> {
+        let subject = self.prefix.event(&event.space, &event.aggregate, &event.aggregate_id);
+        self.stream.append(subject, event, Some(expected)).await
+    }
+}

@@ -1,0 +1,118 @@
+//! One JetStream stream of envelopes: its definition, appends with an expected sequence, newest message, ordered reading.
+//! Shared by the log and the derived facts, which know the subjects.
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{
+        self, ErrorCode,
+        context::traits::Publisher,
+        message::{PublishMessage, StreamMessage},
+        stream::{LastRawMessageErrorKind, Stream},
+    },
+};
+
+use super::{Error, outcome, reader};
+use crate::{
+    domain::ids::StreamSeq,
+    journal::{Envelope, Recorded, codec},
+    ports::log::{AppendError, Events, ReadError},
+};
+
+/// A stream and how to publish to it.
+#[derive(Clone)]
+pub struct NatsStream {
+    context: jetstream::Context,
+    stream: Stream<()>,
+    name: String,
+}
+
+impl NatsStream {
+    /// Creates or updates the stream; the parts are its name, its subjects and its definition as JSON.
+    pub async fn open(context: &jetstream::Context, parts: (String, String, &str), replicas: usize) -> Result<Self, Error> {
+        let (name, subjects, definition) = parts;
+        let config =
+            config(&name, subjects, definition, replicas).map_err(|cause| Error::Definition { stream: name.clone(), cause })?;
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
+        context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
+        let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
+        Ok(Self { context: context.clone(), stream, name })
+    }
+
+    /// Appends if the newest message of the subject stands at `expected`; with `None`, whatever stands there.
+    pub async fn append(&self, subject: String, event: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
+        let payload = codec::encode(event).map_err(|cause| AppendError::Refused(Box::new(cause)))?;
+        let mut message = PublishMessage::build()
+            .headers(headers(event))
+            .payload(payload.into())
+            .message_id(event.id.to_string())
+            .expected_stream(&self.name);
+        if let Some(expected) = expected {
+            message = message.expected_last_subject_sequence(expected.0);
+        }
+        let ack = self.context.publish_message(message.outbound_message(subject)).await.map_err(outcome::of_publish)?;
+        let ack = ack.await.map_err(outcome::of_publish)?;
+        Ok(StreamSeq(ack.sequence))
+    }
+
+    /// The newest message of a subject, read through the leader.
+    pub async fn last(&self, subject: &str) -> Result<Option<Recorded>, ReadError> {
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => recorded(&message).map(Some),
+            Err(cause) => outcome::absent_or_unavailable(cause),
+        }
+    }
+
+    /// The oldest message of a subject at or after `from`, read through the leader.
+    pub async fn next(&self, subject: String, from: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        match self.stream.raw_message_builder().sequence(from.0).next_by_subject(subject).send().await {
+            Ok(message) => recorded(&message).map(Some),
+            Err(cause) => outcome::absent_or_unavailable(cause),
+        }
+    }
+
+    pub async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
+        let info = self.stream.get_info().await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
+        Ok(StreamSeq(info.state.last_sequence))
+    }
+
+    /// Every message after `after`, or those on `filter` only, read with `decode`.
+    pub async fn read(&self, after: StreamSeq, filter: Option<String>, decode: reader::Decode) -> Result<Events, ReadError> {
+        reader::open(&self.stream, after, filter, decode).await
+    }
+}
+
+fn config(
+    name: &str,
+    subjects: String,
+    definition: &str,
+    replicas: usize,
+) -> Result<jetstream::stream::Config, serde_json::Error> {
+    let mut raw: serde_json::Value = serde_json::from_str(definition)?;
+    raw["name"] = name.into();
+    raw["subjects"] = vec![subjects].into();
+    raw["num_replicas"] = replicas.into();
+    serde_json::from_value(raw)
+}
+
+fn recorded(message: &StreamMessage) -> Result<Recorded, ReadError> {
+    let event = codec::decode(&message.payload).map_err(|cause| ReadError::Poison { seq: message.sequence, cause })?;
+    Ok(Recorded { seq: StreamSeq(message.sequence), event })
+}
+
+fn headers(event: &Envelope) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("ev-type", event.kind.as_str());
+    headers.insert("ev-ver", event.version.to_string());
+    headers.insert("cmd-id", event.command_id.to_string());
+    headers.insert("corr-id", event.correlation_id.to_string());
+    headers
+}
+
+/// Whether a raw read found nothing, as opposed to not being able to look.
+pub fn found_nothing(kind: &LastRawMessageErrorKind) -> bool {
+    match kind {
+        LastRawMessageErrorKind::NoMessageFound => true,
+        LastRawMessageErrorKind::JetStream(error) => error.error_code() == ErrorCode::NO_MESSAGE_FOUND,
+        LastRawMessageErrorKind::InvalidSubject | LastRawMessageErrorKind::Other => false,
+    }
+}

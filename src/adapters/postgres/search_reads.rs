@@ -1,0 +1,182 @@
+//! The Postgres side of a search: what qualifies, what lies nearest, and the rows of what was found. Called by `queries::search`.
+
+use async_trait::async_trait;
+use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder, Row};
+use uuid::Uuid;
+
+use super::{
+    filter_sql,
+    memory_reads::{COLUMNS, record, unavailable},
+    snapshot, unsigned,
+};
+use crate::{
+    domain::ids::{MemoryId, SpaceId, StreamSeq},
+    journal::derived,
+    ports::{EXACT_ROWS_MAX, Filter, Hit, MemoryRecord, QueryError, SearchReads},
+};
+
+/// How the approximate index is walked: in order of distance, on and on until enough rows passed the filter.
+const WALK: &str = "SET LOCAL hnsw.iterative_scan = 'strict_order'; SET LOCAL hnsw.ef_search = 200; \
+    SET LOCAL hnsw.max_scan_tuples = 200000; SET LOCAL hnsw.scan_mem_multiplier = 16";
+
+/// Reads for searches. The owner's pool only counts across spaces.
+#[derive(Clone, Debug)]
+pub struct PgSearchReads {
+    app: PgPool,
+    owner: PgPool,
+}
+
+impl PgSearchReads {
+    pub fn new(app: PgPool, owner: PgPool) -> Self {
+        Self { app, owner }
+    }
+
+    async fn find_nearest(&self, space: &SpaceId, wish: &Nearest<'_>) -> Result<Vec<Hit>, sqlx::Error> {
+        let mut transaction = snapshot::begin(&self.app, space).await?;
+        let hits = match exact(&mut transaction, space, wish, Some(EXACT_ROWS_MAX)).await? {
+            Some(hits) => hits,
+            None => {
+                sqlx::raw_sql(WALK).execute(&mut *transaction).await?;
+                let near = approximate(&mut transaction, space, wish).await?;
+                if near.len() >= wish.limit {
+                    near
+                } else {
+                    // The walk ended before enough rows passed: more than ten thousand qualify, so there must be some left.
+                    exact(&mut transaction, space, wish, None).await?.unwrap_or(near)
+                }
+            }
+        };
+        transaction.commit().await?;
+        Ok(hits)
+    }
+
+    async fn ids(&self, space: &SpaceId, mut sql: QueryBuilder<Postgres>) -> Result<Vec<MemoryId>, QueryError> {
+        let mut transaction = snapshot::begin(&self.app, space).await.map_err(unavailable)?;
+        let ids: Vec<Uuid> = sql.build_query_scalar().fetch_all(&mut *transaction).await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(ids.into_iter().map(MemoryId).collect())
+    }
+
+    async fn fetch_rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, sqlx::Error> {
+        let mut sql = QueryBuilder::new("SELECT ");
+        sql.push(COLUMNS).push(" FROM live.memories m WHERE ");
+        living(&mut sql, space, filter);
+        sql.push(" AND m.id = ANY(").push_bind(uuids(ids)).push(")");
+        let mut transaction = snapshot::begin(&self.app, space).await?;
+        let rows = sql.build().fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        rows.iter().map(record).collect()
+    }
+}
+
+/// What `nearest` asks for; the vector as pgvector reads it.
+struct Nearest<'a> {
+    vector: String,
+    filter: &'a Filter,
+    limit: usize,
+}
+
+/// The condition that a memory of the space lives and passes the filter.
+fn living(sql: &mut QueryBuilder<Postgres>, space: &SpaceId, filter: &Filter) {
+    sql.push("m.space = ").push_bind(space.to_string()).push(" AND m.deleted_at IS NULL");
+    if !filter.is_none() {
+        sql.push(" AND ");
+        filter_sql::push(sql, filter);
+    }
+}
+
+fn uuids(ids: &[MemoryId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+fn rows(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Ranks all that qualify, one by one; `None` when these are more than `rows_max`, which is found out before any is ranked.
+async fn exact(
+    connection: &mut PgConnection,
+    space: &SpaceId,
+    wish: &Nearest<'_>,
+    rows_max: Option<usize>,
+) -> Result<Option<Vec<Hit>>, sqlx::Error> {
+    let most = rows(rows_max.unwrap_or(usize::MAX));
+    let mut sql = QueryBuilder::new("WITH qualifying AS MATERIALIZED (SELECT m.id, m.content_hash FROM live.memories m WHERE ");
+    living(&mut sql, space, wish.filter);
+    sql.push(" LIMIT ").push_bind(most.saturating_add(1));
+    sql.push(
+        ") SELECT counted.number, near.id, near.score FROM (SELECT count(*) AS number FROM qualifying) counted \
+        LEFT JOIN LATERAL (SELECT q.id, 1 - (v.embedding <=> ",
+    )
+    .push_bind(wish.vector.clone());
+    sql.push("::halfvec) AS score FROM qualifying q JOIN live.vectors v ON v.space = ").push_bind(space.to_string());
+    sql.push(" AND v.id = q.id AND v.content_hash = q.content_hash WHERE counted.number <= ").push_bind(most);
+    sql.push(" ORDER BY score DESC, q.id LIMIT ").push_bind(rows(wish.limit)).push(") near ON true ORDER BY score DESC, id");
+    let found = sql.build().fetch_all(connection).await?;
+    let number: i64 = found.first().map_or(Ok(0), |row| row.try_get("number"))?;
+    if number > most {
+        return Ok(None);
+    }
+    let mut hits = Vec::with_capacity(found.len());
+    for row in &found {
+        // Without any hit there is one row, which only counts.
+        if let Some(id) = row.try_get::<Option<Uuid>, _>("id")? {
+            hits.push(Hit { id: MemoryId(id), score: row.try_get::<f64, _>("score")? as f32 });
+        }
+    }
+    Ok(Some(hits))
+}
+
+/// Walks the approximate index.
+async fn approximate(connection: &mut PgConnection, space: &SpaceId, wish: &Nearest<'_>) -> Result<Vec<Hit>, sqlx::Error> {
+    let mut sql = QueryBuilder::new("SELECT v.id, 1 - (v.embedding <=> ");
+    sql.push_bind(wish.vector.clone());
+    sql.push(
+        "::halfvec) AS score FROM live.vectors v JOIN live.memories m \
+        ON m.space = v.space AND m.id = v.id AND m.content_hash = v.content_hash WHERE v.space = ",
+    );
+    sql.push_bind(space.to_string()).push(" AND ");
+    living(&mut sql, space, wish.filter);
+    sql.push(" ORDER BY v.embedding <=> ").push_bind(wish.vector.clone()).push("::halfvec LIMIT ").push_bind(rows(wish.limit));
+    let found: Vec<(Uuid, f64)> = sql.build_query_as().fetch_all(connection).await?;
+    Ok(found.into_iter().map(|(id, score)| Hit { id: MemoryId(id), score: score as f32 }).collect())
+}
+
+#[async_trait]
+impl SearchReads for PgSearchReads {
+    async fn qualifying(&self, space: &SpaceId, filter: &Filter, limit: usize) -> Result<Vec<MemoryId>, QueryError> {
+        let mut sql = QueryBuilder::new("SELECT m.id FROM live.memories m WHERE ");
+        living(&mut sql, space, filter);
+        sql.push(" LIMIT ").push_bind(rows(limit));
+        self.ids(space, sql).await
+    }
+
+    async fn nearest(&self, space: &SpaceId, vector: &[f32], filter: &Filter, limit: usize) -> Result<Vec<Hit>, QueryError> {
+        let wish = Nearest { vector: derived::text_of(vector.iter().copied()), filter, limit };
+        self.find_nearest(space, &wish).await.map_err(unavailable)
+    }
+
+    async fn passing(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryId>, QueryError> {
+        let mut sql = QueryBuilder::new("SELECT m.id FROM live.memories m WHERE ");
+        living(&mut sql, space, filter);
+        sql.push(" AND m.id = ANY(").push_bind(uuids(ids)).push(")");
+        self.ids(space, sql).await
+    }
+
+    async fn rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, QueryError> {
+        self.fetch_rows(space, ids, filter).await.map_err(unavailable)
+    }
+
+    async fn embeddings_pending(&self) -> Result<u64, QueryError> {
+        const SQL: &str = "SELECT count(*) FROM live.memories \
+            WHERE deleted_at IS NULL AND ver > coalesce((SELECT max(position) FROM live.embedder), 0)";
+        let count: i64 = sqlx::query_scalar(SQL).fetch_one(&self.owner).await.map_err(unavailable)?;
+        Ok(unsigned(count))
+    }
+
+    async fn embedded(&self, upto: StreamSeq) -> Result<bool, QueryError> {
+        const SQL: &str = "SELECT coalesce(max(position), 0) FROM live.embedder";
+        let position: i64 = sqlx::query_scalar(SQL).fetch_one(&self.app).await.map_err(unavailable)?;
+        Ok(unsigned(position) >= upto.0)
+    }
+}

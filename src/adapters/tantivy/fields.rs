@@ -1,0 +1,93 @@
+//! What the index holds of a memory, and how text becomes words: the same way for a memory and for a query.
+
+use std::net::Ipv6Addr;
+
+use tantivy::{
+    TantivyDocument, Term,
+    schema::{FAST, Field, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions},
+    tokenizer::{
+        AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
+        TokenizerManager,
+    },
+};
+use uuid::Uuid;
+
+use crate::{
+    domain::ids::{MemoryId, SpaceId},
+    ports::KeywordText,
+};
+
+/// Name of the fast field that holds a memory's id.
+pub const ID: &str = "id";
+const WORDS: &str = "words";
+/// Longer words are no words: base64, hashes.
+const WORD_BYTES_MAX: usize = 64;
+
+/// The fields of the index. Nothing is stored: Postgres is the authority on what a memory says.
+#[derive(Clone)]
+pub struct Fields {
+    pub schema: Schema,
+    pub space: Field,
+    /// `<space>/<id>`: what a memory is replaced and removed by.
+    key: Field,
+    id: Field,
+    pub content: Field,
+    pub tags: Field,
+}
+
+impl Fields {
+    pub fn new() -> Self {
+        let mut schema = Schema::builder();
+        let words = TextFieldIndexing::default().set_tokenizer(WORDS).set_index_option(IndexRecordOption::WithFreqsAndPositions);
+        let text = TextOptions::default().set_indexing_options(words);
+        let space = schema.add_text_field("space", STRING);
+        let key = schema.add_text_field("key", STRING);
+        // An id is 128 bits wide, and so is the widest number that a fast field holds: an IPv6 address.
+        let id = schema.add_ip_addr_field(ID, FAST);
+        let content = schema.add_text_field("content", text.clone());
+        let tags = schema.add_text_field("tags", text);
+        Self { schema: schema.build(), space, key, id, content, tags }
+    }
+
+    pub fn key(&self, space: &SpaceId, id: MemoryId) -> Term {
+        Term::from_field_text(self.key, &format!("{space}/{id}"))
+    }
+
+    pub fn document(&self, space: &SpaceId, id: MemoryId, text: &KeywordText) -> TantivyDocument {
+        let mut document = TantivyDocument::new();
+        document.add_text(self.space, space.as_str());
+        document.add_text(self.key, format!("{space}/{id}"));
+        document.add_ip_addr(self.id, address(id));
+        document.add_text(self.content, &text.content);
+        for tag in &text.tags {
+            document.add_text(self.tags, tag);
+        }
+        document
+    }
+}
+
+pub fn address(id: MemoryId) -> Ipv6Addr {
+    Ipv6Addr::from_bits(id.0.as_u128())
+}
+
+pub fn id_of(address: Ipv6Addr) -> MemoryId {
+    MemoryId(Uuid::from_u128(address.to_bits()))
+}
+
+/// Words in lower case without accents, without the commonest English ones, cut to their stem.
+pub fn analyzer() -> TextAnalyzer {
+    let stop_words = StopWordFilter::new(Language::English).expect("English stop words are built in");
+    TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(RemoveLongFilter::limit(WORD_BYTES_MAX))
+        .filter(LowerCaser)
+        .filter(AsciiFoldingFilter)
+        .filter(stop_words)
+        .filter(Stemmer::new(Language::English))
+        .build()
+}
+
+pub fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::default();
+    manager.register(WORDS, analyzer());
+    manager
+}

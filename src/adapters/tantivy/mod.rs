@@ -1,0 +1,221 @@
+//! The keyword index on tantivy: BM25 (k1 = 1.2, b = 0.75) over own text and tags, in a folder of this node.
+//! Implements [`KeywordIndex`]; built by wiring, filled by `projectors::keyword`. It is a view: what is damaged is thrown away.
+
+mod fields;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    fs,
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tantivy::{
+    DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError,
+    collector::{Collector, FilterCollector, TopDocs},
+    directory::MmapDirectory,
+    indexer::LogMergePolicy,
+};
+
+use self::fields::Fields;
+use crate::{
+    domain::ids::{MemoryId, SpaceId, StreamSeq},
+    ports::{Hit, KeywordChange, KeywordIndex, QueryError},
+};
+
+/// Raised when the fields or the words change; an index of another format is filled again from the log.
+const FORMAT: u32 = 1;
+const WRITER_BYTES: usize = 64 << 20;
+/// Deleted documents still count in BM25's statistics, so a segment with more than this share of them is merged.
+const DELETED_SHARE_MAX: f32 = 0.1;
+
+/// The folder cannot hold an index.
+#[derive(Debug, thiserror::Error)]
+#[error("the keyword index in {folder} cannot be opened or made")]
+pub struct Error {
+    folder: PathBuf,
+    #[source]
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What a commit carries beside the documents.
+#[derive(Serialize, Deserialize)]
+struct Checkpoint {
+    seq: StreamSeq,
+}
+
+/// The index of this process.
+pub struct TantivyIndex {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    index: Index,
+    fields: Fields,
+    reader: IndexReader,
+    /// `None` after a failure: the next call opens it again at the last commit.
+    writer: Mutex<Option<IndexWriter>>,
+    applied_seq: AtomicU64,
+}
+
+impl TantivyIndex {
+    /// Opens the index below `folder`, or makes an empty one when there is none that can be read.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let folder = folder.join(format!("v{FORMAT}"));
+        let inner = Inner::open(&folder).or_else(|cause| {
+            tracing::warn!(%cause, folder = %folder.display(), "the keyword index is unreadable and is filled again from the log");
+            fs::remove_dir_all(&folder)?;
+            Inner::open(&folder)
+        });
+        let inner = inner.map_err(|cause| Error { folder, cause })?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Runs what blocks where blocking is allowed.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> tantivy::Result<T> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let inner = self.inner.clone();
+        let done =
+            tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|cause| QueryError::Unavailable(cause.into()))?;
+        done.map_err(|cause| QueryError::Unavailable(cause.into()))
+    }
+}
+
+impl Inner {
+    fn open(folder: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        fs::create_dir_all(folder)?;
+        let fields = Fields::new();
+        let mut index = Index::open_or_create(MmapDirectory::open(folder)?, fields.schema.clone())?;
+        index.set_tokenizers(fields::tokenizers());
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let payload = index.load_metas()?.payload;
+        let seq = match payload {
+            Some(text) => serde_json::from_str::<Checkpoint>(&text)?.seq,
+            None => StreamSeq(0),
+        };
+        Ok(Self { index, fields, reader, writer: Mutex::new(None), applied_seq: AtomicU64::new(seq.0) })
+    }
+
+    /// Lends the writer; it is dropped with all that was staged when `work` fails.
+    fn write(&self, work: impl FnOnce(&mut IndexWriter) -> tantivy::Result<()>) -> tantivy::Result<()> {
+        let mut place = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = match place.take() {
+            Some(writer) => writer,
+            None => self.new_writer()?,
+        };
+        work(&mut writer)?;
+        *place = Some(writer);
+        Ok(())
+    }
+
+    fn new_writer(&self) -> tantivy::Result<IndexWriter> {
+        let writer = self.index.writer_with_num_threads(1, WRITER_BYTES)?;
+        let mut merging = LogMergePolicy::default();
+        merging.set_del_docs_ratio_before_merge(DELETED_SHARE_MAX);
+        writer.set_merge_policy(Box::new(merging));
+        Ok(writer)
+    }
+
+    fn stage(&self, changes: &[KeywordChange]) -> tantivy::Result<()> {
+        self.write(|writer| {
+            for KeywordChange { space, id, text } in changes {
+                writer.delete_term(self.fields.key(space, *id));
+                if let Some(text) = text {
+                    writer.add_document(self.fields.document(space, *id, text))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn commit(&self, upto: StreamSeq) -> tantivy::Result<()> {
+        let payload = serde_json::to_string(&Checkpoint { seq: upto }).expect("a number is JSON");
+        self.write(|writer| {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&payload);
+            commit.commit().map(drop)
+        })?;
+        self.reader.reload()?;
+        self.applied_seq.store(upto.0, Ordering::Release);
+        Ok(())
+    }
+
+    fn search(&self, space: &SpaceId, text: &str, among: Option<HashSet<MemoryId>>, limit: usize) -> tantivy::Result<Vec<Hit>> {
+        let Some(question) = question::within(&self.fields, space, text) else { return Ok(vec![]) };
+        if limit == 0 {
+            return Ok(vec![]);
+        }
+        let searcher = self.reader.searcher();
+        let best = TopDocs::with_limit(limit).order_by_score();
+        let found = match among {
+            None => searcher.search(&question, &best)?,
+            Some(ids) => {
+                let ids: Arc<HashSet<Ipv6Addr>> = Arc::new(ids.into_iter().map(fields::address).collect());
+                searcher.search(&question, &only(ids, best))?
+            }
+        };
+        hits(&searcher, found)
+    }
+}
+
+/// Shows the collector those documents only whose id is in the set.
+fn only<C: Collector>(ids: Arc<HashSet<Ipv6Addr>>, inner: C) -> impl Collector<Fruit = C::Fruit> {
+    FilterCollector::new(fields::ID.to_owned(), move |id: Ipv6Addr| ids.contains(&id), inner)
+}
+
+/// Ids of the documents; equal scores stand in the order of their ids, wherever merges have put them.
+fn hits(searcher: &Searcher, found: Vec<(f32, DocAddress)>) -> tantivy::Result<Vec<Hit>> {
+    let mut hits = Vec::with_capacity(found.len());
+    for (score, place) in found {
+        let column = searcher.segment_reader(place.segment_ord).fast_fields().ip_addr(fields::ID)?;
+        let address = column.first(place.doc_id).ok_or_else(|| TantivyError::InternalError("a document without an id".into()))?;
+        hits.push(Hit { id: fields::id_of(address), score });
+    }
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    Ok(hits)
+}
+
+#[async_trait]
+impl KeywordIndex for TantivyIndex {
+    fn applied_seq(&self) -> StreamSeq {
+        StreamSeq(self.inner.applied_seq.load(Ordering::Acquire))
+    }
+
+    async fn stage(&self, changes: Vec<KeywordChange>) -> Result<(), QueryError> {
+        self.blocking(move |inner| inner.stage(&changes)).await
+    }
+
+    async fn commit(&self, upto: StreamSeq) -> Result<(), QueryError> {
+        self.blocking(move |inner| inner.commit(upto)).await
+    }
+
+    async fn clear(&self) -> Result<(), QueryError> {
+        self.blocking(|inner| {
+            inner.write(|writer| writer.delete_all_documents().map(drop))?;
+            inner.commit(StreamSeq(0))
+        })
+        .await
+    }
+
+    async fn search(
+        &self,
+        space: &SpaceId,
+        query: &str,
+        among: Option<HashSet<MemoryId>>,
+        limit: usize,
+    ) -> Result<Vec<Hit>, QueryError> {
+        let (space, query) = (space.clone(), query.to_owned());
+        self.blocking(move |inner| inner.search(&space, &query, among, limit)).await
+    }
+}

@@ -1,0 +1,84 @@
+//! The index as the port promises it, on a real folder.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::ports::KeywordText;
+
+fn change(space: &str, n: u128, content: &str, tags: &[&str]) -> KeywordChange {
+    let text = KeywordText { content: content.into(), tags: tags.iter().map(ToString::to_string).collect() };
+    KeywordChange { space: space.parse().expect("a space"), id: id(n), text: Some(text) }
+}
+
+fn id(n: u128) -> MemoryId {
+    MemoryId(Uuid::from_u128(n))
+}
+
+async fn found(index: &TantivyIndex, query: &str) -> Vec<MemoryId> {
+    let hits = index.search(&SpaceId::default_space(), query, None, 10).await.expect("searches");
+    hits.into_iter().map(|hit| hit.id).collect()
+}
+
+#[tokio::test]
+async fn rare_words_and_tags_count_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    let mut changes: Vec<_> = (10..60).map(|n| change("default", n, "tea is served at noon", &[])).collect();
+    changes.push(change("default", 1, "tea with cardamom at noon", &[]));
+    changes.push(change("default", 2, "milk is white", &["noon"]));
+    changes.push(change("other", 3, "cardamom cardamom", &[]));
+    index.stage(changes).await.expect("stages");
+    assert_eq!(found(&index, "cardamom").await, [], "nothing shows before the commit");
+    index.commit(StreamSeq(53)).await.expect("commits");
+    assert_eq!(found(&index, "cardamom tea").await[0], id(1));
+    assert_eq!(found(&index, "CARDAMOMS").await, [id(1)]);
+    assert_eq!(found(&index, "milk noon").await[0], id(2));
+    assert_eq!(found(&index, "\"at noon\" milk").await.len(), 10);
+    for odd in ["", "🫖", "a AND (b OR", "\"", "+-!^~*?:\\/", &"word ".repeat(5_000)] {
+        found(&index, odd).await;
+    }
+}
+
+#[tokio::test]
+async fn a_memory_is_replaced_removed_and_kept_over_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    {
+        let index = TantivyIndex::open(folder.path()).expect("opens");
+        let changes =
+            vec![change("default", 1, "coffee", &[]), change("default", 1, "tea", &[]), change("default", 2, "tea", &[])];
+        index.stage(changes).await.expect("stages");
+        index.commit(StreamSeq(3)).await.expect("commits");
+        assert_eq!((found(&index, "coffee").await, found(&index, "tea").await.len()), (vec![], 2));
+        let gone = KeywordChange { text: None, ..change("default", 1, "", &[]) };
+        index.stage(vec![gone]).await.expect("stages");
+        index.commit(StreamSeq(4)).await.expect("commits");
+        index.stage(vec![change("default", 7, "tea", &[])]).await.expect("stages");
+    }
+    let index = TantivyIndex::open(folder.path()).expect("opens again");
+    assert_eq!((index.applied_seq(), found(&index, "tea").await), (StreamSeq(4), vec![id(2)]));
+    index.clear().await.expect("clears");
+    assert_eq!((index.applied_seq(), found(&index, "tea").await), (StreamSeq(0), vec![]));
+}
+
+#[tokio::test]
+async fn an_unreadable_index_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(folder.path().join("v1")).expect("makes it");
+    fs::write(folder.path().join("v1/meta.json"), b"{").expect("writes");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    assert_eq!(index.applied_seq(), StreamSeq(0));
+}
+
+#[tokio::test]
+async fn the_few_that_qualify_are_found_behind_thousands_of_better_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    let mut changes: Vec<_> = (100..5_100).map(|n| change("default", n, "tea", &[])).collect();
+    changes
+        .extend((0..20).map(|n| change("default", n, &format!("tea {}", "and much else besides ".repeat(n as usize + 1)), &[])));
+    index.stage(changes).await.expect("stages");
+    index.commit(StreamSeq(5_020)).await.expect("commits");
+    let few: HashSet<MemoryId> = (0..20).map(id).collect();
+    let hits = index.search(&SpaceId::default_space(), "tea", Some(few), 10).await.expect("searches");
+    assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), (0..10).map(id).collect::<Vec<_>>());
+}

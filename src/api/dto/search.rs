@@ -1,0 +1,58 @@
+//! What searches look like on the wire. Filters are read by `api::search::filters`, because their shape is a language.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::MemoryView;
+
+/// The body of a search. Only `query` must be there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchInput {
+    /// 1 to 1,000 characters.
+    pub query: String,
+    /// 1 to 200; 10 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// `hybrid` (the default), `semantic` or `keyword`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Fields with the values they must have: `{"memory_type": "semantic", "tags": ["a"], "importance": {"gte": 0.5}}`.
+    /// Lists of values: `{"in": […]}`, for tags `{"any": […]}`; and `and`, `or`, `not`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub filters: Option<Value>,
+    /// The search shows at least this position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_position: Option<u64>,
+    /// `embedded` waits until the vectors up to the position are there as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<String>,
+}
+
+/// How one arm saw a memory: its rank from 1, and its score on the arm's own scale (cosine, BM25).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ArmView {
+    pub rank: u32,
+    pub score: f32,
+}
+
+/// A memory that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchResult {
+    pub memory: MemoryView,
+    /// 0 to 1, for this search alone: the better of two results has the higher one.
+    pub score: f32,
+    /// The arms that named the memory: `semantic`, `keyword`.
+    pub arms: BTreeMap<String, ArmView>,
+}
+
+/// The answer to a search, the best first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchAnswer {
+    pub results: Vec<SearchResult>,
+    /// Arms that could not answer; the results are those of the other.
+    pub degraded: Vec<String>,
+}

@@ -1,0 +1,107 @@
+//! `POST /api/v1/search`. Called by the routes; checks the question, waits until it may be asked, and shows the answer.
+
+mod filters;
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    ApiState,
+    auth::Identity,
+    body::{self, MEMORY_BODY_BYTES_MAX},
+    dto::search::{ArmView, SearchAnswer, SearchInput, SearchResult},
+    error::Problem,
+    freshness,
+};
+use crate::{
+    domain::ids::StreamSeq,
+    queries::{
+        KEYWORD, MEMORIES,
+        freshness::MIN_POSITION_WAIT_MS,
+        search::{self, Answer, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, Question},
+    },
+};
+
+/// How often it is looked whether the vectors are there.
+const EMBEDDED_POLL_MS: u64 = 20;
+
+pub async fn handle(
+    request: HttpRequest,
+    payload: web::Payload,
+    identity: web::ReqData<Identity>,
+    state: web::Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    let input: SearchInput = body::typed(body::json(&request, payload, MEMORY_BODY_BYTES_MAX).await?)?;
+    let question = question(&input)?;
+    let wait_for_vectors = match input.wait.as_deref() {
+        None => false,
+        Some("embedded") => true,
+        Some(_) => return Err(Problem::new("search.bad_wait", "wait can only be \"embedded\"").at("wait", None, None)),
+    };
+    freshness::wait_for(&state, &identity, MEMORIES, input.min_position).await?;
+    if question.mode != Mode::Semantic {
+        freshness::wait_for(&state, &identity, KEYWORD, input.min_position).await?;
+    }
+    if wait_for_vectors {
+        let acknowledged = state.commands.acknowledged(identity.0.principal);
+        embedded(&state, input.min_position.map_or(acknowledged, StreamSeq)).await?;
+    }
+    let answer = search::ask(&identity.0.space, &question, &state.search).await?;
+    Ok(HttpResponse::Ok().json(view(answer)))
+}
+
+fn question(input: &SearchInput) -> Result<Question, Problem> {
+    let query = input.query.trim();
+    let count = query.chars().count();
+    if count == 0 {
+        let detail = format!("query is empty; it needs 1 to {QUERY_CHARS_MAX} characters");
+        return Err(Problem::new("search.query_empty", detail).at("query", Some(QUERY_CHARS_MAX.into()), Some(0.into())));
+    }
+    if count > QUERY_CHARS_MAX {
+        let detail = format!("query has {count} characters; the limit is {QUERY_CHARS_MAX}");
+        return Err(Problem::new("search.query_too_long", detail).at("query", Some(QUERY_CHARS_MAX.into()), Some(count.into())));
+    }
+    let limit = input.limit.map_or(LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
+        return Err(Problem::new("search.bad_limit", detail).at("limit", Some(LIMIT_MAX.into()), Some(limit.into())));
+    }
+    let mode = match input.mode.as_deref() {
+        None | Some("hybrid") => Mode::Hybrid,
+        Some("semantic") => Mode::Semantic,
+        Some("keyword") => Mode::Keyword,
+        Some(other) => {
+            let value = Some(body::short(other).into());
+            return Err(Problem::new("search.bad_mode", "mode is one of hybrid, semantic, keyword").at("mode", None, value));
+        }
+    };
+    Ok(Question { query: query.to_owned(), limit, mode, filter: filters::read(input.filters.as_ref())? })
+}
+
+/// Waits until vectors of everything up to `position` are visible.
+async fn embedded(state: &ApiState, position: StreamSeq) -> Result<(), Problem> {
+    let deadline = Instant::now() + Duration::from_millis(MIN_POSITION_WAIT_MS);
+    while !state.search.reads.embedded(position).await? {
+        if Instant::now() >= deadline {
+            let detail = format!("position {position} is not embedded yet; waited {MIN_POSITION_WAIT_MS} ms");
+            return Err(Problem::new("read.not_yet_visible", detail).at("wait", None, Some(position.0.into())));
+        }
+        sleep(Duration::from_millis(EMBEDDED_POLL_MS)).await;
+    }
+    Ok(())
+}
+
+fn view(answer: Answer) -> SearchAnswer {
+    let result = |found: search::Found| {
+        let arm = |(name, standing): (&str, search::fusion::Standing)| {
+            (name.to_owned(), ArmView { rank: standing.rank, score: standing.score })
+        };
+        SearchResult { memory: found.record.into(), score: found.score, arms: found.arms.into_iter().map(arm).collect() }
+    };
+    SearchAnswer {
+        results: answer.results.into_iter().map(result).collect(),
+        degraded: answer.degraded.into_iter().map(str::to_owned).collect(),
+    }
+}

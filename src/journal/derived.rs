@@ -1,0 +1,118 @@
+//! Envelopes of the stream DERIVED: built by the embedder, read back by it and by the projection `vectors`. Knows no network.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    codec,
+    envelope::Envelope,
+    events::{self, EmbedderV1, EmbeddingV1, HalfVector},
+};
+use crate::domain::{
+    ids::{CommandId, MemoryId, PrincipalId, Revision, SpaceId, Timestamp},
+    memory::Before,
+};
+
+/// An embedding of a memory; `revision` counts the embeddings of this memory by this model from 1.
+pub fn embedding_event(space: &SpaceId, id: MemoryId, data: &EmbeddingV1, revision: Revision, at: Timestamp) -> Envelope {
+    // The position is part of the wish: a text that comes back after an edit is embedded again, and is no duplicate.
+    let wish = format!("embedding {} {} {space} {id}", data.model, data.memory_position);
+    envelope("embedding.computed", ("embedding", id.to_string()), space.clone(), &wish, data, revision, at)
+}
+
+/// How far the embedder of a model has come.
+pub fn embedder_event(data: &EmbedderV1, at: Timestamp) -> Envelope {
+    let wish = format!("embedder {} {} {}", data.model, data.position, at.timestamp_micros());
+    envelope("embedder.advanced", ("embedder", data.model.clone()), SpaceId::sys(), &wish, data, Revision(1), at)
+}
+
+/// The data of an `embedding.computed` as it was stored.
+pub fn embedding(event: &Envelope) -> Result<EmbeddingV1, events::Error> {
+    events::read(&event.kind, &event.data)
+}
+
+/// The data of an `embedder.advanced`.
+pub fn embedder(event: &Envelope) -> Result<EmbedderV1, events::Error> {
+    events::read(&event.kind, &event.data)
+}
+
+/// Reads a message of DERIVED for a projection: the vector becomes text that Postgres can cast, `[0.1,-0.2]`.
+pub fn decode(bytes: &[u8]) -> Result<Envelope, codec::Error> {
+    let mut event = codec::decode(bytes)?;
+    if let Some(vector) = event.data.get_mut("vector") {
+        let numbers = HalfVector::deserialize(&*vector).ok().and_then(|vector| vector.numbers());
+        // What is no vector stays as it is: Postgres refuses the cast and the event is parked.
+        if let Some(numbers) = numbers {
+            *vector = Value::String(text_of(numbers.iter().map(|number| number.to_f32())));
+        }
+    }
+    Ok(event)
+}
+
+/// A vector as pgvector reads it.
+pub fn text_of(numbers: impl Iterator<Item = f32>) -> String {
+    let mut text = String::from("[");
+    for number in numbers {
+        let comma = if text.len() > 1 { "," } else { "" };
+        write!(text, "{comma}{number}").expect("a string takes everything");
+    }
+    text.push(']');
+    text
+}
+
+// Seven arguments, because an envelope has that many parts that differ; both callers stand above.
+fn envelope(
+    kind: &str,
+    (aggregate, aggregate_id): (&str, String),
+    space: SpaceId,
+    wish: &str,
+    data: &impl Serialize,
+    revision: Revision,
+    at: Timestamp,
+) -> Envelope {
+    let actor = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain embedder"));
+    let command_id = CommandId::keyed(&space, actor, wish);
+    Envelope {
+        id: command_id.event(0),
+        kind: kind.into(),
+        version: 1,
+        space,
+        aggregate: aggregate.into(),
+        aggregate_id,
+        revision,
+        actor,
+        command_id,
+        command_hash: 0,
+        correlation_id: command_id.0,
+        causation_id: None,
+        at,
+        changed: vec![],
+        before: Before::default(),
+        data: serde_json::to_value(data).expect("stored structs have string keys and finite numbers only"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_sees_the_vector_as_text() {
+        let data = EmbeddingV1 {
+            model: "m".into(),
+            recipe: "r".into(),
+            content_hash: "ab".into(),
+            memory_position: 7,
+            vector: HalfVector::from_f32(&[0.5, -0.25]),
+        };
+        let at = chrono::DateTime::from_timestamp(0, 0).expect("in range");
+        let event = embedding_event(&SpaceId::default_space(), MemoryId(Uuid::nil()), &data, Revision(1), at);
+        assert_eq!(embedding(&event).expect("loads"), data);
+        let seen = decode(&codec::encode(&event).expect("encodes")).expect("decodes");
+        assert_eq!(seen.data["vector"], "[0.5,-0.25]");
+        assert_eq!(seen.data["memory_position"], 7);
+    }
+}

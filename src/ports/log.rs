@@ -1,0 +1,80 @@
+//! Appending to the log and reading it, by what the caller must do next; and the stream of derived facts beside it.
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::{
+    domain::ids::{MemoryId, SpaceId, StreamSeq},
+    journal::{Envelope, Recorded, codec},
+};
+
+/// Why an append has no position.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else wrote this aggregate first, or an earlier try of ours did: look for the command id, else decide again.
+    #[error("the aggregate has moved on since it was read")]
+    Conflict,
+    /// No answer: the event may or may not be in the log. Ask the log for the command id.
+    #[error("the log did not confirm the append")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The log said no (disk full, too large): nothing was written.
+    #[error("the log refused the append")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Why a read of the log failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The log is away; try again.
+    #[error("the log cannot be read now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bytes at this position are no event that this program knows; permanent.
+    #[error("the message at position {seq} is not a known event")]
+    Poison {
+        seq: u64,
+        #[source]
+        cause: codec::Error,
+    },
+}
+
+/// Events in order, without gap, for ever. A poisonous message is an item, not the end; an `Unavailable` item ends it.
+pub type Events = BoxStream<'static, Result<Recorded, ReadError>>;
+
+/// A stream that can be read in order.
+#[async_trait]
+pub trait EventReader: Send + Sync {
+    /// Position of the newest event in the stream; 0 when empty.
+    async fn last_seq(&self) -> Result<StreamSeq, ReadError>;
+
+    /// Every event after `after`; waits for new ones. `space` narrows it to one space. After its end, open it again from the last position.
+    async fn read(&self, after: StreamSeq, space: Option<&SpaceId>) -> Result<Events, ReadError>;
+}
+
+/// The event log: the truth.
+#[async_trait]
+pub trait EventLog: EventReader {
+    /// The newest event of an aggregate, read through the leader; `None` when it never existed.
+    async fn last(&self, space: &SpaceId, aggregate: &str, id: &str) -> Result<Option<Recorded>, ReadError>;
+
+    /// The oldest event of an aggregate at or after `from`, read through the leader.
+    async fn next(&self, space: &SpaceId, aggregate: &str, id: &str, from: StreamSeq) -> Result<Option<Recorded>, ReadError>;
+
+    /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers.
+    async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
+}
+
+/// Facts that are dear to compute, the newest per memory and model, in a stream with positions of its own.
+#[async_trait]
+pub trait DerivedLog: EventReader {
+    /// The newest embedding of a memory by this model.
+    async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError>;
+
+    /// Records an embedding (`embedding.computed`) if the newest one of its memory still stands at `expected` (0 = none).
+    async fn put_embedding(&self, model: &str, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
+
+    /// How far the embedder of this model has come (`embedder.advanced`); `None` when it never ran.
+    async fn embedder(&self, model: &str) -> Result<Option<Recorded>, ReadError>;
+
+    /// Records how far the embedder of this model has come.
+    async fn put_embedder(&self, model: &str, event: &Envelope) -> Result<StreamSeq, AppendError>;
+}

@@ -1,0 +1,67 @@
+//! The read models, as those who ask see them: memories, and where each projection stands.
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    ids::{MemoryId, Revision, SpaceId, StreamSeq, Timestamp},
+    memory::Memory,
+};
+
+/// A memory as a row of the read model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryRecord {
+    pub id: MemoryId,
+    pub revision: Revision,
+    pub memory: Memory,
+}
+
+/// Why a question to the read model has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("the read model cannot be asked now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The aggregate's events could not be applied and wait for an operator.
+    #[error("this memory is parked: its events could not be applied")]
+    Parked,
+}
+
+/// One page of a list: `limit` 1–200 rows, newest first by (created_at, id).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListQuery {
+    pub limit: u32,
+    /// The key of the last row already seen.
+    pub after: Option<(Timestamp, MemoryId)>,
+    pub memory_type: Option<String>,
+    pub tag: Option<String>,
+    pub user_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub run_id: Option<String>,
+}
+
+/// Memories as the projection `memories` shows them. Every question is asked within one space.
+#[async_trait]
+pub trait MemoryReads: Send + Sync {
+    /// The memory, also when it is a tombstone; `None` when there never was one.
+    async fn get(&self, space: &SpaceId, id: MemoryId) -> Result<Option<MemoryRecord>, QueryError>;
+    /// Living memories only, at most `query.limit`.
+    async fn list(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, QueryError>;
+}
+
+/// How far a projection has come.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ProjectionStatus {
+    pub name: String,
+    pub version: u32,
+    /// Stem of the stream that `applied_seq` counts in.
+    pub stream: String,
+    pub applied_seq: StreamSeq,
+    pub parked: u64,
+}
+
+/// Where the projections stand, and waiting for them.
+#[async_trait]
+pub trait Positions: Send + Sync {
+    async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError>;
+    /// Waits until the projection has applied `seq`; `false` when `wait_ms` passed first.
+    async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError>;
+}

@@ -1,0 +1,244 @@
+//! The loop of the keyword index, which is a projection like the others but keeps its own checkpoint. Started by `wiring`.
+//!
+//! Commits cost milliseconds each, so they are shared: every [`COMMIT_MS_MAX`] while there is something to show, and at once when
+//! somebody waits and nothing else is on its way.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::chain;
+use crate::{
+    domain::{ids::StreamSeq, memory::Event},
+    journal::{Recorded, events::Storable},
+    patience::Patience,
+    ports::{
+        EventReader, KeywordChange, KeywordIndex, KeywordText, ProjectionStatus, QueryError,
+        log::{Events, ReadError},
+    },
+};
+
+/// The projection's name, as `min_position` waits for it and status shows it.
+pub const NAME: &str = "keyword";
+const VERSION: u32 = 1;
+const PAUSE_MS_MAX: u64 = 2_000;
+/// Longest time that a change stays unsearchable while nobody waits for it.
+const COMMIT_MS_MAX: u64 = 200;
+/// Changes handed to the index at once.
+const CHANGES_MAX: usize = 2_000;
+/// Events without a change after which the checkpoint is written all the same.
+const SILENT_EVENTS_MAX: u64 = 10_000;
+
+/// The keyword projection of this process: where it stands, and waiting for it.
+pub struct Keyword {
+    index: Arc<dyn KeywordIndex>,
+    /// Everything up to here shows, or changes nothing that could.
+    shown: watch::Sender<StreamSeq>,
+    waiters: AtomicUsize,
+    asked: Notify,
+}
+
+/// Why one pass from checkpoint to failure ended.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("the keyword index failed")]
+    Index(#[source] QueryError),
+    #[error("the log cannot be read")]
+    Log(#[source] ReadError),
+    #[error("the log's reader ended")]
+    FeedEnded,
+}
+
+/// What has been read and not been committed.
+struct Open {
+    changes: Vec<KeywordChange>,
+    /// Changes are with the index, which commits them.
+    staged: bool,
+    read_seq: StreamSeq,
+    committed_seq: StreamSeq,
+    due: Option<Instant>,
+}
+
+impl Keyword {
+    pub fn new(index: Arc<dyn KeywordIndex>) -> Arc<Self> {
+        let shown = watch::channel(index.applied_seq()).0;
+        Arc::new(Self { index, shown, waiters: AtomicUsize::new(0), asked: Notify::new() })
+    }
+
+    pub fn applied_seq(&self) -> StreamSeq {
+        *self.shown.borrow()
+    }
+
+    pub fn status(&self) -> ProjectionStatus {
+        let applied_seq = self.applied_seq();
+        ProjectionStatus { name: NAME.into(), version: VERSION, stream: "EVENTS".into(), applied_seq, parked: 0 }
+    }
+
+    /// Waits until searches show `seq`; `false` when `wait_ms` passed first.
+    pub async fn reached(&self, seq: StreamSeq, wait_ms: u64) -> bool {
+        let mut shown = self.shown.subscribe();
+        if *shown.borrow_and_update() >= seq {
+            return true;
+        }
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let _leaves = Leaving(&self.waiters);
+        self.asked.notify_one();
+        let waiting = shown.wait_for(|applied| *applied >= seq);
+        matches!(timeout(Duration::from_millis(wait_ms), waiting).await, Ok(Ok(_)))
+    }
+
+    /// Follows the log until told to stop; outages of the log or the disk are waited out.
+    pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
+        let mut pause = Patience::new(PAUSE_MS_MAX);
+        while let Some(interrupted) = stop.run_until_cancelled(self.pass(&*log, &mut pause)).await {
+            let wait = pause.next_pause();
+            tracing::warn!(
+                projection = NAME,
+                error = chain(&interrupted),
+                wait_ms = wait.as_millis(),
+                "the projection was interrupted"
+            );
+            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn pass(&self, log: &dyn EventReader, pause: &mut Patience) -> Interrupted {
+        match self.read_on(log, pause).await {
+            Ok(never) => match never {},
+            Err(interrupted) => interrupted,
+        }
+    }
+
+    async fn read_on(&self, log: &dyn EventReader, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+        let end = log.last_seq().await.map_err(Interrupted::Log)?;
+        if self.index.applied_seq() > end {
+            tracing::warn!(projection = NAME, %end, "the index knows more than the log holds: it belongs to another one and is cleared");
+            self.index.clear().await.map_err(Interrupted::Index)?;
+        }
+        let start = self.index.applied_seq();
+        self.show(start);
+        let mut feed = log.read(start, None).await.map_err(Interrupted::Log)?;
+        let mut open = Open { changes: vec![], staged: false, read_seq: start, committed_seq: start, due: None };
+        loop {
+            self.read_some(&mut feed, &mut open).await?;
+            self.hand_over(&mut open).await?;
+            pause.reset();
+        }
+    }
+
+    /// Reads what is there, up to a full hand; else waits for an event, for the time to commit, or for somebody who waits.
+    async fn read_some(&self, feed: &mut Events, open: &mut Open) -> Result<(), Interrupted> {
+        while open.changes.len() < CHANGES_MAX {
+            let next = match feed.next().now_or_never() {
+                Some(next) => next,
+                None if !open.changes.is_empty() || (self.is_awaited() && open.has_news()) => return Ok(()),
+                None => tokio::select! {
+                    next = feed.next() => next,
+                    () = self.asked.notified() => return Ok(()),
+                    () = until(open.due) => return Ok(()),
+                },
+            };
+            match next.ok_or(Interrupted::FeedEnded)? {
+                Ok(recorded) => open.take(&recorded),
+                Err(ReadError::Poison { seq, cause }) => {
+                    tracing::error!(seq, %cause, "an event cannot be read; it is passed by the keyword index");
+                    open.read_seq = StreamSeq(seq);
+                }
+                Err(away @ ReadError::Unavailable(_)) => return Err(Interrupted::Log(away)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages what was read, and commits when it is due or somebody waits.
+    async fn hand_over(&self, open: &mut Open) -> Result<(), Interrupted> {
+        if !open.changes.is_empty() {
+            let changes = std::mem::take(&mut open.changes);
+            let full = changes.len() >= CHANGES_MAX;
+            self.index.stage(changes).await.map_err(Interrupted::Index)?;
+            open.staged = true;
+            open.due.get_or_insert_with(|| Instant::now() + Duration::from_millis(COMMIT_MS_MAX));
+            // More is waiting: those who wait are served sooner by one commit than by many.
+            if full && open.due.is_some_and(|due| Instant::now() < due) {
+                return Ok(());
+            }
+        }
+        let is_due = open.due.is_some_and(|due| Instant::now() >= due);
+        let silent = open.read_seq.0 - open.committed_seq.0 >= SILENT_EVENTS_MAX;
+        if (open.staged && (is_due || self.is_awaited())) || silent {
+            let started = Instant::now();
+            self.index.commit(open.read_seq).await.map_err(Interrupted::Index)?;
+            metrics::histogram!("brain_projection_commit_seconds", "projection" => NAME).record(started.elapsed());
+            (open.staged, open.due, open.committed_seq) = (false, None, open.read_seq);
+        }
+        if !open.staged {
+            self.show(open.read_seq);
+        }
+        Ok(())
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.waiters.load(Ordering::SeqCst) > 0
+    }
+
+    fn show(&self, seq: StreamSeq) {
+        metrics::gauge!("brain_projection_applied_seq", "projection" => NAME).set(seq.0 as f64);
+        self.shown.send_replace(seq);
+    }
+}
+
+impl Open {
+    fn has_news(&self) -> bool {
+        self.staged
+    }
+
+    fn take(&mut self, recorded: &Recorded) {
+        let event = &recorded.event;
+        self.read_seq = recorded.seq;
+        if event.aggregate != "memory" {
+            return;
+        }
+        let read = Event::load(&event.kind, &event.data);
+        match (read, event.aggregate_id.parse()) {
+            (Ok(state), Ok(id)) => {
+                let memory = state.memory();
+                let body = &memory.body;
+                let text =
+                    memory.deleted_at.is_none().then(|| KeywordText { content: body.content.clone(), tags: body.tags.clone() });
+                self.changes.push(KeywordChange { space: event.space.clone(), id, text });
+            }
+            _ => {
+                tracing::error!(seq = %recorded.seq, "a memory event does not have its stored shape; the keyword index passes it")
+            }
+        }
+    }
+}
+
+/// Counts one waiter less, however the wait ends.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

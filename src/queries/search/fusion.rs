@@ -1,0 +1,161 @@
+//! Two rankings become one: standardised scores, weighted, then a fixed logistic. Pure; called by the search alone.
+//!
+//! Rank fusion with equal weights made a good keyword arm worse when it was measured on conversations; standardised scores that
+//! lean on the keyword arm made both better. Hence this form and these weights.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{domain::ids::MemoryId, ports::Hit};
+
+/// What an arm is worth when both answer.
+pub const KEYWORD_WEIGHT: f32 = 1.0;
+pub const SEMANTIC_WEIGHT: f32 = 0.7;
+
+/// One arm's answer: its best candidates, best first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    pub name: &'static str,
+    pub weight: f32,
+    pub hits: Vec<Hit>,
+    /// What a memory scores that the arm looked at and did not name: 0 for words that do not occur.
+    /// `None` when nobody can tell, because the arm has more than it named.
+    pub silent_score: Option<f32>,
+}
+
+/// How one arm sees a memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// From 1.
+    pub rank: u32,
+    /// On the arm's own scale.
+    pub score: f32,
+}
+
+/// A memory with its fused score, 0 to 1, and what each arm that named it said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fused {
+    pub id: MemoryId,
+    pub score: f32,
+    pub arms: BTreeMap<&'static str, Standing>,
+}
+
+/// Fuses the arms' candidates, best first; equal scores in the order of their ids.
+///
+/// Per arm z = (score - mean) / standard deviation. A candidate that the arm did not name takes `silent_score`, which then counts
+/// in mean and deviation, or else the lowest score named. The result is 1 / (1 + e^-x) of x = sum(weight * z) / sum(weight).
+pub fn fuse(arms: &[Arm]) -> Vec<Fused> {
+    let mut fused: BTreeMap<MemoryId, (f32, BTreeMap<&'static str, Standing>)> = BTreeMap::new();
+    for arm in arms {
+        for (place, hit) in arm.hits.iter().enumerate() {
+            let rank = u32::try_from(place + 1).unwrap_or(u32::MAX);
+            fused.entry(hit.id).or_default().1.insert(arm.name, Standing { rank, score: hit.score });
+        }
+    }
+    let weights: f32 = arms.iter().filter(|arm| !arm.hits.is_empty()).map(|arm| arm.weight).sum();
+    for arm in arms.iter().filter(|arm| !arm.hits.is_empty()) {
+        let known: HashMap<MemoryId, f32> = arm.hits.iter().map(|hit| (hit.id, hit.score)).collect();
+        let lowest = arm.hits.iter().map(|hit| hit.score).fold(f32::INFINITY, f32::min);
+        let others = fused.len() - known.len();
+        let (mean, deviation) = spread(&arm.hits, arm.silent_score.map(|score| (score, others)));
+        for (id, (sum, _)) in &mut fused {
+            let score = known.get(id).copied().unwrap_or_else(|| arm.silent_score.unwrap_or(lowest));
+            let z = if deviation > 0.0 { (f64::from(score) - mean) / deviation } else { 0.0 };
+            *sum += arm.weight / weights * z as f32;
+        }
+    }
+    let logistic = |x: f32| 1.0 / (1.0 + (-x).exp());
+    let mut best: Vec<Fused> = fused.into_iter().map(|(id, (sum, arms))| Fused { id, score: logistic(sum), arms }).collect();
+    // The sort is stable, and the map was in the order of ids.
+    best.sort_by(|a, b| b.score.total_cmp(&a.score));
+    best
+}
+
+/// Mean and standard deviation of the named scores, and of the silent ones if they are known.
+fn spread(hits: &[Hit], silent: Option<(f32, usize)>) -> (f64, f64) {
+    let (score, others) = silent.unwrap_or_default();
+    let count = (hits.len() + others) as f64;
+    let mean = (hits.iter().map(|hit| f64::from(hit.score)).sum::<f64>() + f64::from(score) * others as f64) / count;
+    let square = |score: f32| (f64::from(score) - mean).powi(2);
+    let squares = hits.iter().map(|hit| square(hit.score)).sum::<f64>() + square(score) * others as f64;
+    (mean, (squares / count).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn hits(scores: &[(u128, f32)]) -> Vec<Hit> {
+        let mut hits: Vec<Hit> =
+            scores.iter().map(|(id, score)| Hit { id: MemoryId(Uuid::from_u128(*id)), score: *score }).collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        hits
+    }
+
+    fn keyword(scores: &[(u128, f32)]) -> Arm {
+        Arm { name: "keyword", weight: KEYWORD_WEIGHT, hits: hits(scores), silent_score: Some(0.0) }
+    }
+
+    fn semantic(scores: &[(u128, f32)]) -> Arm {
+        Arm { name: "semantic", weight: SEMANTIC_WEIGHT, hits: hits(scores), silent_score: None }
+    }
+
+    fn order(fused: &[Fused]) -> Vec<u128> {
+        fused.iter().map(|one| one.id.0.as_u128()).collect()
+    }
+
+    #[test]
+    fn a_single_word_hit_beats_a_like_meaning() {
+        let fused = fuse(&[semantic(&[(1, 0.8), (2, 0.7), (3, 0.6)]), keyword(&[(3, 9.0)])]);
+        assert_eq!(order(&fused)[0], 3);
+        assert_eq!(fused[0].arms["keyword"], Standing { rank: 1, score: 9.0 });
+        assert_eq!(fused[0].arms["semantic"], Standing { rank: 3, score: 0.6 });
+        assert!(!fused[1].arms.contains_key("keyword"));
+    }
+
+    #[test]
+    fn an_arm_that_found_nothing_says_nothing() {
+        let alone = fuse(&[semantic(&[(1, 0.8), (2, 0.1)])]);
+        assert_eq!(fuse(&[semantic(&[(1, 0.8), (2, 0.1)]), keyword(&[])]), alone);
+        assert_eq!(fuse(&[keyword(&[]), semantic(&[])]), []);
+        assert_eq!(fuse(&[keyword(&[(1, 3.0)])])[0].score, 0.5);
+    }
+
+    proptest! {
+        #[test]
+        fn scores_stay_between_0_and_1_in_falling_order(
+            near in proptest::collection::btree_map(0u128..60, -1.0f32..1.0, 0..40),
+            words in proptest::collection::btree_map(0u128..60, 0.0f32..40.0, 0..40),
+        ) {
+            let arms = [semantic(&near.clone().into_iter().collect::<Vec<_>>()), keyword(&words.clone().into_iter().collect::<Vec<_>>())];
+            let fused = fuse(&arms);
+            prop_assert!(fused.iter().all(|one| (0.0..=1.0).contains(&one.score)));
+            prop_assert!(fused.windows(2).all(|pair| pair[0].score >= pair[1].score));
+            let mut named: Vec<u128> = near.into_keys().chain(words.into_keys()).collect();
+            named.sort_unstable();
+            named.dedup();
+            let mut seen = order(&fused);
+            seen.sort_unstable();
+            prop_assert_eq!(seen, named);
+        }
+
+        #[test]
+        fn whoever_is_better_in_both_arms_is_better(
+            scores in proptest::collection::btree_map(0u128..40, (-1.0f32..1.0, 0.1f32..40.0), 2..30),
+        ) {
+            let near: Vec<(u128, f32)> = scores.iter().map(|(id, pair)| (*id, pair.0)).collect();
+            let words: Vec<(u128, f32)> = scores.iter().map(|(id, pair)| (*id, pair.1)).collect();
+            let fused = fuse(&[semantic(&near), keyword(&words)]);
+            let place = |id: u128| fused.iter().position(|one| one.id.0.as_u128() == id).expect("named");
+            for (a, x) in &scores {
+                for (b, y) in &scores {
+                    if x.0 > y.0 && x.1 > y.1 {
+                        prop_assert!(place(*a) < place(*b) || fused[place(*a)].score == fused[place(*b)].score);
+                    }
+                }
+            }
+        }
+    }
+}

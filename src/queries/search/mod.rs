@@ -1,0 +1,135 @@
+//! Finding memories by meaning and by words. Called by `POST /api/v1/search`; never shows what does not pass the filter.
+//!
+//! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows are fetched from Postgres,
+//! which has the last word on what lives.
+
+pub mod fusion;
+mod keyword;
+
+use std::{collections::HashMap, sync::Arc};
+
+use fusion::{Arm, Fused, Standing, fuse};
+
+use crate::{
+    domain::ids::SpaceId,
+    ports::{EmbedError, Embedder, Filter, KeywordIndex, MemoryRecord, QueryError, SearchReads, Urgency},
+};
+
+pub const LIMIT_MAX: usize = 200;
+pub const LIMIT_DEFAULT: usize = 10;
+/// Longest query, in characters.
+pub const QUERY_CHARS_MAX: usize = 1_000;
+/// Fewest candidates that an arm ranks.
+const DEPTH_MIN: usize = 200;
+/// Candidates per result that is asked for.
+const DEPTH_PER_RESULT: usize = 10;
+
+/// Which arms answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Hybrid,
+    Semantic,
+    Keyword,
+}
+
+/// A search: 1 to [`QUERY_CHARS_MAX`] characters, 1 to [`LIMIT_MAX`] results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub query: String,
+    pub limit: usize,
+    pub mode: Mode,
+    pub filter: Filter,
+}
+
+/// What a search asks.
+#[derive(Clone)]
+pub struct SearchParts {
+    pub reads: Arc<dyn SearchReads>,
+    pub keyword: Arc<dyn KeywordIndex>,
+    pub embedder: Arc<dyn Embedder>,
+}
+
+/// A memory that was found: its score from 0 to 1, and how each arm saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    pub record: MemoryRecord,
+    pub score: f32,
+    pub arms: Vec<(&'static str, Standing)>,
+}
+
+/// The best first. `degraded` names the arms that could not answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub results: Vec<Found>,
+    pub degraded: Vec<&'static str>,
+}
+
+/// Why there is no answer at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the query cannot be embedded now")]
+    Embed(#[from] EmbedError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+/// Searches one space.
+///
+/// Errors: `Query` when Postgres is away; when the only arm of the mode is. A hybrid search goes on with the other arm.
+pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> Result<Answer, Error> {
+    let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
+    let (arms, degraded) = match question.mode {
+        Mode::Semantic => (vec![semantic(space, question, parts, depth).await?], vec![]),
+        Mode::Keyword => (vec![keyword::arm(space, question, parts, depth).await?], vec![]),
+        Mode::Hybrid => {
+            let near = semantic(space, question, parts, depth);
+            let words = async { keyword::arm(space, question, parts, depth).await.map_err(Error::from) };
+            both(futures::join!(near, words))?
+        }
+    };
+    let results = rows(space, question, parts, &fuse(&arms)).await?;
+    Ok(Answer { results, degraded })
+}
+
+type ArmResult = Result<Arm, Error>;
+
+fn both(answers: (ArmResult, ArmResult)) -> Result<(Vec<Arm>, Vec<&'static str>), Error> {
+    match answers {
+        (Ok(near), Ok(words)) => Ok((vec![near, words], vec![])),
+        (Err(cause), Ok(words)) => {
+            tracing::warn!(cause = &cause as &dyn std::error::Error, "searching by words only");
+            Ok((vec![words], vec!["semantic"]))
+        }
+        (Ok(near), Err(cause)) => {
+            tracing::warn!(cause = &cause as &dyn std::error::Error, "searching by meaning only");
+            Ok((vec![near], vec!["keyword"]))
+        }
+        (Err(cause), Err(_)) => Err(cause),
+    }
+}
+
+async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> ArmResult {
+    let vector = parts.embedder.embed(vec![question.query.clone()], Urgency::Query).await?.swap_remove(0);
+    let hits = parts.reads.nearest(space, &vector, &question.filter, depth).await?;
+    Ok(Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits, silent_score: None })
+}
+
+/// The rows of the best candidates. Those that vanished since the arms looked are passed over for the next ones.
+async fn rows(space: &SpaceId, question: &Question, parts: &SearchParts, fused: &[Fused]) -> Result<Vec<Found>, QueryError> {
+    let mut results = Vec::with_capacity(question.limit);
+    let mut candidates = fused.iter();
+    loop {
+        let next: Vec<&Fused> = candidates.by_ref().take(question.limit - results.len()).collect();
+        if next.is_empty() {
+            return Ok(results);
+        }
+        let ids: Vec<_> = next.iter().map(|one| one.id).collect();
+        let found = parts.reads.rows(space, &ids, &question.filter).await?;
+        let mut records: HashMap<_, _> = found.into_iter().map(|record| (record.id, record)).collect();
+        results.extend(next.into_iter().filter_map(|one| {
+            let arms = one.arms.iter().map(|(name, standing)| (*name, *standing)).collect();
+            Some(Found { record: records.remove(&one.id)?, score: one.score, arms })
+        }));
+    }
+}
