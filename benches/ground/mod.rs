@@ -1,0 +1,78 @@
+//! The ground that all measurements stand on: real servers in a folder of their own, alternating rounds, medians and ratios.
+//! Every claim is printed with the limit that was measured in the same run, so that a slow machine slows both.
+
+#![allow(dead_code, reason = "each bench uses its part of the ground")]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use second_brain::{
+    adapters::{
+        nats::{Access, Nats},
+        postgres::Postgres,
+    },
+    journal::subject::Prefix,
+    runtime::{Durability, Options, Servers},
+};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+/// Servers of one durability, and their folder.
+pub struct Ground {
+    pub servers: Arc<Servers>,
+    folder: PathBuf,
+}
+
+impl Ground {
+    pub async fn new(durability: Durability) -> anyhow::Result<Self> {
+        second_brain::cli::client::install_tls();
+        let folder = std::env::temp_dir().join(format!("second-brain-bench-{}-{durability:?}", std::process::id()));
+        let options = Options { data_dir: folder.clone(), durability, progress: Arc::new(|step: &str| eprintln!("{step}")) };
+        let servers = tokio::task::spawn_blocking(move || Servers::start(options)).await??;
+        Ok(Self { servers: Arc::new(servers), folder })
+    }
+
+    pub async fn nats(&self, prefix: &str) -> anyhow::Result<Nats> {
+        let access = self.servers.nats();
+        let access =
+            Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
+        Ok(Nats::connect(&access, Prefix::parse(prefix)?).await?)
+    }
+
+    /// A bare client, for measuring the limit.
+    pub async fn bare_nats(&self) -> anyhow::Result<async_nats::Client> {
+        let access = self.servers.nats();
+        let options = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
+        Ok(options.connect(&access.url).await?)
+    }
+
+    /// A database of its own, empty but for the foundation.
+    pub async fn database(&self, name: &str) -> anyhow::Result<Postgres> {
+        let database = self.servers.postgres();
+        let mut admin = sqlx::PgConnection::connect(&database.admin_url("postgres")).await?;
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER brain_owner"))).await?;
+        Ok(Postgres::connect(&database.owner_url(name), &database.app_url(name)).await?)
+    }
+
+    pub async fn end(self) -> anyhow::Result<()> {
+        second_brain::wiring::stop_servers(self.servers).await?;
+        std::fs::remove_dir_all(self.folder)?;
+        Ok(())
+    }
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The value below which `share` (0–1) of them lie.
+pub fn quantile(mut values: Vec<Duration>, share: f64) -> Duration {
+    values.sort();
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}
+
+/// A number from the command line (`cargo bench --bench x -- --count 500`), else the default.
+pub fn setting(name: &str, default: usize) -> usize {
+    let mut arguments = std::env::args().skip_while(|argument| argument != &format!("--{name}"));
+    arguments.nth(1).and_then(|value| value.parse().ok()).unwrap_or(default)
+}
