@@ -4,9 +4,10 @@ use std::{io::Read, process::ExitCode};
 
 use anyhow::Context;
 use reqwest::Method;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{client::Connection, table};
+use super::{client::Connection, json_object, table};
 use crate::api::dto::{MemoryInput, SourceDto, Written};
 
 #[derive(clap::Args)]
@@ -25,8 +26,8 @@ pub struct Args {
     #[arg(long)]
     importance: Option<f64>,
     /// A JSON object
-    #[arg(long)]
-    metadata: Option<String>,
+    #[arg(long, value_parser = json_object)]
+    metadata: Option<Map<String, Value>>,
     /// Where it comes from
     #[arg(long)]
     source_uri: Option<String>,
@@ -36,12 +37,11 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
-    let metadata = args.metadata.as_deref().map(serde_json::from_str).transpose().context("--metadata is no JSON object")?;
     let input = MemoryInput {
         id: args.id,
         content: content(args.content)?,
         memory_type: args.memory_type,
-        metadata: metadata.unwrap_or_default(),
+        metadata: args.metadata.unwrap_or_default(),
         tags: args.tags,
         importance: args.importance,
         source: args.source_uri.map(|uri| SourceDto { uri: Some(uri), ..SourceDto::default() }),

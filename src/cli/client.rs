@@ -9,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Usage;
 use crate::{
     api::error::Problem,
     wiring::credentials::{self, Credentials},
@@ -105,8 +106,10 @@ impl ConnectionArgs {
             (url, key) => {
                 let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
                 let path = credentials::path(&dir);
-                let text = std::fs::read_to_string(&path)
-                    .with_context(|| format!("no --url and --key given, and {} cannot be read", path.display()))?;
+                let text = std::fs::read_to_string(&path).map_err(|cause| {
+                    let (path, ways) = (path.display(), "give --url and --key, or --data-dir with the folder of a brain");
+                    Usage(format!("{path} cannot be read ({cause}): {ways}"))
+                })?;
                 let found: Credentials =
                     serde_json::from_str(&text).with_context(|| format!("{} is no credentials file", path.display()))?;
                 (url.unwrap_or(found.url), key.unwrap_or(found.api_key))

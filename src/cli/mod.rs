@@ -6,6 +6,7 @@ pub mod get;
 pub mod import;
 pub mod list;
 pub mod rm;
+pub mod search;
 pub mod status;
 pub mod table;
 pub mod up;
@@ -14,11 +15,14 @@ pub mod update;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde_json::{Map, Value};
 
 /// A self-hosted memory: put notes and facts in, find them again, lose nothing.
 #[derive(Parser)]
 #[command(name = "brain", version, about, propagate_version = true)]
-#[command(after_help = "Start with `brain up`, then in another terminal `brain add \"Tea is at four\"` and `brain list`.")]
+#[command(
+    after_help = "Start with `brain up`, then in another terminal `brain add \"Tea is at four\"` and `brain search when is tea`."
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -34,6 +38,8 @@ enum Verb {
     Get(Client<get::Args>),
     /// List memories, newest first
     List(Client<list::Args>),
+    /// Find memories by meaning and by words
+    Search(Client<search::Args>),
     /// Change some fields of a memory
     Update(Client<update::Args>),
     /// Delete a memory
@@ -66,10 +72,23 @@ pub fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    runtime.block_on(run(arguments.verb)).unwrap_or_else(|failed| {
+    let code = runtime.block_on(run(arguments.verb)).unwrap_or_else(|failed| {
         eprintln!("brain: {failed:#}");
-        ExitCode::from(1)
-    })
+        ExitCode::from(if failed.is::<Usage>() { 2 } else { 1 })
+    });
+    // A start that was interrupted may still be busy on a thread of its own; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}
+
+/// The command line cannot be obeyed as it stands.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Reads an argument that is a JSON object.
+fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|cause| format!("this is no JSON object: {cause}"))
 }
 
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
@@ -78,6 +97,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Add(verb) => add::run(verb.args, &verb.connection.open()?).await,
         Verb::Get(verb) => get::run(verb.args, &verb.connection.open()?).await,
         Verb::List(verb) => list::run(verb.args, &verb.connection.open()?).await,
+        Verb::Search(verb) => search::run(verb.args, &verb.connection.open()?).await,
         Verb::Update(verb) => update::run(verb.args, &verb.connection.open()?).await,
         Verb::Rm(verb) => rm::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,

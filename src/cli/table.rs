@@ -3,7 +3,10 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::{
-    api::dto::{MemoryView, Written},
+    api::dto::{
+        MemoryView, Written,
+        search::{ArmView, SearchResult},
+    },
     queries::status::Status,
 };
 
@@ -46,12 +49,32 @@ pub fn written(verb: &str, answer: &Written) -> String {
 pub fn memories(views: &[MemoryView]) -> String {
     let mut table = table(&["id", "created", "type", "content"]);
     for view in views {
-        let line: String = printable(&view.content).split_whitespace().collect::<Vec<_>>().join(" ");
-        let excerpt: String = line.chars().take(EXCERPT_CHARS_MAX).collect();
         let created = view.created_at.format("%Y-%m-%d %H:%M").to_string();
-        table.add_row(vec![view.id.to_string(), created, view.memory_type.clone(), excerpt]);
+        table.add_row(vec![view.id.to_string(), created, view.memory_type.clone(), excerpt(&view.content)]);
     }
     table.to_string()
+}
+
+/// A row for each result of a search, the best first.
+pub fn found(results: &[SearchResult]) -> String {
+    let mut table = table(&["score", "id", "type", "content", "found by"]);
+    for result in results {
+        let arm = |(name, arm): (&String, &ArmView)| {
+            let name = if name == "semantic" { "meaning" } else { "words" };
+            format!("{name} {}", arm.rank)
+        };
+        let arms = result.arms.iter().map(arm).collect::<Vec<_>>().join(", ");
+        let memory = &result.memory;
+        let score = format!("{:.2}", result.score);
+        table.add_row(vec![score, memory.id.to_string(), memory.memory_type.clone(), excerpt(&memory.content), arms]);
+    }
+    table.to_string()
+}
+
+/// The first words of a content in one line.
+fn excerpt(content: &str) -> String {
+    let line = printable(content).split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(EXCERPT_CHARS_MAX).collect()
 }
 
 pub fn status(status: &Status) -> String {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     journal::subject::Prefix,
@@ -45,17 +45,31 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         durability: args.durability,
         progress: Arc::new(|step: &str| eprintln!("brain: {step}")),
     };
-    let servers = tokio::task::spawn_blocking(move || Servers::start(options)).await??;
-    let servers = Arc::new(servers);
-    let brain =
-        Brain::start(servers.clone(), Place { data_dir: &data_dir, prefix, database: "brain", listen: args.listen }).await?;
+    let starting = async {
+        let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
+        let place = Place { data_dir: &data_dir, prefix, database: "brain", listen: args.listen };
+        anyhow::Ok((Brain::start(servers.clone(), place).await?, servers))
+    };
+    let (brain, servers) = tokio::select! {
+        started = starting => started?,
+        () = told_to_stop(&mut terminate) => {
+            // What was begun ends with this process: the servers die with their parent, and a fetched package is only
+            // put in its place once it is whole.
+            eprintln!("brain: stopped during the start");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     println!("{}", brain.greeting(args.durability));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    told_to_stop(&mut terminate).await;
     eprintln!("brain: draining");
     brain.stop().await;
     wiring::stop_servers(servers).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn told_to_stop(terminate: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
 }

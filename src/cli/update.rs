@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{add, client::Connection, table};
+use super::{add, client::Connection, json_object, table};
 use crate::api::dto::Written;
 
 #[derive(clap::Args)]
@@ -24,8 +23,8 @@ pub struct Args {
     #[arg(long)]
     importance: Option<f64>,
     /// A JSON object that replaces the metadata
-    #[arg(long)]
-    metadata: Option<String>,
+    #[arg(long, value_parser = json_object)]
+    metadata: Option<Map<String, Value>>,
     /// Only if the memory has this revision
     #[arg(long)]
     if_revision: Option<u64>,
@@ -36,8 +35,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     if args.content.is_some() {
         patch.insert("content".into(), add::content(args.content)?.into());
     }
-    if let Some(metadata) = &args.metadata {
-        let metadata: Map<String, Value> = serde_json::from_str(metadata).context("--metadata is no JSON object")?;
+    if let Some(metadata) = args.metadata {
         patch.insert("metadata".into(), metadata.into());
     }
     let simple = [

@@ -25,7 +25,7 @@ pub enum QueryError {
     Parked,
 }
 
-/// One page of a list: `limit` 1–200 rows, newest first by (created_at, id).
+/// One page of a list: `limit` 1–201 rows, newest first by (created_at, id).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListQuery {
     pub limit: u32,

@@ -10,7 +10,7 @@ pub const LIMIT_MAX: u32 = 200;
 /// Rows of a page whose size nobody named.
 pub const LIMIT_DEFAULT: u32 = 50;
 
-/// One page; `next` is the key of its last row when there may be more. A page that is exactly full may be the last one.
+/// One page; `next` is the key of its last row when there are more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub memories: Vec<MemoryRecord>,
@@ -19,8 +19,10 @@ pub struct Page {
 
 /// Asks for one page of at most `query.limit` rows.
 pub async fn ask(space: &SpaceId, query: &ListQuery, memories: &dyn MemoryReads) -> Result<Page, QueryError> {
-    let rows = memories.list(space, query).await?;
-    let full = rows.len() >= query.limit as usize;
-    let next = rows.last().filter(|_| full).map(|row| (row.memory.created_at, row.id));
+    // One row more than the page holds tells whether there is another one.
+    let mut rows = memories.list(space, &ListQuery { limit: query.limit + 1, ..query.clone() }).await?;
+    let more = rows.len() > query.limit as usize;
+    rows.truncate(query.limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| (row.memory.created_at, row.id));
     Ok(Page { memories: rows, next })
 }

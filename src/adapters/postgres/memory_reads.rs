@@ -14,8 +14,8 @@ use crate::{
     ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
 };
 
-/// Most rows of one page, whatever the caller says.
-const LIST_ROWS_MAX: u32 = 200;
+/// Most rows of one page and the one behind it, whatever the caller says.
+const LIST_ROWS_MAX: u32 = 201;
 
 pub(super) const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \

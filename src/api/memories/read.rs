@@ -96,9 +96,21 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(MemoryPage { memories, next_cursor }))
 }
 
+/// The query as `T`; every field of `T` is optional, which is how the parameter at fault is found.
 fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let parsed = web::Query::<T>::from_query(request.query_string());
-    parsed.map(web::Query::into_inner).map_err(|error| Problem::new("request.invalid_query", short(&error.to_string())))
+    let text = request.query_string();
+    web::Query::<T>::from_query(text).map(web::Query::into_inner).map_err(|whole| {
+        let alone = |pair: &str| web::Query::<T>::from_query(pair).err().map(|error| misfit(pair, &error.to_string()));
+        text.split('&').find_map(alone).unwrap_or_else(|| Problem::new("request.invalid_query", short(&whole.to_string())))
+    })
+}
+
+fn misfit(pair: &str, message: &str) -> Problem {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    // The rest of the sentence lists the parameters that there are.
+    let reason = if message.contains("unknown field") { "there is no such parameter" } else { message };
+    let detail = format!("{}: {}", short(name), short(reason));
+    Problem::new("request.invalid_query", detail).at(short(name), None, Some(short(value).into()))
 }
 
 /// No stored text holds U+0000, and the read model cannot even be asked for it.

@@ -1,22 +1,24 @@
 //! `brain import`: writes a folder of notes as memories, each by a PUT under an id that the next import finds again.
 //!
-//! Called by the command line. Never deletes: a section that vanished from its file stays until it is removed by hand.
+//! Called by the command line. A section that vanished from its file is listed, and deleted only by `--prune`.
 
+mod gone;
 mod markdown;
 mod report;
 mod source;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::HashSet, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::client::{Connection, Error, UNREACHABLE};
 use crate::api::dto::Written;
 use report::{Refusal, Report};
-use source::Item;
+use source::{Found, Item, Scope};
 
 /// Hides the round trip of a power-safe append behind its neighbours.
 const REQUESTS_IN_FLIGHT_MAX: usize = 32;
@@ -28,6 +30,9 @@ const RETRY_WAIT_MS: u64 = 200;
 pub struct Args {
     /// A folder, or one file: Markdown (.md, .markdown), plain text (.txt) or JSON lines (.jsonl)
     path: PathBuf,
+    /// Delete the memories of earlier imports whose section or file has vanished
+    #[arg(long)]
+    prune: bool,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
@@ -36,21 +41,51 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         Ok(log_end) => log_end,
         Err(unreachable) => return Ok(unreachable.report()),
     };
-    let mut report = Report { skipped: found.skipped, refused: found.unreadable, ..Report::default() };
+    let mut report = Report { skipped: found.skipped, refused: found.unreadable.clone(), ..Report::default() };
+    let mut produced = HashSet::new();
+    let mut outcome = write_all(&found, connection, log_end, &mut report, &mut produced).await;
+    if outcome.is_ok() {
+        // A file without a single item that could be read: what it held before may be there still.
+        let unread = report.refused.iter().filter(|refusal| refusal.place.is_empty()).map(|refusal| refusal.file.clone());
+        let scope = found.scope(&args.path, unread);
+        outcome = look_for_gone(&args, connection, &scope, &produced, &mut report).await;
+    }
+    report.sort();
+    if connection.json {
+        println!("{}", report.json(outcome.is_ok()));
+    } else {
+        println!("{}", report.text());
+    }
+    if let Err(error) = outcome {
+        error.report();
+        eprintln!("the import stopped; run it again to go on, what is stored already is not written twice");
+        return Ok(ExitCode::from(UNREACHABLE));
+    }
+    Ok(report.exit_code())
+}
+
+/// Puts every item of every file, many at a time; `Err` when the server is lost.
+async fn write_all(
+    found: &Found,
+    connection: &Connection,
+    log_end: Option<u64>,
+    report: &mut Report,
+    produced: &mut HashSet<Uuid>,
+) -> Result<(), Error> {
     let bar = progress(found.files.len() as u64);
-    let reading = bar.clone();
     let items = found.files.iter().flat_map(|file| {
-        reading.inc(1);
+        bar.inc(1);
         source::items(&found.root, file)
     });
+    let items = items.inspect(|item| produced.extend(item.as_ref().map(|item| item.id)));
     let mut answers = stream::iter(items).map(|item| store(connection, item)).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
-    let mut lost = None;
+    let mut outcome = Ok(());
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(written) => report.accept(&written, log_end),
             Err(Stopped::Refused(refusals)) => report.refused.extend(refusals),
             Err(Stopped::Unreachable(error)) => {
-                lost = Some(error);
+                outcome = Err(error);
                 break;
             }
         }
@@ -58,18 +93,22 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     drop(answers);
     report.files = bar.position();
     bar.finish_and_clear();
-    report.sort();
-    if connection.json {
-        println!("{}", report.json(lost.is_none()));
-    } else {
-        println!("{}", report.text());
+    outcome
+}
+
+async fn look_for_gone(
+    args: &Args,
+    connection: &Connection,
+    scope: &Scope,
+    produced: &HashSet<Uuid>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    report.gone = gone::find(connection, scope, produced).await?;
+    if args.prune && !report.gone.is_empty() {
+        gone::prune(connection, &report.gone).await?;
+        report.pruned = true;
     }
-    if let Some(error) = lost {
-        error.report();
-        eprintln!("the import stopped; run it again to go on, what is stored already is not written twice");
-        return Ok(ExitCode::from(UNREACHABLE));
-    }
-    Ok(report.exit_code())
+    Ok(())
 }
 
 /// Why an item has no answer that counts.

@@ -7,7 +7,11 @@ use std::{fmt::Write, process::ExitCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::gone::Gone;
 use crate::{api::dto::Written, cli::client::REFUSED};
+
+/// How many vanished memories are named to a person.
+const GONE_LINES_MAX: usize = 20;
 
 /// One reason why one item was not stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,6 +38,10 @@ pub struct Report {
     /// Accepted, but the server did not tell where its log ended, so new and old cannot be told apart.
     pub stored: u64,
     pub refused: Vec<Refusal>,
+    /// What an earlier import wrote and this one did not find again.
+    pub gone: Vec<Gone>,
+    /// Whether what is gone was deleted.
+    pub pruned: bool,
 }
 
 impl Report {
@@ -65,7 +73,7 @@ impl Report {
         json!({
             "complete": complete, "files": self.files, "skipped_files": self.skipped,
             "created": self.created, "changed": self.changed, "unchanged": self.unchanged, "stored": self.stored,
-            "refused": self.refused_items(), "refusals": self.refused,
+            "refused": self.refused_items(), "refusals": self.refused, "gone": self.gone, "pruned": self.pruned,
         })
     }
 
@@ -90,7 +98,22 @@ impl Report {
             }
             let _ = write!(text, ": {}", refusal.reason);
         }
+        self.tell_gone(&mut text);
         text
+    }
+
+    fn tell_gone(&self, text: &mut String) {
+        if self.gone.is_empty() {
+            return;
+        }
+        let fate = if self.pruned { "deleted" } else { "kept; --prune deletes them" };
+        let _ = write!(text, "\n{} gone from the files ({fate})", self.gone.len());
+        for gone in self.gone.iter().take(GONE_LINES_MAX) {
+            let _ = write!(text, "\n  {} | {} | {}", gone.file, gone.id, gone.excerpt);
+        }
+        if self.gone.len() > GONE_LINES_MAX {
+            let _ = write!(text, "\n  and {} more", self.gone.len() - GONE_LINES_MAX);
+        }
     }
 
     pub fn exit_code(&self) -> ExitCode {

@@ -2,7 +2,7 @@
 //!
 //! Called by `brain import`. Never judges a memory's content: that is the server's to refuse.
 
-use std::{io, path::Path, path::PathBuf};
+use std::{collections::HashSet, io, path::Path, path::PathBuf};
 
 use uuid::Uuid;
 use walkdir::WalkDir;
@@ -40,12 +40,40 @@ pub struct Root {
     name: String,
 }
 
+/// Which memories of the server an import answers for: those that it, or an earlier one like it, wrote.
+pub struct Scope {
+    /// What the origin of all of them begins with.
+    mark: String,
+    /// The one file of an import of a single file.
+    only: Option<String>,
+    /// Files that could not be read: nobody knows what they hold now.
+    unknown: HashSet<String>,
+}
+
+impl Scope {
+    /// The path below the root of a memory that the import answers for.
+    pub fn file_of<'a>(&self, uri: &'a str) -> Option<&'a str> {
+        let file = uri.strip_prefix(&self.mark)?;
+        let is_ours = self.only.as_ref().is_none_or(|only| only == file) && !self.unknown.contains(file);
+        is_ours.then_some(file)
+    }
+}
+
 /// The files of an import, in the order of their paths.
 pub struct Found {
     pub root: Root,
     pub files: Vec<PathBuf>,
     pub skipped: u64,
     pub unreadable: Vec<Refusal>,
+}
+
+impl Found {
+    /// What this import answers for; `unread` are the files that turned out to be unreadable.
+    pub fn scope(&self, path: &Path, unread: impl IntoIterator<Item = String>) -> Scope {
+        let only = self.files.first().filter(|_| path.is_file()).map(|file| relative(&self.root, file));
+        let unknown = self.unreadable.iter().map(|refusal| refusal.file.clone()).chain(unread).collect();
+        Scope { mark: mark(&self.root, ""), only, unknown }
+    }
 }
 
 /// Finds the files below `path`, or `path` itself; hidden ones are passed over, links are not followed.
@@ -122,7 +150,7 @@ pub fn items(root: &Root, path: &Path) -> Vec<Result<Item, Refusal>> {
 fn sections_of(root: &Root, file: &str, kind: &str, sections: Vec<markdown::Section>) -> Vec<Result<Item, Refusal>> {
     let item = |(position, section): (usize, markdown::Section)| {
         let mut input = section.input;
-        input.source = Some(origin(kind, file, position as u64));
+        input.source = Some(origin(root, kind, file, position as u64));
         let id = id(&root.name, file, &section.headings, section.ordinal);
         let place = section.headings.join(" > ");
         Ok(Item { id, input, file: file.to_owned(), position: position as u64, place })
@@ -137,12 +165,17 @@ fn json_line(root: &Root, file: &str, number: u64, line: &str) -> Result<Item, R
         Refusal { file, position: number, place, field: String::new(), reason: cause.to_string() }
     })?;
     let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
-    input.source.get_or_insert_with(|| origin("jsonl", file, number));
+    input.source.get_or_insert_with(|| origin(root, "jsonl", file, number));
     Ok(Item { id, input, file: file.to_owned(), position: number, place })
 }
 
-fn origin(kind: &str, file: &str, position: u64) -> SourceDto {
-    let (uri, id) = (Some(file.to_owned()), Some(file.to_owned()));
+/// Where an imported memory says that it comes from. Decision: the next import knows by it what has vanished.
+fn mark(root: &Root, file: &str) -> String {
+    format!("import:{}/{file}", root.name)
+}
+
+fn origin(root: &Root, kind: &str, file: &str, position: u64) -> SourceDto {
+    let (uri, id) = (Some(mark(root, file)), Some(file.to_owned()));
     SourceDto { kind: Some(kind.to_owned()), uri, id, position: Some(position) }
 }
 
