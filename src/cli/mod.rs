@@ -65,6 +65,7 @@ pub fn main() -> ExitCode {
         eprintln!("brain: {unknown}");
         return ExitCode::from(2);
     }
+    leave_a_core_free();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {
@@ -79,6 +80,18 @@ pub fn main() -> ExitCode {
     // A start that was interrupted may still be busy on a thread of its own; nobody waits for it.
     runtime.shutdown_background();
     code
+}
+
+/// The threads of the embedding model take all cores but one, so that writes and searches go on while notes are embedded.
+/// Whoever sets the variables has the last word.
+fn leave_a_core_free() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        if std::env::var_os(name).is_none() {
+            // SAFETY: the process has one thread as yet, so nobody reads the environment meanwhile.
+            unsafe { std::env::set_var(name, cores.saturating_sub(1).max(1).to_string()) };
+        }
+    }
 }
 
 /// The command line cannot be obeyed as it stands.

@@ -1,6 +1,6 @@
 //! `brain up`: starts the embedded servers, serves everything, and drains on SIGTERM or Ctrl-C. Called by the command line.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,6 +32,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("BRAIN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,second_brain=info")),

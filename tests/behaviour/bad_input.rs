@@ -79,3 +79,38 @@ async fn requests_that_are_not_even_wishes_are_refused() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_space_is_as_if_it_were_not_there() {
+    let world = World::new().await;
+    let made = world.send(Method::POST, "/api/v1/memories", json!({"content": "A secret about zebras"})).await;
+    let path = format!("/api/v1/memories/{}", made.body["memory"]["id"].as_str().expect("an id"));
+    let before = made.body["position"].clone();
+    let stranger = world.stranger().await;
+    let ask = |method: Method, path: &str, body: serde_json::Value| {
+        reply(world.anonymous(method, path).bearer_auth(&stranger).json(&body))
+    };
+    for (method, body) in [(Method::GET, json!(null)), (Method::PATCH, json!({"content": "x"})), (Method::DELETE, json!(null))] {
+        let refused = ask(method, &path, body).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::NOT_FOUND, &json!("memory.not_found")));
+    }
+    let listed = ask(Method::GET, &format!("/api/v1/memories?min_position={before}"), json!(null)).await;
+    assert_eq!(listed.body["memories"], json!([]));
+    for mode in ["hybrid", "semantic", "keyword"] {
+        let asked = json!({"query": "zebras", "mode": mode, "min_position": before, "wait": "embedded"});
+        assert_eq!(ask(Method::POST, "/api/v1/search", asked).await.body["results"], json!([]), "{mode}");
+    }
+    assert_eq!(world.get(&path).await.body["content"], "A secret about zebras");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_parameter_is_named() {
+    let world = World::new().await;
+    for (query, field) in [("limit=many", "limit"), ("colour=red", "colour"), ("limit=3&min_position=-1", "min_position")] {
+        let refused = world.get(&format!("/api/v1/memories?{query}")).await;
+        assert_eq!((refused.status, &refused.body["code"]), (StatusCode::BAD_REQUEST, &json!("request.invalid_query")));
+        assert_eq!(refused.body["errors"][0]["field"], field, "{refused:?}");
+    }
+    world.end().await;
+}

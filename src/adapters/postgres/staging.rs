@@ -1,8 +1,7 @@
 //! Brings a batch's events into the table `staged`, the one shape that every `apply.sql` reads. Called by the projection
 //! store inside its transaction; never touches a projection's own tables.
 
-use std::fmt::Write;
-
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::bigint;
@@ -12,15 +11,18 @@ use crate::{domain::ids::StreamSeq, journal::Envelope};
 const COPY_ROWS_MIN: usize = 200;
 
 /// Opens the transaction of a batch. A lost commit is no harm: rows and checkpoint go together and the log still has the
-/// events, so the commit need not wait for the disk.
+/// events, so the commit need not wait for the disk. Names are compared byte by byte, which is three times as quick to sort.
 pub const BEGIN: &str = "BEGIN; \
     SET LOCAL synchronous_commit = off; \
     CREATE TEMP TABLE IF NOT EXISTS staged ( \
-        seq bigint, at timestamptz, space text, aggregate text, id text, type text, \
-        revision bigint, command_id uuid, actor uuid, data jsonb \
+        seq bigint, at timestamptz, space text COLLATE \"C\", aggregate text COLLATE \"C\", id text COLLATE \"C\", \
+        type text COLLATE \"C\", revision bigint, command_id uuid, actor uuid, data jsonb \
     ) ON COMMIT DELETE ROWS";
 
-const COPY: &str = "COPY staged (seq, at, space, aggregate, id, type, revision, command_id, actor, data) FROM STDIN (FORMAT csv)";
+const COPY: &str =
+    "COPY staged (seq, at, space, aggregate, id, type, revision, command_id, actor, data) FROM STDIN (FORMAT binary)";
+/// Columns of the above.
+const COLUMNS: i16 = 10;
 
 const UNNEST: &str = "INSERT INTO staged (seq, at, space, aggregate, id, type, revision, command_id, actor, data) \
     SELECT seq, at, space, aggregate, id, type, revision, command_id, actor, data::jsonb \
@@ -41,38 +43,53 @@ pub async fn stage(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<()
 }
 
 async fn copy(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
-    let text = csv(rows);
     let mut copy = connection.copy_in_raw(COPY).await?;
-    copy.send(text.as_bytes()).await?;
+    copy.send(binary(rows)).await?;
     copy.finish().await?;
     Ok(())
 }
 
-fn csv(rows: &[Row<'_>]) -> String {
-    let mut text = String::with_capacity(rows.iter().map(|row| row.data.len() + row.data.len() / 8 + 256).sum());
+/// The rows in the binary form of COPY. Source: the PostgreSQL manual, COPY, "Binary Format".
+fn binary(rows: &[Row<'_>]) -> Vec<u8> {
+    const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+    const NO_FLAGS_NO_EXTENSION: [u8; 8] = [0; 8];
+    const END: [u8; 2] = (-1i16).to_be_bytes();
+    const JSONB_VERSION: u8 = 1;
+    /// What a row weighs beside its texts.
+    const FRAME_BYTES: usize = 160;
+    let mut bytes = Vec::with_capacity(rows.iter().map(|row| row.data.len() + FRAME_BYTES).sum());
+    bytes.extend_from_slice(SIGNATURE);
+    bytes.extend_from_slice(&NO_FLAGS_NO_EXTENSION);
     for Row { seq, event, data } in rows {
-        let at = event.at.to_rfc3339();
-        write!(text, "{seq},{at},").expect("a string takes everything");
-        for field in [event.space.as_str(), &event.aggregate, &event.aggregate_id, &event.kind] {
-            quote(&mut text, field);
-            text.push(',');
+        bytes.extend_from_slice(&COLUMNS.to_be_bytes());
+        field(&mut bytes, &[&bigint(seq.0).to_be_bytes()]);
+        field(&mut bytes, &[&timestamptz(event.at).to_be_bytes()]);
+        for text in [event.space.as_str(), &event.aggregate, &event.aggregate_id, &event.kind] {
+            field(&mut bytes, &[text.as_bytes()]);
         }
-        write!(text, "{},{},{},", event.revision, event.command_id, event.actor).expect("a string takes everything");
-        quote(&mut text, data);
-        text.push('\n');
+        field(&mut bytes, &[&bigint(event.revision.0).to_be_bytes()]);
+        field(&mut bytes, &[event.command_id.0.as_bytes()]);
+        field(&mut bytes, &[event.actor.0.as_bytes()]);
+        field(&mut bytes, &[&[JSONB_VERSION], data.as_bytes()]);
     }
-    text
+    bytes.extend_from_slice(&END);
+    bytes
 }
 
-fn quote(text: &mut String, field: &str) {
-    text.push('"');
-    let mut parts = field.split('"');
-    text.push_str(parts.next().unwrap_or_default());
+/// A length and the parts behind it.
+fn field(bytes: &mut Vec<u8>, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let length = i32::try_from(length).expect("a message of the log is far below 2 GiB");
+    bytes.extend_from_slice(&length.to_be_bytes());
     for part in parts {
-        text.push_str("\"\"");
-        text.push_str(part);
+        bytes.extend_from_slice(part);
     }
-    text.push('"');
+}
+
+/// Microseconds since the year 2000, as Postgres counts.
+fn timestamptz(at: DateTime<Utc>) -> i64 {
+    const YEAR_2000_MICROS: i64 = 946_684_800_000_000;
+    at.timestamp_micros() - YEAR_2000_MICROS
 }
 
 async fn unnest(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
@@ -100,9 +117,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_are_doubled() {
-        let mut text = String::new();
-        quote(&mut text, r#"{"a":"b,c"}"#);
-        assert_eq!(text, r#""{""a"":""b,c""}""#);
+    fn a_field_is_its_length_and_its_bytes() {
+        let mut bytes = vec![];
+        field(&mut bytes, &[&[1], b"{}"]);
+        assert_eq!(bytes, [0, 0, 0, 3, 1, b'{', b'}']);
+        assert_eq!(timestamptz("2000-01-01T00:00:01Z".parse().expect("a time")), 1_000_000);
     }
 }

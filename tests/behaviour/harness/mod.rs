@@ -11,9 +11,15 @@ use std::{
 
 use reqwest::{Method, StatusCode};
 use second_brain::{
+    adapters::{
+        nats::{Access, Nats},
+        system::SystemClock,
+    },
+    commands::Commands,
     journal::subject::Prefix,
+    ports::Clock,
     runtime::{Durability, Options, Servers},
-    wiring::{Brain, Place},
+    wiring::{Brain, Place, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -138,6 +144,23 @@ impl World {
 
     pub async fn get(&self, path: &str) -> Reply {
         reply(self.request(Method::GET, path)).await
+    }
+
+    /// A key to another space, known to the brain when this returns.
+    pub async fn stranger(&self) -> String {
+        let access = self.servers.as_ref().expect("held").nats();
+        let access =
+            Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
+        let nats = Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects");
+        let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+        let key = credentials::fresh_key().expect("randomness");
+        let space = "stranger".parse().expect("a space");
+        credentials::record(&commands, &key, space, SystemClock.now()).await.expect("recorded");
+        let known = || reply(self.anonymous(Method::GET, "/api/v1/memories").bearer_auth(&key));
+        while known().await.status == StatusCode::UNAUTHORIZED {
+            tokio::task::yield_now().await;
+        }
+        key
     }
 
     /// Ends the brain in order; the database goes with the servers.
