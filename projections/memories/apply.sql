@@ -15,7 +15,7 @@ SELECT space, id::uuid,
        (data ->> 'occurred_at')::timestamptz, (data ->> 'created_at')::timestamptz,
        (data ->> 'updated_at')::timestamptz, (data ->> 'deleted_at')::timestamptz,
        revision, seq
-FROM (SELECT DISTINCT ON (space, id) * FROM staged ORDER BY space, id, seq DESC) AS newest
+FROM staged WHERE newest
 ON CONFLICT (space, id) DO UPDATE SET
     content = excluded.content,
     content_hash = excluded.content_hash,

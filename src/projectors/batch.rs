@@ -1,9 +1,11 @@
 //! How events become batches: as many as are waiting, within limits. Used by the engine; knows no store.
+//!
+//! Decision 2026-11-24: a batch gathers while the one before it is committed, and nobody lingers for company. Batches then grow
+//! with the load by themselves, and an idle projection shows an event at once.
 
-use std::time::Duration;
+use std::pin::pin;
 
 use futures::{FutureExt, Stream, StreamExt};
-use tokio::time::{Instant, timeout_at};
 
 use super::definition::Definition;
 use crate::{
@@ -16,8 +18,6 @@ use crate::{
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Size of the data after which a batch is closed; one event of any size always fits.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a busy batch waits for company. An idle projection does not wait: its reader would.
-pub const LINGER_MS_MAX: u64 = 5;
 /// What an event weighs beside its data.
 const FRAME_BYTES: usize = 200;
 
@@ -88,38 +88,47 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Waits for the next event and takes along what is there already; `None` when the feed ended.
-/// An error behind the first event only closes the batch, so that nothing read is lost: the feed ends with it anyway.
-pub async fn next<S>(feed: &mut S, definition: &Definition, after: StreamSeq) -> Result<Option<Batch>, ReadError>
+/// Waits for the first event of an empty batch; `false` when the feed has ended.
+pub async fn first<S>(feed: &mut S, definition: &Definition, batch: &mut Batch) -> Result<bool, ReadError>
 where
     S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
 {
-    let waiting = feed.next().now_or_never();
-    let busy = waiting.is_some();
-    let first = match waiting {
-        Some(first) => first,
-        None => feed.next().await,
-    };
-    let Some(first) = first else { return Ok(None) };
-    let mut batch = Batch::new(after);
-    batch.push(definition, first)?;
-    let deadline = Instant::now() + Duration::from_millis(LINGER_MS_MAX);
+    match feed.next().await {
+        Some(first) => batch.push(definition, first).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Takes along what is there already, without waiting.
+/// An error that ends the feed only closes the batch, so that nothing read is lost: the feed's end comes again.
+pub fn top_up<S>(feed: &mut S, definition: &Definition, batch: &mut Batch)
+where
+    S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
+{
     while !batch.is_full() {
-        let more = match feed.next().now_or_never() {
-            Some(more) => more,
-            None if busy => match timeout_at(deadline, feed.next()).await {
-                Ok(more) => more,
-                Err(_) => break,
-            },
-            None => break,
-        };
-        // The end of the feed comes again at the next call; an error that ends it is followed by that end.
-        let Some(more) = more else { break };
+        let Some(Some(more)) = feed.next().now_or_never() else { return };
         if batch.push(definition, more).is_err() {
-            break;
+            return;
         }
     }
-    Ok(Some(batch))
+}
+
+/// Takes along what comes while `work` is done; errors as in [`top_up`].
+pub async fn gather_while<S, T>(feed: &mut S, definition: &Definition, batch: &mut Batch, work: impl Future<Output = T>) -> T
+where
+    S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
+{
+    let mut work = pin!(work);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            more = feed.next(), if open && !batch.is_full() => {
+                open = more.is_some_and(|more| batch.push(definition, more).is_ok());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -163,53 +172,70 @@ mod tests {
         Err(ReadError::Unavailable("cut".into()))
     }
 
+    /// The next batch of a feed from which everything is there already.
+    async fn next<S>(feed: &mut S, definition: &Definition, after: StreamSeq) -> Option<Batch>
+    where
+        S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
+    {
+        let mut batch = Batch::new(after);
+        let begun = first(feed, definition, &mut batch).await.unwrap();
+        top_up(feed, definition, &mut batch);
+        begun.then_some(batch)
+    }
+
     #[tokio::test]
     async fn what_waits_becomes_one_batch_and_the_rest_the_next() {
         let count = BATCH_ROWS_MAX as u64 + 10;
         let mut feed = stream::iter((1..=count).map(|seq| recorded(seq, "memory.created", 1)));
         let memories = definition::memories();
-        let first = next(&mut feed, &memories, StreamSeq(0)).await.unwrap().unwrap();
+        let first = next(&mut feed, &memories, StreamSeq(0)).await.unwrap();
         assert_eq!((first.items.len(), first.upto), (BATCH_ROWS_MAX, StreamSeq(BATCH_ROWS_MAX as u64)));
-        let second = next(&mut feed, &memories, first.upto).await.unwrap().unwrap();
+        let second = next(&mut feed, &memories, first.upto).await.unwrap();
         assert_eq!((second.after, second.items.len(), second.upto), (first.upto, 10, StreamSeq(count)));
-        assert_eq!(next(&mut feed, &memories, second.upto).await.unwrap(), None);
+        assert_eq!(next(&mut feed, &memories, second.upto).await, None);
     }
 
     #[tokio::test]
     async fn bytes_close_a_batch() {
         let mut feed = stream::iter((1..=3).map(|seq| recorded(seq, "memory.created", BATCH_BYTES_MAX)));
-        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap().unwrap();
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap();
         assert_eq!(batch.upto, StreamSeq(1));
     }
 
     #[tokio::test]
     async fn unwanted_events_move_the_end_only() {
         let mut feed = stream::iter([recorded(4, "key.created", 1), recorded(9, "key.revoked", 1)]);
-        let batch = next(&mut feed, &definition::memories(), StreamSeq(3)).await.unwrap().unwrap();
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(3)).await.unwrap();
         assert_eq!((batch.after, batch.upto, batch.items.len()), (StreamSeq(3), StreamSeq(9), 0));
         assert!(!batch.is_empty());
     }
 
     #[tokio::test]
-    async fn an_idle_projection_does_not_wait_for_company() {
+    async fn what_comes_during_a_commit_is_gathered() {
         let late = stream::once(async {
             tokio::task::yield_now().await;
-            recorded(1, "memory.created", 1)
+            recorded(2, "memory.created", 1)
         });
-        let mut feed = late.chain(stream::pending()).boxed();
-        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap().unwrap();
-        assert_eq!(batch.items.len(), 1);
+        let mut feed = stream::iter([recorded(1, "memory.created", 1)]).chain(late).chain(stream::pending()).boxed();
+        let mut batch = Batch::new(StreamSeq(0));
+        let commit = async {
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            "done"
+        };
+        assert_eq!(gather_while(&mut feed, &definition::memories(), &mut batch, commit).await, "done");
+        assert_eq!((batch.items.len(), batch.upto), (2, StreamSeq(2)));
     }
 
     #[tokio::test]
-    async fn a_cut_keeps_what_was_read_before_it() {
+    async fn an_error_ends_the_batch_before_it_and_loses_nothing() {
         let mut feed = stream::iter([recorded(1, "memory.created", 1), unavailable()]);
-        let memories = definition::memories();
-        let batch = next(&mut feed, &memories, StreamSeq(0)).await.unwrap().unwrap();
+        let batch = next(&mut feed, &definition::memories(), StreamSeq(0)).await.unwrap();
         assert_eq!(batch.upto, StreamSeq(1));
-        assert_eq!(next(&mut feed, &memories, batch.upto).await.unwrap(), None);
+        assert_eq!(next(&mut feed, &definition::memories(), StreamSeq(1)).await, None);
         let mut feed = stream::iter([unavailable()]);
-        assert!(next(&mut feed, &memories, StreamSeq(1)).await.is_err());
+        assert!(first(&mut feed, &definition::memories(), &mut Batch::new(StreamSeq(0))).await.is_err());
     }
 
     #[test]

@@ -14,10 +14,7 @@ use super::{
 use crate::{
     domain::ids::StreamSeq,
     patience::Patience,
-    ports::{
-        EventReader,
-        log::{Events, ReadError},
-    },
+    ports::{EventReader, log::ReadError},
 };
 
 const PAUSE_MS_MAX: u64 = 2_000;
@@ -108,19 +105,18 @@ impl Projection {
         // The commit of an earlier owner may not have been told to anybody here.
         self.tell(applied_seq);
         let mut feed = self.log.read(applied_seq, None).await.map_err(Interrupted::Log)?;
-        let mut batch = self.next(&mut feed, applied_seq).await?;
+        let mut batch = Batch::new(applied_seq);
         loop {
-            // The next batch is read and decoded while the database works on this one: a rebuild is half as long for it.
-            let applying = async { self.apply(epoch, &batch).await.map_err(Interrupted::Store) };
-            let ((), following) = futures::try_join!(applying, self.next(&mut feed, batch.upto))?;
+            if batch.is_empty() && !batch::first(&mut feed, &self.definition, &mut batch).await.map_err(Interrupted::Log)? {
+                return Err(Interrupted::FeedEnded);
+            }
+            batch::top_up(&mut feed, &self.definition, &mut batch);
+            let mut following = Batch::new(batch.upto);
+            let applying = self.apply(epoch, &batch);
+            batch::gather_while(&mut feed, &self.definition, &mut following, applying).await.map_err(Interrupted::Store)?;
             batch = following;
             pause.reset();
         }
-    }
-
-    async fn next(&self, feed: &mut Events, after: StreamSeq) -> Result<Batch, Interrupted> {
-        let next = batch::next(feed, &self.definition, after).await.map_err(Interrupted::Log)?;
-        next.ok_or(Interrupted::FeedEnded)
     }
 
     async fn apply(&self, epoch: i64, batch: &Batch) -> Result<(), store::Error> {
