@@ -6,3 +6,4 @@ mod idempotency;
 mod memories;
 mod recovery;
 mod search;
+mod search_exact;

@@ -13,11 +13,13 @@ use reqwest::{Method, StatusCode};
 use second_brain::{
     adapters::{
         nats::{Access, Nats},
+        postgres::Postgres,
         system::SystemClock,
     },
     commands::Commands,
     journal::subject::Prefix,
     ports::Clock,
+    projectors::Definition,
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Place, credentials},
 };
@@ -64,6 +66,46 @@ impl Drop for Lease {
     }
 }
 
+fn fresh_name() -> String {
+    format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn create_database(servers: &Servers, name: &str) {
+    let mut admin = sqlx::PgConnection::connect(&servers.postgres().admin_url("postgres")).await.expect("connects");
+    let create = format!("CREATE DATABASE {name} OWNER brain_owner");
+    admin.execute(AssertSqlSafe(create)).await.expect("creates a database");
+}
+
+/// Projections' tables in a database of a test's own, without a brain that fills them.
+pub struct Tables {
+    pub postgres: Postgres,
+    pub owner_url: String,
+    servers: Arc<Servers>,
+    lease: Lease,
+}
+
+impl Tables {
+    pub async fn new(definitions: &[Definition]) -> Self {
+        let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
+        let name = fresh_name();
+        create_database(&servers, &name).await;
+        let owner_url = servers.postgres().owner_url(&name);
+        let postgres = Postgres::connect(&owner_url, &servers.postgres().app_url(&name)).await.expect("connects");
+        let store = postgres.projection_store();
+        for definition in definitions {
+            store.install(definition).await.expect("installs");
+        }
+        Self { postgres, owner_url, servers, lease: Lease }
+    }
+
+    pub async fn end(self) {
+        let Self { postgres, servers, lease, .. } = self;
+        postgres.close().await;
+        drop(servers);
+        drop(lease);
+    }
+}
+
 /// A brain of a test's own.
 pub struct World {
     brain: Option<Brain>,
@@ -86,10 +128,8 @@ impl World {
     pub async fn new() -> Self {
         let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
         second_brain::cli::client::install_tls();
-        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut admin = sqlx::PgConnection::connect(&servers.postgres().admin_url("postgres")).await.expect("connects");
-        let create = format!("CREATE DATABASE {name} OWNER brain_owner");
-        admin.execute(AssertSqlSafe(create)).await.expect("creates a database");
+        let name = fresh_name();
+        create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let mut world = Self { brain: None, servers: Some(servers), folder, name, client, _lease: Lease };
