@@ -39,3 +39,6 @@ pub mod queries;
 pub mod reactors;
 pub mod runtime;
 pub mod wiring;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

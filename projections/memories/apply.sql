@@ -5,17 +5,20 @@ INSERT INTO memories_v1.memories AS memories (
     user_id, agent_id, run_id,
     occurred_at, created_at, updated_at, deleted_at, revision, ver
 )
-SELECT space, id::uuid,
-       data ->> 'content', sha256(convert_to(data ->> 'content', 'UTF8')), data ->> 'memory_type', data -> 'metadata',
-       ARRAY(SELECT tag FROM jsonb_array_elements_text(data -> 'tags') WITH ORDINALITY AS tags (tag, place) ORDER BY place),
-       (data ->> 'importance')::double precision,
-       data -> 'source' ->> 'kind', data -> 'source' ->> 'uri', data -> 'source' ->> 'id',
-       (data -> 'source' ->> 'position')::bigint,
-       data ->> 'user_id', data ->> 'agent_id', data ->> 'run_id',
-       (data ->> 'occurred_at')::timestamptz, (data ->> 'created_at')::timestamptz,
-       (data ->> 'updated_at')::timestamptz, (data ->> 'deleted_at')::timestamptz,
-       revision, seq
-FROM staged WHERE newest
+SELECT staged.space, staged.id::uuid,
+       memory.content, sha256(convert_to(memory.content, 'UTF8')), memory.memory_type, memory.metadata, memory.tags, memory.importance,
+       source.kind, source.uri, source.id, source.position,
+       memory.user_id, memory.agent_id, memory.run_id,
+       memory.occurred_at, memory.created_at, memory.updated_at, memory.deleted_at, staged.revision, staged.seq
+FROM staged
+CROSS JOIN LATERAL jsonb_to_record(staged.data) AS memory (
+    content text, memory_type text, metadata jsonb, tags text[], importance double precision, source jsonb,
+    user_id text, agent_id text, run_id text,
+    occurred_at timestamptz, created_at timestamptz, updated_at timestamptz, deleted_at timestamptz
+)
+LEFT JOIN LATERAL jsonb_to_record(memory.source) AS source (kind text, uri text, id text, position bigint)
+    ON jsonb_typeof(memory.source) = 'object'
+WHERE staged.newest
 ON CONFLICT (space, id) DO UPDATE SET
     content = excluded.content,
     content_hash = excluded.content_hash,

@@ -16,6 +16,13 @@ use crate::{
 /// How the bytes of a message become an envelope.
 pub type Decode = fn(&[u8]) -> Result<Envelope, codec::Error>;
 
+/// Messages that are decoded in one go.
+const DECODED_TOGETHER_MAX: usize = 256;
+/// From this many on the work is done on another thread.
+const DECODED_BESIDE_MIN: usize = 16;
+/// How many threads decode at a time.
+const DECODERS: usize = 2;
+
 /// Opens an ordered consumer after a position; the client recreates it on a gap, so order and completeness hold.
 pub async fn open(stream: &Stream<()>, after: StreamSeq, filter: Option<String>, decode: Decode) -> Result<Events, ReadError> {
     let config = pull::OrderedConfig {
@@ -25,8 +32,20 @@ pub async fn open(stream: &Stream<()>, after: StreamSeq, filter: Option<String>,
     };
     let consumer = stream.create_consumer(config).await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
     let messages = consumer.messages().await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
-    let events = messages.map(move |message| recorded(&message.map_err(|cause| ReadError::Unavailable(cause.into()))?, decode));
-    Ok(until_unavailable(events.boxed()))
+    let messages = messages.map(|message| message.map_err(|cause| ReadError::Unavailable(cause.into())));
+    let decoded = messages.ready_chunks(DECODED_TOGETHER_MAX).map(move |chunk| read(chunk, decode)).buffered(DECODERS);
+    Ok(until_unavailable(decoded.flat_map(stream::iter).boxed()))
+}
+
+/// Decodes what came together, beside whoever applies what came before. A few messages are not worth the way to another thread.
+async fn read(chunk: Vec<Result<Message, ReadError>>, decode: Decode) -> Vec<Result<Recorded, ReadError>> {
+    let few = chunk.len() < DECODED_BESIDE_MIN;
+    let work = move || chunk.into_iter().map(|message| recorded(&message?, decode)).collect();
+    if few {
+        return work();
+    }
+    let decoded = tokio::task::spawn_blocking(work).await;
+    decoded.unwrap_or_else(|cause| vec![Err(ReadError::Unavailable(cause.into()))])
 }
 
 fn recorded(message: &Message, decode: Decode) -> Result<Recorded, ReadError> {
