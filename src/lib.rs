@@ -12,6 +12,7 @@
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`patience`]: pauses between tries, for every loop that waits an outage out.
+//! - [`telemetry`]: logs and the list of metrics.
 //! - [`config`], [`wiring`], [`cli`]: settings, composition, verbs.
 //!
 //! # Invariants
@@ -38,6 +39,7 @@ pub mod projectors;
 pub mod queries;
 pub mod reactors;
 pub mod runtime;
+pub mod telemetry;
 pub mod wiring;
 
 #[global_allocator]

@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["*"]),
     ("config", &[]),
     ("patience", &[]),
+    ("telemetry", &[]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -147,6 +148,20 @@ fn functions_are_short() {
                     );
                     open = None;
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_metric_stands_on_the_list() {
+    let sources = tree();
+    let (_, list) = sources.iter().find(|(path, _)| path == "telemetry.rs").expect("telemetry.rs holds the list");
+    for (path, text) in &sources {
+        for macro_name in ["gauge!(\"", "counter!(\"", "histogram!(\""] {
+            for (at, _) in text.match_indices(macro_name) {
+                let name = text[at + macro_name.len()..].split('"').next().expect("a name");
+                assert!(list.contains(&format!("(\"{name}\"")), "src/{path} records {name}");
             }
         }
     }

@@ -1,9 +1,10 @@
-//! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; never touches the log.
+//! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; shows numbers only.
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::{ApiState, error::Problem};
+use crate::queries::status::Status;
 
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
@@ -15,5 +16,23 @@ pub async fn ready(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> 
 }
 
 pub async fn metrics(state: web::Data<ApiState>) -> HttpResponse {
+    // While the log or Postgres is away the last known numbers stand, and readiness says why.
+    if let Ok(status) = super::status::of(&state).await {
+        record(&status);
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((state.metrics)())
+}
+
+/// What is only known by asking, as gauges.
+fn record(status: &Status) {
+    metrics::gauge!("brain_log_last_seq").set(status.log.last_seq as f64);
+    metrics::gauge!("brain_embeddings_pending").set(status.embeddings_pending as f64);
+    for row in &status.projections {
+        let labels = [("projection", row.name.clone()), ("version", row.version.to_string())];
+        metrics::gauge!("brain_projection_lag_events", &labels).set(row.lag as f64);
+        metrics::gauge!("brain_projection_lag_seconds", &labels).set(row.lag_s);
+        metrics::gauge!("brain_projection_epoch", &labels).set(row.epoch as f64);
+        metrics::gauge!("brain_projection_parked_aggregates", &labels).set(row.parked as f64);
+        metrics::gauge!("brain_projection_parked_seconds", &labels).set(row.parked_for_s);
+    }
 }

@@ -3,10 +3,14 @@
 use actix_web::{HttpResponse, web};
 
 use super::{ApiState, error::Problem};
-use crate::queries;
+use crate::queries::status::{self, Status};
 
 pub async fn handle(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(of(&state).await?))
+}
+
+/// The status as it is now; `/metrics` shows it too.
+pub(super) async fn of(state: &ApiState) -> Result<Status, status::Error> {
     let reads = &*state.search.reads;
-    let status = queries::status::ask(&*state.log, &*state.derived, &*state.positions, reads, (state.parts)()).await?;
-    Ok(HttpResponse::Ok().json(status))
+    status::ask(&*state.log, &*state.derived, &*state.positions, reads, (state.parts)()).await
 }

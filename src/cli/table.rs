@@ -78,10 +78,10 @@ fn excerpt(content: &str) -> String {
 }
 
 pub fn status(status: &Status) -> String {
-    let mut projections = table(&["projection", "version", "applied", "lag", "parked"]);
+    let mut projections = table(&["projection", "version", "applied", "lag", "lag s", "parked"]);
     for row in &status.projections {
-        let numbers = [u64::from(row.version), row.applied_seq, row.lag, row.parked].map(|number| number.to_string());
-        projections.add_row(std::iter::once(row.name.clone()).chain(numbers).collect::<Vec<_>>());
+        let numbers = [u64::from(row.version), row.applied_seq, row.lag, row.lag_s.round() as u64, row.parked];
+        projections.add_row(std::iter::once(row.name.clone()).chain(numbers.map(|number| number.to_string())));
     }
     let mut parts = table(&["part", "version", "state"]);
     for part in &status.parts {

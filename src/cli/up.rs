@@ -1,6 +1,6 @@
 //! `brain up`: starts the embedded servers, serves everything, and drains on SIGTERM or Ctrl-C. Called by the command line.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
+    telemetry,
     wiring::{self, Brain, Place},
 };
 
@@ -30,14 +31,7 @@ pub struct Args {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("BRAIN_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,second_brain=info")),
-        )
-        .init();
+    telemetry::log_to_stderr();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let prefix = Prefix::parse(&args.prefix)?;
     let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);

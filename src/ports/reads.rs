@@ -55,7 +55,14 @@ pub struct ProjectionStatus {
     /// Stem of the stream that `applied_seq` counts in.
     pub stream: String,
     pub applied_seq: StreamSeq,
+    /// Seconds since its last commit.
+    pub applied_ago_s: f64,
+    /// How often it has changed its owner.
+    pub epoch: u64,
+    /// Aggregates, or messages that are no events, that were put aside.
     pub parked: u64,
+    /// Age of the oldest of these, in seconds; 0 when there is none.
+    pub parked_for_s: f64,
 }
 
 /// Where the projections stand, and waiting for them.

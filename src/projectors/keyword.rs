@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -45,6 +45,7 @@ pub struct Keyword {
     index: Arc<dyn KeywordIndex>,
     /// Everything up to here shows, or changes nothing that could.
     shown: watch::Sender<StreamSeq>,
+    shown_at: Mutex<Instant>,
     waiters: AtomicUsize,
     asked: Notify,
 }
@@ -73,7 +74,7 @@ struct Open {
 impl Keyword {
     pub fn new(index: Arc<dyn KeywordIndex>) -> Arc<Self> {
         let shown = watch::channel(index.applied_seq()).0;
-        Arc::new(Self { index, shown, waiters: AtomicUsize::new(0), asked: Notify::new() })
+        Arc::new(Self { index, shown, shown_at: Mutex::new(Instant::now()), waiters: AtomicUsize::new(0), asked: Notify::new() })
     }
 
     pub fn applied_seq(&self) -> StreamSeq {
@@ -81,8 +82,17 @@ impl Keyword {
     }
 
     pub fn status(&self) -> ProjectionStatus {
-        let applied_seq = self.applied_seq();
-        ProjectionStatus { name: NAME.into(), version: VERSION, stream: "EVENTS".into(), applied_seq, parked: 0 }
+        let shown_at = *self.shown_at.lock().unwrap_or_else(PoisonError::into_inner);
+        ProjectionStatus {
+            name: NAME.into(),
+            version: VERSION,
+            stream: "EVENTS".into(),
+            applied_seq: self.applied_seq(),
+            applied_ago_s: shown_at.elapsed().as_secs_f64(),
+            epoch: 0,
+            parked: 0,
+            parked_for_s: 0.0,
+        }
     }
 
     /// Waits until searches show `seq`; `false` when `wait_ms` passed first.
@@ -196,6 +206,7 @@ impl Keyword {
 
     fn show(&self, seq: StreamSeq) {
         metrics::gauge!("brain_projection_applied_seq", "projection" => NAME).set(seq.0 as f64);
+        *self.shown_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.shown.send_replace(seq);
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{DerivedLog, EventLog, Positions, QueryError, SearchReads, log::ReadError},
+    ports::{DerivedLog, EventLog, Positions, ProjectionStatus, QueryError, SearchReads, log::ReadError},
 };
 
 /// A program or role that the product consists of.
@@ -31,8 +31,14 @@ pub struct ProjectionView {
     pub stream: String,
     /// Events of that stream that are not applied yet.
     pub lag: u64,
+    /// Seconds for which it has applied nothing while events wait; 0 when none do.
+    pub lag_s: f64,
+    /// How often it has changed its owner.
+    pub epoch: u64,
     /// Aggregates that wait for an operator because their events could not be applied.
     pub parked: u64,
+    /// Age of the oldest of these in seconds.
+    pub parked_for_s: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -62,13 +68,19 @@ pub async fn ask(
 ) -> Result<Status, Error> {
     let StreamSeq(last_seq) = log.last_seq().await.map_err(Error::Log)?;
     let StreamSeq(derived_seq) = derived.last_seq().await.map_err(Error::Log)?;
-    let view = |row: crate::ports::ProjectionStatus| ProjectionView {
-        lag: if row.stream == "EVENTS" { last_seq } else { derived_seq }.saturating_sub(row.applied_seq.0),
-        name: row.name,
-        version: row.version,
-        stream: row.stream,
-        applied_seq: row.applied_seq.0,
-        parked: row.parked,
+    let view = |row: ProjectionStatus| {
+        let lag = if row.stream == "EVENTS" { last_seq } else { derived_seq }.saturating_sub(row.applied_seq.0);
+        ProjectionView {
+            lag,
+            lag_s: if lag == 0 { 0.0 } else { row.applied_ago_s },
+            epoch: row.epoch,
+            parked_for_s: row.parked_for_s,
+            name: row.name,
+            version: row.version,
+            stream: row.stream,
+            applied_seq: row.applied_seq.0,
+            parked: row.parked,
+        }
     };
     let projections = positions.all().await.map_err(Error::Positions)?.into_iter().map(view).collect();
     let embeddings_pending = search.embeddings_pending().await.map_err(Error::Positions)?;

@@ -11,7 +11,6 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use anyhow::Context;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -32,6 +31,7 @@ use crate::{
     queries::{search::SearchParts, status::Part},
     reactors,
     runtime::{self, Durability, PartState, Servers},
+    telemetry,
 };
 use credentials::Credentials;
 use positions::AllPositions;
@@ -111,7 +111,7 @@ impl Brain {
             clock,
             ids: Arc::new(SystemIds),
             parts: parts_of(servers),
-            metrics: metrics(),
+            metrics: Arc::new(telemetry::metrics()),
             ready: readiness(stopped_projection),
         };
         let (http, serving) = serve(state, socket)?;
@@ -217,18 +217,4 @@ fn parts_of(servers: Arc<Servers>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
 
 fn readiness(stopped: watch::Receiver<Option<String>>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
     Arc::new(move || stopped.borrow().clone().map_or(Ok(()), Err))
-}
-
-/// The process's metrics; one recorder, however many brains a test starts.
-fn metrics() -> Arc<dyn Fn() -> String + Send + Sync> {
-    static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-    let handle = RECORDER.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        // Another recorder can only have been set by the program that embeds us; ours then stays empty.
-        let _ = metrics::set_global_recorder(recorder);
-        handle
-    });
-    let handle = handle.clone();
-    Arc::new(move || handle.render())
 }

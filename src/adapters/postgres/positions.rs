@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sqlx::PgPool;
+use sqlx::{PgPool, Row, postgres::PgRow};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
@@ -64,18 +64,15 @@ impl PgPositions {
 #[async_trait]
 impl Positions for PgPositions {
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
-        const SQL: &str = "SELECT c.projection, c.version, c.stream, c.applied_seq, \
-                (SELECT count(*) FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version) \
-            FROM brain.checkpoints c ORDER BY c.projection, c.version";
-        let rows: Vec<(String, i32, String, i64, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
-        let status = |(name, version, stream, applied_seq, parked): (String, i32, String, i64, i64)| ProjectionStatus {
-            name,
-            version: version.unsigned_abs(),
-            stream,
-            applied_seq: StreamSeq(unsigned(applied_seq)),
-            parked: unsigned(parked),
-        };
-        Ok(rows.into_iter().map(status).collect())
+        const SQL: &str = "SELECT c.projection, c.version, c.stream, c.applied_seq, c.epoch, \
+                extract(epoch FROM clock_timestamp() - c.applied_at)::float8 AS applied_ago_s, p.parked, \
+                coalesce(extract(epoch FROM clock_timestamp() - p.oldest)::float8, 0) AS parked_for_s \
+            FROM brain.checkpoints c CROSS JOIN LATERAL ( \
+                SELECT count(DISTINCT (space, aggregate, id, CASE WHEN id = '' THEN seq END)) AS parked, min(parked_at) AS oldest \
+                FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version \
+            ) p ORDER BY c.projection, c.version";
+        let rows = sqlx::query(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
+        rows.iter().map(status).collect::<Result<_, _>>().map_err(unavailable)
     }
 
     async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError> {
@@ -98,4 +95,17 @@ impl Positions for PgPositions {
             drop(timeout_at(next_look, moved).await);
         }
     }
+}
+
+fn status(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
+    Ok(ProjectionStatus {
+        name: row.try_get("projection")?,
+        version: row.try_get::<i32, _>("version")?.unsigned_abs(),
+        stream: row.try_get("stream")?,
+        applied_seq: StreamSeq(unsigned(row.try_get("applied_seq")?)),
+        applied_ago_s: row.try_get("applied_ago_s")?,
+        epoch: unsigned(row.try_get("epoch")?),
+        parked: unsigned(row.try_get("parked")?),
+        parked_for_s: row.try_get("parked_for_s")?,
+    })
 }

@@ -1,0 +1,68 @@
+//! What brain tells of itself: the set-up of logs and metrics, and the list of every metric. Called by `brain up` and wiring;
+//! never decides what is worth telling.
+
+use std::{io::IsTerminal, sync::OnceLock};
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// What is logged when `BRAIN_LOG` says nothing.
+const FILTER_DEFAULT: &str = "warn,second_brain=info";
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Every metric by name, with its meaning. A test finds one that is recorded and does not stand here.
+const METRICS: &[(&str, Kind, &str)] = &[
+    ("brain_log_last_seq", Kind::Gauge, "position of the newest event"),
+    ("brain_projection_applied_seq", Kind::Gauge, "last position that the projection shows"),
+    ("brain_projection_lag_events", Kind::Gauge, "events of the projection's stream that it does not show yet"),
+    ("brain_projection_lag_seconds", Kind::Gauge, "how long a projection that is behind has applied nothing; 0 when it is not"),
+    ("brain_projection_parked_aggregates", Kind::Gauge, "aggregates whose events could not be applied"),
+    ("brain_projection_parked_seconds", Kind::Gauge, "age of the oldest parked event"),
+    ("brain_projection_epoch", Kind::Gauge, "how often the projection has changed its owner"),
+    ("brain_projection_stopped", Kind::Gauge, "1 while the projection needs an operator"),
+    ("brain_projection_commit_seconds", Kind::Histogram, "time from a batch to its commit"),
+    ("brain_projection_batch_rows", Kind::Histogram, "events of a batch"),
+    ("brain_projection_parked", Kind::Counter, "events put aside by this process"),
+    ("brain_embedder_position", Kind::Gauge, "everything up to here has its vector"),
+    ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),
+    ("brain_embedder_texts", Kind::Counter, "texts embedded by this process"),
+    ("brain_embeddings_pending", Kind::Gauge, "memories that wait for their vector"),
+];
+
+/// Logs to standard error, filtered by `BRAIN_LOG`. Once per process.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("BRAIN_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER_DEFAULT));
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .init();
+}
+
+/// Renders the process's metrics in Prometheus' text format; one recorder, however many brains a process holds.
+pub fn metrics() -> impl Fn() -> String + Send + Sync + 'static {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    let handle = RECORDER.get_or_init(install).clone();
+    move || handle.render()
+}
+
+fn install() -> PrometheusHandle {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // Another recorder can only have been set by the program that embeds us; ours then stays empty.
+    let _ = metrics::set_global_recorder(recorder);
+    for (name, kind, meaning) in METRICS {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *meaning),
+            Kind::Gauge => describe_gauge!(*name, *meaning),
+            Kind::Histogram => describe_histogram!(*name, *meaning),
+        }
+    }
+    handle
+}
