@@ -70,10 +70,21 @@ impl Watchdog {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+
     use super::*;
 
+    /// A child that every signal ends, also when the tests run in the background of a shell, which ignores SIGQUIT for them.
     fn sleeper() -> Child {
-        Command::new("/bin/sleep").arg("60").spawn().unwrap()
+        let mut command = Command::new("/bin/sleep");
+        let heed = || {
+            // SAFETY: the default disposition runs no code of ours.
+            unsafe { nix::sys::signal::signal(Signal::SIGQUIT, nix::sys::signal::SigHandler::SigDfl) }?;
+            Ok(())
+        };
+        // SAFETY: the hook only calls signal(2), which is safe between fork and exec.
+        unsafe { command.arg("60").pre_exec(heed) };
+        command.spawn().unwrap()
     }
 
     #[test]
