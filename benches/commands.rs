@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ground::{Ground, median, setting};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
-    commands::{Action, Caller, Commands, Wish},
+    commands::{Action, Caller, Commands, Identity, Wish},
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
         memory::Draft,
@@ -98,7 +98,15 @@ async fn create(commands: &Commands, n: usize) -> anyhow::Result<()> {
     let caller = Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
     let draft = Draft { content: content(n), tags: vec!["bench".into()], ..Draft::default() };
     let action = Action::Create { draft, created_at: None };
-    commands.memory(Wish { caller, command_id, id: MemoryId(command_id.0), if_match: None, fresh: true, action }).await?;
+    commands
+        .memory(Wish {
+            caller,
+            identity: Identity { command_id, fresh: true },
+            id: MemoryId(command_id.0),
+            if_match: None,
+            action,
+        })
+        .await?;
     Ok(())
 }
 

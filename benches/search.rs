@@ -23,7 +23,7 @@ use second_brain::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    commands::{Action, Caller, Commands, Wish},
+    commands::{Action, Caller, Commands, Identity, Wish},
     domain::{
         ids::{MemoryId, PrincipalId, Revision, SpaceId, StreamSeq},
         memory::Draft,
@@ -168,7 +168,9 @@ async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
             let draft = Draft { content, tags: vec![format!("tag{}", n % 20)], ..Draft::default() };
             let (space, id) = (caller.space.clone(), MemoryId(command_id.0));
             let action = Action::Create { draft, created_at: None };
-            let done = commands.memory(Wish { caller, command_id, fresh: true, id, if_match: None, action }).await?;
+            let done = commands
+                .memory(Wish { caller, identity: Identity { command_id, fresh: true }, id, if_match: None, action })
+                .await?;
             let vector = HalfVector::from_f32(&random_vector(n));
             let (model, recipe) = (MODEL.to_owned(), "random".to_owned());
             let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };

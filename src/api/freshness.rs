@@ -3,18 +3,10 @@
 use super::{ApiState, auth::Identity, error::Problem};
 use crate::{
     domain::ids::StreamSeq,
-    queries::{
-        MEMORIES,
-        freshness::{Freshness, settle},
-    },
+    queries::freshness::{Freshness, settle},
 };
 
-/// Waits until the memories are as new as the caller may expect.
-pub async fn wait(state: &ApiState, identity: &Identity, min_position: Option<u64>) -> Result<(), Problem> {
-    wait_for(state, identity, MEMORIES, min_position).await
-}
-
-/// The same for any projection.
+/// Waits until the projection is as new as the caller may expect.
 pub async fn wait_for(state: &ApiState, identity: &Identity, projection: &str, min_position: Option<u64>) -> Result<(), Problem> {
     let wish =
         Freshness { min_position: min_position.map(StreamSeq), acknowledged: state.commands.acknowledged(identity.0.principal) };

@@ -7,10 +7,13 @@ mod body;
 pub mod dto;
 pub mod error;
 mod freshness;
+mod graph;
 mod health;
 mod memories;
 pub mod openapi;
 mod precondition;
+mod query;
+mod relationships;
 pub mod routes;
 mod search;
 mod status;
@@ -21,7 +24,7 @@ use actix_web::web;
 
 use crate::{
     commands::Commands,
-    ports::{Clock, DerivedLog, EventLog, IdSource, KeyDirectory, MemoryReads, Positions},
+    ports::{Clock, DerivedLog, EventLog, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
     queries::{search::SearchParts, status::Part},
 };
 
@@ -29,6 +32,8 @@ use crate::{
 pub struct ApiState {
     pub commands: Arc<Commands>,
     pub memories: Arc<dyn MemoryReads>,
+    pub graph: Arc<dyn GraphReads>,
+    pub history: Arc<dyn HistoryReads>,
     pub search: SearchParts,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,

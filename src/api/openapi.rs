@@ -11,6 +11,11 @@ use utoipa::ToSchema;
 use super::{
     dto::{
         BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written,
+        graph::{
+            GraphStats, NeighborsAnswer, PathAnswer, Related, RelationshipInput, RelationshipPage, RelationshipPatch,
+            SubgraphAnswer,
+        },
+        history::{DiffAnswer, HistoryPage},
         search::{SearchAnswer, SearchInput},
     },
     error::Problem,
@@ -92,6 +97,16 @@ fn schemas() -> Map<String, Value> {
     add::<BatchAnswer>(&mut found);
     add::<SearchInput>(&mut found);
     add::<SearchAnswer>(&mut found);
+    add::<RelationshipInput>(&mut found);
+    add::<RelationshipPatch>(&mut found);
+    add::<RelationshipPage>(&mut found);
+    add::<Related>(&mut found);
+    add::<NeighborsAnswer>(&mut found);
+    add::<PathAnswer>(&mut found);
+    add::<GraphStats>(&mut found);
+    add::<SubgraphAnswer>(&mut found);
+    add::<HistoryPage>(&mut found);
+    add::<DiffAnswer>(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);
     found

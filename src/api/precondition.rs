@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{auth::Identity, body::short, error::Problem};
 use crate::{
-    domain::ids::{CommandId, MemoryId, Revision},
+    commands,
+    domain::ids::{CommandId, MemoryId, RelationshipId, Revision},
     ports::IdSource,
 };
 
@@ -16,15 +17,18 @@ const KEY_HEADER: &str = "Idempotency-Key";
 /// Longest Idempotency-Key, in characters.
 const KEY_CHARS_MAX: usize = 255;
 
-/// The command's id, and whether it is fresh: made here, and not derived from an Idempotency-Key that may have come before.
-pub fn command_id(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<(CommandId, bool), Problem> {
-    let Some(value) = request.headers().get(KEY_HEADER) else { return Ok((ids.command_id(), true)) };
+/// The command's identity: made here, or derived from an Idempotency-Key that may have come before.
+pub fn command(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<commands::Identity, Problem> {
+    let Some(value) = request.headers().get(KEY_HEADER) else {
+        return Ok(commands::Identity { command_id: ids.command_id(), fresh: true });
+    };
     let key = value.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         let detail = format!("Idempotency-Key has 1 to {KEY_CHARS_MAX} visible ASCII characters");
         Problem::new("request.invalid_header", detail).at(KEY_HEADER, Some(KEY_CHARS_MAX.into()), Some(value.len().into()))
     })?;
-    Ok((CommandId::keyed(&identity.0.space, identity.0.principal, key), false))
+    let command_id = CommandId::keyed(&identity.0.space, identity.0.principal, key);
+    Ok(commands::Identity { command_id, fresh: false })
 }
 
 /// The revision that `If-Match` asks for, with or without quotes.
@@ -54,7 +58,16 @@ pub fn is_known(request: &HttpRequest, revision: Revision) -> bool {
 
 /// The memory that the path names.
 pub fn memory_id(text: &str) -> Result<MemoryId, Problem> {
-    Uuid::try_parse(text).map(MemoryId).map_err(|_| {
-        Problem::new("request.invalid_id", "the id in the path is not a UUID").at("id", None, Some(short(text).into()))
-    })
+    uuid("id", text).map(MemoryId)
+}
+
+/// The relationship that the path names.
+pub fn relationship_id(text: &str) -> Result<RelationshipId, Problem> {
+    uuid("id", text).map(RelationshipId)
+}
+
+/// An id in the path or the query.
+pub fn uuid(field: &str, text: &str) -> Result<Uuid, Problem> {
+    let bad = || Problem::new("request.invalid_id", format!("{field} is not a UUID")).at(field, None, Some(short(text).into()));
+    Uuid::try_parse(text).map_err(|_| bad())
 }

@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     auth::{self, Gate},
     error::Problem,
-    health, memories, openapi, search, status,
+    graph, health, memories, openapi, relationships, search, status,
 };
 use crate::domain::access::KeyScope;
 
@@ -36,7 +36,10 @@ const MEMORIES: &str = "/api/v1/memories";
 const MEMORY: &str = "/api/v1/memories/{id}";
 const READ: Option<KeyScope> = Some(KeyScope::MemoryRead);
 const WRITE: Option<KeyScope> = Some(KeyScope::MemoryWrite);
-const LIST_QUERY: &[&str] = &["limit", "cursor", "memory_type", "tag", "user_id", "agent_id", "run_id", "min_position"];
+const LIST_QUERY: &[&str] = &["limit", "cursor", "memory_type", "tag", "user_id", "agent_id", "run_id", "min_position", "as_of"];
+const MOMENT: &[&str] = &["min_position", "as_of"];
+const RELATIONSHIPS: &str = "/api/v1/relationships";
+const RELATIONSHIP: &str = "/api/v1/relationships/{id}";
 const KEY: &[&str] = &["Idempotency-Key"];
 const CONDITIONAL: &[&str] = &["Idempotency-Key", "If-Match"];
 
@@ -53,6 +56,9 @@ pub fn all() -> Vec<Route> {
         gives: (200, Some("SearchAnswer")),
         ..route(Method::POST, "/api/v1/search", || web::post().to(search::handle), "Find memories by meaning and by words")
     });
+    routes.extend(of_the_past());
+    routes.extend(of_relationships());
+    routes.extend(of_the_graph());
     routes.extend(of_operation());
     routes
 }
@@ -83,7 +89,7 @@ fn of_memories() -> Vec<Route> {
         },
         Route {
             scope: READ,
-            query: &["min_position"],
+            query: MOMENT,
             headers: &["If-None-Match"],
             gives: (200, Some("MemoryView")),
             ..route(Method::GET, MEMORY, || web::get().to(read::get), "Read a memory")
@@ -119,6 +125,127 @@ fn of_memories() -> Vec<Route> {
                 "Bring a deleted memory back",
             )
         },
+    ]
+}
+
+fn of_the_past() -> Vec<Route> {
+    use memories::{history, write};
+    vec![
+        Route {
+            scope: READ,
+            query: &["limit", "before", "min_position"],
+            gives: (200, Some("HistoryPage")),
+            ..route(
+                Method::GET,
+                "/api/v1/memories/{id}/history",
+                || web::get().to(history::list),
+                "Every state that a memory had",
+            )
+        },
+        Route {
+            scope: READ,
+            query: &["from", "to", "min_position"],
+            gives: (200, Some("DiffAnswer")),
+            ..route(Method::GET, "/api/v1/memories/{id}/diff", || web::get().to(history::compare), "Compare two revisions")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            gives: (200, Some("Written")),
+            ..route(
+                Method::POST,
+                "/api/v1/memories/{id}/undo",
+                || web::post().to(write::undo),
+                "Take the last change of a memory back, by a change of its own",
+            )
+        },
+    ]
+}
+
+fn of_relationships() -> Vec<Route> {
+    use relationships::{read, write};
+    const RELATED: (u16, Option<&str>) = (200, Some("Related"));
+    vec![
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("RelationshipInput"),
+            gives: (201, Some("Related")),
+            ..route(Method::POST, RELATIONSHIPS, || web::post().to(write::create), "Relate two memories")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("RelationshipInput"),
+            gives: RELATED,
+            ..route(Method::PUT, RELATIONSHIPS, || web::put().to(write::put), "Make a relationship be exactly this")
+        },
+        Route {
+            scope: READ,
+            query: &["limit", "cursor", "source_id", "target_id", "relationship_type", "min_position", "as_of"],
+            gives: (200, Some("RelationshipPage")),
+            ..route(Method::GET, RELATIONSHIPS, || web::get().to(read::list), "List relationships between living memories")
+        },
+        Route {
+            scope: READ,
+            query: MOMENT,
+            headers: &["If-None-Match"],
+            gives: (200, Some("RelationshipView")),
+            ..route(Method::GET, RELATIONSHIP, || web::get().to(read::get), "Read a relationship")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            takes: Some("RelationshipPatch"),
+            gives: RELATED,
+            ..route(Method::PATCH, RELATIONSHIP, || web::patch().to(write::patch), "Change weight and properties")
+        },
+        Route {
+            scope: WRITE,
+            headers: CONDITIONAL,
+            gives: RELATED,
+            ..route(Method::DELETE, RELATIONSHIP, || web::delete().to(write::delete), "Delete a relationship")
+        },
+    ]
+}
+
+fn of_the_graph() -> Vec<Route> {
+    let read = |path, query, handler, gives, summary| Route {
+        scope: READ,
+        query,
+        gives: (200, gives),
+        ..route(Method::GET, path, handler, summary)
+    };
+    vec![
+        read(
+            "/api/v1/graph/neighbors",
+            graph::NEIGHBORS_QUERY,
+            || web::get().to(graph::neighbors),
+            Some("NeighborsAnswer"),
+            "What lies around a memory, level by level",
+        ),
+        read(
+            "/api/v1/graph/path",
+            graph::PATH_QUERY,
+            || web::get().to(graph::path),
+            Some("PathAnswer"),
+            "The shortest ways from one memory to another",
+        ),
+        read("/api/v1/graph/stats", MOMENT, || web::get().to(graph::stats), Some("GraphStats"), "What the graph amounts to"),
+        read(
+            "/api/v1/graph/subgraph",
+            graph::SUBGRAPH_QUERY,
+            || web::get().to(graph::subgraph),
+            Some("SubgraphAnswer"),
+            "A part of the graph with places for a picture",
+        ),
+        read(
+            "/api/v1/graph/export",
+            graph::EXPORT_QUERY,
+            || web::get().to(graph::export),
+            None,
+            "The graph as node-link JSON, GraphML or GEXF",
+        ),
     ]
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Error;
+use super::{Commands, Error, Identity};
 use crate::{
     domain::{
         decider::Decider,
@@ -13,14 +13,15 @@ use crate::{
     },
     journal::{Envelope, Recorded, events::Storable},
     ports::{
-        EventLog,
+        QueryError,
         log::{AppendError, ReadError},
     },
 };
 
 /// How often a command is decided again after others were faster.
 const TRIES_MAX: u32 = 5;
-/// How many revisions are searched for an earlier outcome of the same command id.
+/// Up to how many revisions an aggregate's subject is searched for an earlier outcome of the same command id.
+/// Beyond that the projection `command_log` is asked.
 const SEARCH_REVISIONS_MAX: u64 = 64;
 
 /// The aggregate that a command concerns, and the command's identity.
@@ -29,12 +30,10 @@ pub struct Load {
     pub actor: PrincipalId,
     pub aggregate: &'static str,
     pub id: String,
-    pub command_id: CommandId,
+    pub identity: Identity,
     pub command_hash: u64,
     pub at: Timestamp,
     pub if_match: Option<Revision>,
-    /// The command id has never been sent before.
-    pub fresh: bool,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
 }
@@ -49,7 +48,7 @@ pub struct Outcome<S> {
 
 /// Runs one command to its end.
 pub async fn run<D, R>(
-    log: &dyn EventLog,
+    commands: &Commands,
     load: &Load,
     command: impl Fn() -> D::Command,
     rejected: R,
@@ -59,20 +58,21 @@ where
     D::Event: Storable,
     R: Fn(D::Rejection) -> Error,
 {
+    let log = &*commands.log;
     for attempt in 0..TRIES_MAX {
         let newest = if attempt == 0 && load.new_id {
             None
         } else {
             log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?
         };
-        if (attempt > 0 || !load.fresh)
-            && let Some(earlier) = earlier_outcome(log, load, newest.as_ref()).await?
+        if (attempt > 0 || !load.identity.fresh)
+            && let Some(earlier) = commands.earlier_outcome(load, newest.as_ref()).await?
         {
             return outcome_of::<D>(earlier);
         }
         let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
         if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
-            return Err(Error::PreconditionFailed { expected: wanted, actual: revision });
+            return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted, actual: revision });
         }
         let state = state_of::<D>(newest)?;
         let events = D::decide(command(), &state).map_err(&rejected)?;
@@ -90,33 +90,63 @@ where
             Err(AppendError::Unknown(cause)) if attempt + 1 == TRIES_MAX => return Err(Error::Unavailable(cause)),
             Err(AppendError::Unknown(_)) => {}
         }
-        tokio::time::sleep(jitter(load.command_id, attempt)).await;
+        tokio::time::sleep(jitter(load.identity.command_id, attempt)).await;
     }
-    Err(Error::Contention)
+    Err(Error::Contention { aggregate: load.aggregate })
 }
 
-/// The event that this command id has already caused. Searches the newest event first, then the aggregate's history.
-async fn earlier_outcome(log: &dyn EventLog, load: &Load, newest: Option<&Recorded>) -> Result<Option<Recorded>, Error> {
-    let Some(newest) = newest else { return Ok(None) };
-    let ours = |found: &Recorded| found.event.command_id == load.command_id;
-    let same_wish = |found: Recorded| {
-        if found.event.command_hash == load.command_hash { Ok(Some(found)) } else { Err(Error::KeyReused) }
-    };
-    if ours(newest) {
-        return same_wish(newest.clone());
+impl Commands {
+    /// The event that a keyed command has already caused, looked up before anything else is checked.
+    pub(super) async fn repeated(&self, load: &Load) -> Result<Option<Recorded>, Error> {
+        if load.identity.fresh {
+            return Ok(None);
+        }
+        let newest = self.log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?;
+        self.earlier_outcome(load, newest.as_ref()).await
     }
-    let mut from = StreamSeq(1);
-    for _ in 0..SEARCH_REVISIONS_MAX {
-        match log.next(&load.space, load.aggregate, &load.id, from).await.map_err(unreadable)? {
-            Some(found) if ours(&found) => return same_wish(found),
-            Some(found) if found.seq < newest.seq => from = StreamSeq(found.seq.0 + 1),
-            _ => return Ok(None),
+
+    /// The event that this command id has already caused. Looks at the newest event first, then at the aggregate's history.
+    async fn earlier_outcome(&self, load: &Load, newest: Option<&Recorded>) -> Result<Option<Recorded>, Error> {
+        let Some(newest) = newest else { return Ok(None) };
+        let found = if newest.event.command_id == load.identity.command_id {
+            Some(newest.clone())
+        } else if newest.event.revision.0 <= SEARCH_REVISIONS_MAX {
+            self.search_subject(load, newest.seq).await?
+        } else {
+            self.search_command_log(load, newest.seq).await?
+        };
+        match found {
+            Some(found) if found.event.command_hash != load.command_hash => Err(Error::KeyReused),
+            found => Ok(found),
         }
     }
-    Ok(None)
+
+    async fn search_subject(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
+        let mut from = StreamSeq(1);
+        while let Some(found) = self.log.next(&load.space, load.aggregate, &load.id, from).await.map_err(unreadable)? {
+            if found.event.command_id == load.identity.command_id {
+                return Ok(Some(found));
+            }
+            if found.seq >= end {
+                break;
+            }
+            from = StreamSeq(found.seq.0 + 1);
+        }
+        Ok(None)
+    }
+
+    async fn search_command_log(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
+        let nobody = || Error::HistoryUnavailable(QueryError::Unavailable("this process has no command log".into()));
+        let command_log = self.command_log.as_ref().ok_or_else(nobody)?;
+        let found = command_log.find(&load.space, load.identity.command_id, end).await;
+        match found.map_err(Error::HistoryUnavailable)? {
+            Some(seq) => self.log.next(&load.space, load.aggregate, &load.id, seq).await.map_err(unreadable),
+            None => Ok(None),
+        }
+    }
 }
 
-fn outcome_of<D>(found: Recorded) -> Result<Outcome<D::State>, Error>
+pub fn outcome_of<D>(found: Recorded) -> Result<Outcome<D::State>, Error>
 where
     D: Decider,
     D::Event: Storable,
@@ -139,7 +169,7 @@ where
 fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope {
     let stored = event.store();
     Envelope {
-        id: load.command_id.event(0),
+        id: load.identity.command_id.event(0),
         kind: stored.kind.to_owned(),
         version: stored.version,
         space: load.space.clone(),
@@ -147,9 +177,9 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
         aggregate_id: load.id.clone(),
         revision,
         actor: load.actor,
-        command_id: load.command_id,
+        command_id: load.identity.command_id,
         command_hash: load.command_hash,
-        correlation_id: load.command_id.0,
+        correlation_id: load.identity.command_id.0,
         causation_id: None,
         at: load.at,
         changed: stored.changed,
@@ -158,7 +188,7 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
     }
 }
 
-fn unreadable(cause: ReadError) -> Error {
+pub fn unreadable(cause: ReadError) -> Error {
     match cause {
         ReadError::Unavailable(cause) => Error::Unavailable(cause),
         ReadError::Poison { cause, .. } => Error::Poison(cause),

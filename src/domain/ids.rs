@@ -35,6 +35,8 @@ macro_rules! uuid_ids {
 uuid_ids! {
     /// A memory; equals the id of the command that created it unless the client chose one.
     MemoryId,
+    /// A relationship; follows from its ends and its type, see [`RelationshipId::of`].
+    RelationshipId,
     /// One event: v5 of its command id and its index in that command.
     EventId,
     /// One wish of one client; the anchor of idempotency.
@@ -60,6 +62,16 @@ impl CommandId {
     /// The id of event `index` of this command.
     pub fn event(self, index: usize) -> EventId {
         EventId(Uuid::new_v5(&self.0, format!("event {index}").as_bytes()))
+    }
+}
+
+/// Where the ids of relationships come from; never to change.
+const RELATIONSHIPS: Uuid = Uuid::from_u128(0x6e0d_3b1c_2f57_4a8e_9c61_7d24_b0f3_58aa);
+
+impl RelationshipId {
+    /// v5 of source, type and target: the same relationship has one id for ever, deleted and made again or not.
+    pub fn of(source: MemoryId, relationship_type: &str, target: MemoryId) -> Self {
+        Self(Uuid::new_v5(&RELATIONSHIPS, format!("{source}\u{1f}{relationship_type}\u{1f}{target}").as_bytes()))
     }
 }
 

@@ -6,4 +6,7 @@
 pub mod access;
 pub mod decider;
 pub mod ids;
+pub mod json_object;
 pub mod memory;
+pub mod relationship;
+pub mod violation;

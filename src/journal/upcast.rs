@@ -6,11 +6,14 @@
 use super::envelope::Envelope;
 
 /// Every event that may stand in the log or among the derived facts, with the newest version of its data.
-pub const KNOWN: [(&str, u16); 9] = [
+pub const KNOWN: [(&str, u16); 12] = [
     ("memory.created", 1),
     ("memory.updated", 1),
     ("memory.deleted", 1),
     ("memory.restored", 1),
+    ("relationship.created", 1),
+    ("relationship.updated", 1),
+    ("relationship.deleted", 1),
     ("space.created", 1),
     ("key.issued", 1),
     ("key.revoked", 1),

@@ -1,5 +1,7 @@
 //! What the core needs from the world, as traits. Implemented in `adapters/`, handed out by `wiring`; no implementation here.
 
+mod graph;
+mod history;
 mod keyword;
 pub mod log;
 mod reads;
@@ -7,9 +9,11 @@ mod search;
 mod vectors;
 
 pub use self::{
+    graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
+    history::{HistoryReads, MemoryRevision},
     keyword::{KeywordChange, KeywordIndex, KeywordText},
     log::{DerivedLog, EventLog, EventReader},
-    reads::{ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
+    reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency},
 };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::{
-    ids::{MemoryId, Revision, SpaceId, StreamSeq, Timestamp},
+    ids::{CommandId, MemoryId, Revision, SpaceId, StreamSeq, Timestamp},
     memory::Memory,
 };
 
@@ -36,15 +36,25 @@ pub struct ListQuery {
     pub user_id: Option<String>,
     pub agent_id: Option<String>,
     pub run_id: Option<String>,
+    /// As it stood at this position.
+    pub at: Option<StreamSeq>,
 }
 
 /// Memories as the projection `memories` shows them. Every question is asked within one space.
 #[async_trait]
 pub trait MemoryReads: Send + Sync {
-    /// The memory, also when it is a tombstone; `None` when there never was one.
-    async fn get(&self, space: &SpaceId, id: MemoryId) -> Result<Option<MemoryRecord>, QueryError>;
-    /// Living memories only, at most `query.limit`.
+    /// The memory, also when it is a tombstone; `None` when there never was one. With `at`, as it stood at that position.
+    async fn get(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Option<MemoryRecord>, QueryError>;
+    /// Living memories only, at most `query.limit`; with `query.at`, those that lived at that position.
     async fn list(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, QueryError>;
+}
+
+/// Which events commands have caused, for aggregates with a history too long to search.
+#[async_trait]
+pub trait CommandLog: Send + Sync {
+    /// Position of the event that the command caused, among all events up to `upto`.
+    /// Errors: `Unavailable` also when the projection is not that far.
+    async fn find(&self, space: &SpaceId, command: CommandId, upto: StreamSeq) -> Result<Option<StreamSeq>, QueryError>;
 }
 
 /// How far a projection has come.

@@ -121,6 +121,16 @@ built_in! {
     access,
     /// Embeddings, from the stream of derived facts.
     vectors,
+    /// Memories and relationships as points and edges.
+    graph,
+    /// Every state that a memory had.
+    memory_history,
+    /// Every state that a relationship had.
+    edge_history,
+    /// Which time belongs to which position.
+    positions,
+    /// Which event a keyed command has caused.
+    command_log,
 }
 
 #[cfg(test)]

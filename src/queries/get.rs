@@ -1,7 +1,7 @@
 //! One memory by its id. Called by `GET /api/v1/memories/{id}`; never looks into another space.
 
 use crate::{
-    domain::ids::{MemoryId, SpaceId},
+    domain::ids::{MemoryId, SpaceId, StreamSeq},
     ports::{MemoryReads, MemoryRecord, QueryError},
 };
 
@@ -14,9 +14,9 @@ pub enum Found {
     Never,
 }
 
-/// Looks `id` up in `space`.
-pub async fn ask(space: &SpaceId, id: MemoryId, memories: &dyn MemoryReads) -> Result<Found, QueryError> {
-    Ok(match memories.get(space, id).await? {
+/// Looks `id` up in `space`, as it stands or as it stood at a position.
+pub async fn ask(space: &SpaceId, id: MemoryId, at: Option<StreamSeq>, memories: &dyn MemoryReads) -> Result<Found, QueryError> {
+    Ok(match memories.get(space, id, at).await? {
         Some(record) if record.memory.deleted_at.is_some() => Found::Deleted,
         Some(record) => Found::Living(Box::new(record)),
         None => Found::Never,

@@ -2,13 +2,22 @@
 //!
 //! Called by [`crate::api`]. Never appends an event and never writes a read model.
 
+pub mod as_of;
+pub mod diff;
 pub mod freshness;
 pub mod get;
+pub mod graph;
+pub mod history;
 pub mod list;
 pub mod search;
 pub mod status;
 
 /// The projection that answers questions about memories.
 pub const MEMORIES: &str = "memories";
+/// The projections that answer questions about the graph, about the past of both, and about which time was when.
+pub const GRAPH: &str = "graph";
+pub const MEMORY_HISTORY: &str = "memory_history";
+pub const EDGE_HISTORY: &str = "edge_history";
+pub const POSITIONS: &str = "positions";
 /// The projection that searches ask for words.
 pub const KEYWORD: &str = "keyword";

@@ -95,7 +95,7 @@ impl Brain {
 
         let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let address = socket.local_addr().context("the listening socket has no address")?;
-        let commands = Arc::new(Commands::new(events.clone(), clock.clone()));
+        let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
         let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
         let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
         directory.reached(known).await;
@@ -103,6 +103,8 @@ impl Brain {
         let state = ApiState {
             commands,
             memories: postgres.memory_reads(),
+            graph: postgres.graph_reads(),
+            history: postgres.history_reads(),
             search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,

@@ -1,9 +1,11 @@
 //! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
 
 mod bad_input;
+mod graph;
 mod harness;
 mod idempotency;
 mod memories;
 mod recovery;
 mod search;
 mod search_exact;
+mod time;

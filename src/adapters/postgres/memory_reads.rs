@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
 
-use super::{snapshot, unsigned};
+use super::{bigint, snapshot, unsigned};
 use crate::{
     domain::{
-        ids::{MemoryId, Revision, SpaceId},
+        ids::{MemoryId, Revision, SpaceId, StreamSeq},
         memory::{Body, Memory, MemoryType, Scope, Source},
     },
     ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
@@ -24,6 +24,19 @@ pub(super) const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.
 const PARKED: &str = "SELECT EXISTS (SELECT FROM brain.parked p JOIN brain.live l USING (projection, version) \
     WHERE l.projection = 'memories' AND p.aggregate = 'memory' AND p.space = ";
 
+/// The view of memories: as they stand, or every state that they ever had.
+pub(super) fn memories_of(at: Option<StreamSeq>) -> &'static str {
+    if at.is_some() { "live.memory_history" } else { "live.memories" }
+}
+
+/// Narrows a view of states to those that stood at a position; a view of the present needs no narrowing.
+pub(super) fn standing(alias: &'static str, at: Option<StreamSeq>, sql: &mut QueryBuilder<Postgres>) {
+    if let Some(at) = at {
+        sql.push(" AND ").push(alias).push(".from_seq <= ").push_bind(bigint(at.0));
+        sql.push(" AND ").push(alias).push(".to_seq > ").push_bind(bigint(at.0));
+    }
+}
+
 /// Memories from Postgres.
 #[derive(Clone, Debug)]
 pub struct PgMemoryReads {
@@ -35,11 +48,12 @@ impl PgMemoryReads {
         Self { app }
     }
 
-    async fn find(&self, space: &SpaceId, id: MemoryId) -> Result<Found, sqlx::Error> {
+    async fn find(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Found, sqlx::Error> {
         let mut sql = QueryBuilder::<Postgres>::new("SELECT asked.parked, ");
         sql.push(COLUMNS).push(" FROM (").push(PARKED).push_bind(space.as_str());
-        sql.push(" AND p.id = ").push_bind(id.to_string()).push(") AS parked) AS asked");
-        sql.push(" LEFT JOIN live.memories m ON m.space = ").push_bind(space.as_str());
+        sql.push(" AND p.id = ").push_bind(id.to_string()).push(") AS parked) AS asked LEFT JOIN ");
+        sql.push(memories_of(at)).push(" m ON m.space = ").push_bind(space.as_str());
+        standing("m", at, &mut sql);
         sql.push(" AND m.id = ").push_bind(id.0);
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let row = sql.build().fetch_one(&mut *transaction).await?;
@@ -70,8 +84,8 @@ enum Found {
 
 #[async_trait]
 impl MemoryReads for PgMemoryReads {
-    async fn get(&self, space: &SpaceId, id: MemoryId) -> Result<Option<MemoryRecord>, QueryError> {
-        match self.find(space, id).await.map_err(unavailable)? {
+    async fn get(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Option<MemoryRecord>, QueryError> {
+        match self.find(space, id, at).await.map_err(unavailable)? {
             Found::Memory(record) => Ok(Some(*record)),
             Found::Nothing => Ok(None),
             Found::Parked => Err(QueryError::Parked),
@@ -90,7 +104,9 @@ pub(super) fn unavailable(error: sqlx::Error) -> QueryError {
 /// Built from the filters that are there, so that each mix of them has its own plan.
 fn list_sql(space: &SpaceId, query: &ListQuery) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT ");
-    sql.push(COLUMNS).push(" FROM live.memories m WHERE m.deleted_at IS NULL AND m.space = ").push_bind(space.as_str());
+    sql.push(COLUMNS).push(" FROM ").push(memories_of(query.at));
+    sql.push(" m WHERE m.deleted_at IS NULL AND m.space = ").push_bind(space.as_str());
+    standing("m", query.at, &mut sql);
     if let Some((created_at, id)) = query.after {
         sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
     }

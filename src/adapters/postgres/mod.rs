@@ -3,7 +3,10 @@
 //! Built by `wiring`. The owner's pool writes and the application's pool reads, bound to one space per transaction.
 //! Nothing here is the truth: all of it can be filled again from the log.
 
+mod command_log;
 mod filter_sql;
+mod graph_reads;
+mod history_reads;
 mod memory_reads;
 mod parking;
 mod positions;
@@ -19,6 +22,9 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use command_log::PgCommandLog;
+use graph_reads::PgGraphReads;
+use history_reads::PgHistoryReads;
 use memory_reads::PgMemoryReads;
 use positions::PgPositions;
 use projection_store::PgProjectionStore;
@@ -26,7 +32,7 @@ use search_reads::PgSearchReads;
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{MemoryReads, Positions, SearchReads},
+    ports::{CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads},
     projectors::Store,
 };
 
@@ -83,6 +89,18 @@ impl Postgres {
 
     pub fn search_reads(&self) -> Arc<dyn SearchReads> {
         Arc::new(PgSearchReads::new(self.app.clone(), self.owner.clone()))
+    }
+
+    pub fn graph_reads(&self) -> Arc<dyn GraphReads> {
+        Arc::new(PgGraphReads::new(self.app.clone()))
+    }
+
+    pub fn history_reads(&self) -> Arc<dyn HistoryReads> {
+        Arc::new(PgHistoryReads::new(self.app.clone()))
+    }
+
+    pub fn command_log(&self) -> Arc<dyn CommandLog> {
+        Arc::new(PgCommandLog::new(self.app.clone(), self.positions.clone()))
     }
 
     pub fn positions(&self) -> Arc<dyn Positions> {

@@ -2,6 +2,8 @@
 //!
 //! Called by the handlers and, for reading answers, by the command line. Checks nothing that the domain checks.
 
+pub mod graph;
+pub mod history;
 pub mod search;
 
 use chrono::{DateTime, Utc};

@@ -1,6 +1,11 @@
 //! The table as clients know it: a changed line here is a changed contract.
 
 use super::*;
+use crate::domain::{
+    ids::MemoryId,
+    memory::Rejection,
+    relationship::Rejection as Relation,
+};
 
 #[test]
 fn the_whole_table() {
@@ -17,6 +22,7 @@ fn the_whole_table() {
     request.invalid_query 400 false
     request.invalid_header 400 false
     request.too_many_items 400 false
+    request.missing_field 400 false
     request.unreadable 400 true
     request.too_large 413 false
     request.key_reused 422 false
@@ -31,6 +37,8 @@ fn the_whole_table() {
     search.bad_filter 400 false
     search.bad_wait 400 false
     search.unavailable 503 true
+    read.bad_as_of 400 false
+    read.bad_limit 400 false
     read.position_beyond_log 400 false
     read.not_yet_visible 504 true
     read.unavailable 503 true
@@ -54,7 +62,25 @@ fn the_whole_table() {
     memory.deleted 409 false
     memory.revision_mismatch 412 false
     memory.contention 409 true
-    memory.parked 500 false
+    relationship.invalid 400 false
+    relationship.self_loop 400 false
+    relationship.type_unknown 400 false
+    relationship.weight_out_of_range 400 false
+    relationship.properties_too_deep 400 false
+    relationship.properties_too_large 400 false
+    relationship.nul_character 400 false
+    relationship.end_missing 404 false
+    relationship.not_found 404 false
+    relationship.already_exists 409 false
+    relationship.deleted 410 false
+    relationship.deleted 409 false
+    relationship.revision_mismatch 412 false
+    relationship.contention 409 true
+    graph.bad_parameter 400 false
+    graph.too_far 422 false
+    events.bad_parameter 400 false
+    projection.parked 503 true
+    command.history_unavailable 503 true
     log.unavailable 503 true
     log.refused 503 true
     log.poison 500 false
@@ -69,6 +95,10 @@ fn every_rejection_has_a_row_and_no_row_stands_twice() {
         assert!(!TABLE[..at].contains(row), "{} stands twice", row.0);
     }
     for rejection in [Rejection::Invalid(vec![]), Rejection::AlreadyExists, Rejection::NotFound, Rejection::Deleted] {
+        assert_eq!(Problem::from(rejection.clone()).code, rejection.code());
+    }
+    let missing = Relation::EndMissing { field: "source_id", id: MemoryId(uuid::Uuid::nil()) };
+    for rejection in [Relation::Invalid(vec![]), Relation::AlreadyExists, Relation::NotFound, Relation::Deleted, missing] {
         assert_eq!(Problem::from(rejection.clone()).code, rejection.code());
     }
     assert_eq!(Problem::from(Rejection::Deleted).status, 409);

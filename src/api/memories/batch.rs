@@ -14,8 +14,7 @@ use crate::{
         error::Problem,
         precondition,
     },
-    commands::{Done, Wish},
-    domain::ids::CommandId,
+    commands::{Done, Identity as Command, Wish},
 };
 
 /// Most memories of one batch.
@@ -36,10 +35,11 @@ pub async fn handle(
         let detail = format!("there are {count} memories; the limit is {ITEMS_MAX}");
         return Err(Problem::new("request.too_many_items", detail).at("memories", Some(ITEMS_MAX.into()), Some(count.into())));
     }
-    let (command_id, fresh) = precondition::command_id(&request, &identity, &*state.ids)?;
+    let command = precondition::command(&request, &identity, &*state.ids)?;
     let (identity, state) = (&*identity, &**state);
     let items = input.memories.into_iter().enumerate();
-    let wishes = items.map(|(index, item)| run(state, identity, (command_id.item(index), fresh), item));
+    let wishes =
+        items.map(|(index, item)| run(state, identity, Command { command_id: command.command_id.item(index), ..command }, item));
     let outcomes: Vec<_> = stream::iter(wishes).buffered(IN_FLIGHT_MAX).collect().await;
     // With nothing written, the newest position the caller knows of is the honest answer.
     let written = outcomes.iter().flatten().map(|done| done.position).max();
@@ -48,14 +48,9 @@ pub async fn handle(
     Ok(HttpResponse::Ok().json(BatchAnswer { results, position }))
 }
 
-async fn run(
-    state: &ApiState,
-    identity: &Identity,
-    (command_id, fresh): (CommandId, bool),
-    item: Value,
-) -> Result<Done, Problem> {
-    let (id, action) = write::creation(body::typed(item)?, identity, command_id)?;
-    Ok(state.commands.memory(Wish { caller: identity.caller(), command_id, fresh, id, if_match: None, action }).await?)
+async fn run(state: &ApiState, identity: &Identity, command: Command, item: Value) -> Result<Done, Problem> {
+    let (id, action) = write::creation(body::typed(item)?, identity, command.command_id)?;
+    Ok(state.commands.memory(Wish { caller: identity.caller(), identity: command, id, if_match: None, action }).await?)
 }
 
 fn result(outcome: Result<Done, Problem>) -> BatchResult {

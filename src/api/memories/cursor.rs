@@ -37,7 +37,7 @@ pub fn decode(text: &str, space: &SpaceId, query: &ListQuery) -> Result<(Timesta
 
 /// The first 64 bits of the SHA-256 of everything that chooses rows; the page size does not.
 fn fingerprint(space: &SpaceId, query: &ListQuery) -> String {
-    let chosen = (space, &query.memory_type, &query.tag, &query.user_id, &query.agent_id, &query.run_id);
+    let chosen = (space, &query.memory_type, &query.tag, &query.user_id, &query.agent_id, &query.run_id, query.at);
     let text = serde_json::to_vec(&chosen).expect("texts always serialise");
     Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,5 +2,6 @@
 
 pub mod batch;
 mod cursor;
+pub mod history;
 pub mod read;
 pub mod write;

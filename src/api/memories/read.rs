@@ -1,21 +1,20 @@
 //! Reading one memory and listing them. Called by the routes; answers from the read model only.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 
 use super::cursor;
 use crate::{
     api::{
         ApiState,
         auth::Identity,
-        body::short,
         dto::{MemoryPage, MemoryView},
         error::Problem,
-        freshness, precondition,
+        precondition, query,
     },
     ports::ListQuery,
     queries::{
-        self,
+        self, MEMORIES, MEMORY_HISTORY,
         get::Found,
         list::{LIMIT_DEFAULT, LIMIT_MAX},
     },
@@ -25,6 +24,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 struct GetQuery {
     min_position: Option<u64>,
+    as_of: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +38,7 @@ struct Filters {
     agent_id: Option<String>,
     run_id: Option<String>,
     min_position: Option<u64>,
+    as_of: Option<String>,
 }
 
 /// `GET /api/v1/memories/{id}`: the bare memory with its ETag.
@@ -48,9 +49,10 @@ pub async fn get(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::memory_id(&path)?;
-    let query: GetQuery = query(&request)?;
-    freshness::wait(&state, &identity, query.min_position).await?;
-    match queries::get::ask(&identity.0.space, id, &*state.memories).await? {
+    let asked: GetQuery = query::parse(&request)?;
+    let when = (asked.as_of.as_deref(), asked.min_position);
+    let at = query::moment(&state, &identity, when, MEMORIES, &[MEMORY_HISTORY]).await?;
+    match queries::get::ask(&identity.0.space, id, at, &*state.memories).await? {
         Found::Never => Err(Problem::new("memory.not_found", "there is no memory with this id")),
         Found::Deleted => Err(Problem::new("memory.deleted", "the memory is deleted; it can be restored")),
         Found::Living(record) => {
@@ -69,7 +71,7 @@ pub async fn list(
     identity: web::ReqData<Identity>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
-    let filters: Filters = query(&request)?;
+    let filters: Filters = query::parse(&request)?;
     let limit = filters.limit.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
@@ -84,33 +86,18 @@ pub async fn list(
         user_id: filters.user_id,
         agent_id: filters.agent_id,
         run_id: filters.run_id,
+        at: None,
     };
     refuse_nul(&question)?;
+    let when = (filters.as_of.as_deref(), filters.min_position);
+    question.at = query::moment(&state, &identity, when, MEMORIES, &[MEMORY_HISTORY]).await?;
     if let Some(text) = &filters.cursor {
         question.after = Some(cursor::decode(text, space, &question)?);
     }
-    freshness::wait(&state, &identity, filters.min_position).await?;
     let page = queries::list::ask(space, &question, &*state.memories).await?;
     let next_cursor = page.next.map(|key| cursor::encode(key, space, &question));
     let memories = page.memories.into_iter().map(MemoryView::from).collect();
     Ok(HttpResponse::Ok().json(MemoryPage { memories, next_cursor }))
-}
-
-/// The query as `T`; every field of `T` is optional, which is how the parameter at fault is found.
-fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let text = request.query_string();
-    web::Query::<T>::from_query(text).map(web::Query::into_inner).map_err(|whole| {
-        let alone = |pair: &str| web::Query::<T>::from_query(pair).err().map(|error| misfit(pair, &error.to_string()));
-        text.split('&').find_map(alone).unwrap_or_else(|| Problem::new("request.invalid_query", short(&whole.to_string())))
-    })
-}
-
-fn misfit(pair: &str, message: &str) -> Problem {
-    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    // The rest of the sentence lists the parameters that there are.
-    let reason = if message.contains("unknown field") { "there is no such parameter" } else { message };
-    let detail = format!("{}: {}", short(name), short(reason));
-    Problem::new("request.invalid_query", detail).at(short(name), None, Some(short(value).into()))
 }
 
 /// No stored text holds U+0000, and the read model cannot even be asked for it.

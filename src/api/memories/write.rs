@@ -24,9 +24,9 @@ type State = web::Data<ApiState>;
 /// `POST /api/v1/memories`: 201, also when the same wish comes again.
 pub async fn create(request: HttpRequest, payload: web::Payload, identity: Id, state: State) -> Result<HttpResponse, Problem> {
     let input = input(&request, payload).await?;
-    let (command_id, fresh) = precondition::command_id(&request, &identity, &*state.ids)?;
-    let (id, action) = creation(input, &identity, command_id)?;
-    let wish = Wish { caller: identity.caller(), command_id, fresh, id, if_match: precondition::if_match(&request)?, action };
+    let command = precondition::command(&request, &identity, &*state.ids)?;
+    let (id, action) = creation(input, &identity, command.command_id)?;
+    let wish = Wish { caller: identity.caller(), identity: command, id, if_match: precondition::if_match(&request)?, action };
     answer(&state, wish, StatusCode::CREATED).await
 }
 
@@ -72,6 +72,11 @@ pub async fn restore(request: HttpRequest, path: web::Path<String>, identity: Id
     change(&request, precondition::memory_id(&path)?, Action::Restore, &identity, &state).await
 }
 
+/// `POST /api/v1/memories/{id}/undo`: back to the state before the last change, as a change of its own.
+pub async fn undo(request: HttpRequest, path: web::Path<String>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    change(&request, precondition::memory_id(&path)?, Action::Undo, &identity, &state).await
+}
+
 /// The wish to create what `input` says; its id is the command's unless the client chose one.
 pub(super) fn creation(input: MemoryInput, identity: &Identity, command: CommandId) -> Result<(MemoryId, Action), Problem> {
     let (id, draft, created_at) = input.into_parts();
@@ -92,9 +97,9 @@ async fn change(
     identity: &Identity,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let (command_id, fresh) = precondition::command_id(request, identity, &*state.ids)?;
+    let command = precondition::command(request, identity, &*state.ids)?;
     let if_match = precondition::if_match(request)?;
-    answer(state, Wish { caller: identity.caller(), command_id, fresh, id, if_match, action }, StatusCode::OK).await
+    answer(state, Wish { caller: identity.caller(), identity: command, id, if_match, action }, StatusCode::OK).await
 }
 
 async fn answer(state: &ApiState, wish: Wish, status: StatusCode) -> Result<HttpResponse, Problem> {

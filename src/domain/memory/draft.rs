@@ -5,14 +5,14 @@
 use serde_json::{Map, Value, json};
 
 use super::{Body, MemoryType, Scope, Source};
-use crate::domain::ids::Timestamp;
+use crate::domain::{
+    ids::Timestamp,
+    json_object::{self, Codes, nul},
+    violation::Violation,
+};
 
 /// Longest content, in characters, counted after null bytes and surrounding white space are removed.
 pub const CONTENT_CHARS_MAX: usize = 10_000;
-/// Deepest nesting of metadata; the metadata object itself is depth 0, and every value counts, a plain one included.
-pub const METADATA_DEPTH_MAX: usize = 5;
-/// Largest metadata, in bytes of compact JSON.
-pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 /// Most tags of one memory, after equal ones are merged.
 pub const TAGS_MAX: usize = 64;
 /// Longest tag, in characters.
@@ -24,40 +24,9 @@ pub const NAME_CHARS_MAX: usize = 256;
 /// Importance of a memory that does not say its own.
 pub const IMPORTANCE_DEFAULT: f64 = 0.5;
 
-/// One broken rule: which field, what it allows, what it was given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Violation {
-    /// Stable, part of the API's contract: `memory.content_too_long`.
-    pub code: &'static str,
-    /// The field as the client wrote it, with an index or a key where that helps: `tags[3]`.
-    pub field: String,
-    pub detail: String,
-    /// What is allowed: a number, or the list of allowed words.
-    pub limit: Option<Value>,
-    /// What was given, or its size where the thing itself would be long.
-    pub value: Option<Value>,
-}
-
-impl Violation {
-    pub fn new(code: &'static str, field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { code, field: field.into(), detail: detail.into(), limit: None, value: None }
-    }
-
-    pub fn limit(mut self, limit: impl Into<Value>) -> Self {
-        self.limit = Some(limit.into());
-        self
-    }
-
-    pub fn value(mut self, value: impl Into<Value>) -> Self {
-        self.value = Some(value.into());
-        self
-    }
-}
-
-/// All details as one sentence for people.
-pub fn sentence(violations: &[Violation]) -> String {
-    violations.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>().join("; ")
-}
+const METADATA_CODES: Codes =
+    Codes { too_deep: "memory.metadata_too_deep", too_large: "memory.metadata_too_large", nul: NUL_CODE };
+const NUL_CODE: &str = "memory.nul_character";
 
 /// A memory as a client wrote it. Field for field [`Body`], but unchecked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,7 +50,7 @@ impl Draft {
         let content = clean_content(&self.content);
         check_content(&content, &mut broken);
         let memory_type = check_type(self.memory_type.as_deref(), &mut broken);
-        check_metadata(&self.metadata, &mut broken);
+        json_object::check("metadata", &self.metadata, &METADATA_CODES, &mut broken);
         let tags = clean_tags(self.tags);
         check_tags(&tags, &mut broken);
         let importance = self.importance.unwrap_or(IMPORTANCE_DEFAULT);
@@ -195,49 +164,6 @@ fn check_type(given: Option<&str>, broken: &mut Vec<Violation>) -> MemoryType {
     })
 }
 
-fn check_metadata(metadata: &Map<String, Value>, broken: &mut Vec<Violation>) {
-    let depth = metadata.values().map(|value| 1 + depth_of(value)).max().unwrap_or(0);
-    if depth > METADATA_DEPTH_MAX {
-        let detail = format!("metadata is nested {depth} deep; the limit is {METADATA_DEPTH_MAX}");
-        broken.push(Violation::new("memory.metadata_too_deep", "metadata", detail).limit(METADATA_DEPTH_MAX).value(depth));
-        return;
-    }
-    let bytes = serde_json::to_string(metadata).map_or(usize::MAX, |text| text.len());
-    if bytes > METADATA_BYTES_MAX {
-        let detail = format!("metadata has {bytes} bytes of JSON; the limit is {METADATA_BYTES_MAX}");
-        broken.push(Violation::new("memory.metadata_too_large", "metadata", detail).limit(METADATA_BYTES_MAX).value(bytes));
-    }
-    for (key, value) in metadata {
-        if key.contains('\0') || holds_nul(value) {
-            broken.push(nul(format!("metadata.{}", key.replace('\0', "\u{2400}"))));
-        }
-    }
-}
-
-/// How far values nest below this one: 0 for a plain value. The parser bounds the recursion at 128.
-fn depth_of(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => items.iter().map(|item| 1 + depth_of(item)).max().unwrap_or(0),
-        Value::Object(fields) => fields.values().map(|field| 1 + depth_of(field)).max().unwrap_or(0),
-        _ => 0,
-    }
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields.iter().any(|(key, field)| key.contains('\0') || holds_nul(field)),
-        _ => false,
-    }
-}
-
-fn nul(field: impl Into<String>) -> Violation {
-    let field = field.into();
-    let detail = format!("{field} holds a U+0000 character, which cannot be stored");
-    Violation::new("memory.nul_character", field, detail).value("\u{2400}")
-}
-
 fn clean_tags(tags: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
@@ -269,7 +195,7 @@ fn check_tags(tags: &[String], broken: &mut Vec<Violation>) {
             let detail = format!("{field} has {chars} characters; the limit is {TAG_CHARS_MAX}");
             broken.push(Violation::new("memory.tag_too_long", field, detail).limit(TAG_CHARS_MAX).value(chars));
         } else if tag.contains('\0') {
-            broken.push(nul(field));
+            broken.push(nul(field, NUL_CODE));
         }
     }
 }
@@ -298,7 +224,7 @@ fn check_names(source: &Source, scope: &Scope, broken: &mut Vec<Violation>) {
             let detail = format!("{field} has {chars} characters; the limit is {chars_max}");
             broken.push(Violation::new("memory.field_too_long", field, detail).limit(chars_max).value(chars));
         } else if text.contains('\0') {
-            broken.push(nul(field));
+            broken.push(nul(field, NUL_CODE));
         }
     }
     if let Some(position) = source.position.filter(|position| *position > i64::MAX as u64) {

@@ -9,8 +9,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{decider::Decider, ids::Timestamp};
-pub use draft::{Draft, Violation};
+use super::{
+    decider::Decider,
+    ids::Timestamp,
+    violation::{self, Violation},
+};
+pub use draft::Draft;
 
 /// What kind of memory it is; the names are on disk, see `journal/upcast.rs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -191,7 +195,7 @@ pub enum Command {
 /// Why a command is refused. The codes are part of the API's contract.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Rejection {
-    #[error("{}", draft::sentence(.0))]
+    #[error("{}", violation::sentence(.0))]
     Invalid(Vec<Violation>),
     #[error("a memory with this id exists")]
     AlreadyExists,

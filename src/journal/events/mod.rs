@@ -4,12 +4,14 @@
 mod access;
 mod derived;
 mod memory;
+mod relationship;
 #[cfg(test)]
 mod tests;
 
 pub use access::{KeyV1, SpaceV1};
 pub use derived::{EmbedderV1, EmbeddingV1, HalfVector};
 pub use memory::MemoryV1;
+pub use relationship::RelationshipV1;
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -15,6 +15,7 @@ use crate::{
         access::{Key, KeyEvent, KeyScope, Space, SpaceCreated},
         ids::{CommandId, KeyId, MemoryId, PrincipalId, Revision, SpaceId},
         memory::{Event, Memory, draft::Draft},
+        relationship::{self, Relationship},
     },
     journal::{codec, derived, envelope::Envelope, upcast},
 };
@@ -22,6 +23,7 @@ use crate::{
 fn schema_of(kind: &str) -> Schema {
     match kind.split('.').next() {
         Some("memory") => schema_for!(MemoryV1),
+        Some("relationship") => schema_for!(RelationshipV1),
         Some("space") => schema_for!(SpaceV1),
         Some("key") => schema_for!(KeyV1),
         Some("embedding") => schema_for!(EmbeddingV1),
@@ -79,12 +81,25 @@ fn event_example_of(kind: &str) -> Envelope {
         expires_at: None,
         revoked_at: None,
     };
+    let (ends, body) = relationship::Draft {
+        source: MemoryId(Uuid::from_u128(4)),
+        target: MemoryId(Uuid::from_u128(5)),
+        relationship_type: "supports".into(),
+        weight: Some(0.5),
+        properties: serde_json::Map::from_iter([("why".to_owned(), "seen".into())]),
+    }
+    .validate()
+    .expect("valid");
+    let relation = Relationship { ends, body, created_at: at, updated_at: at, deleted_at: None };
     let (changed, before) = (vec![crate::domain::memory::Field::Tags], Before { tags: Some(vec![]), ..Before::default() });
     let stored = match kind {
         "memory.created" => Event::Created(memory).store(),
         "memory.updated" => Event::Updated { memory, changed, before }.store(),
         "memory.deleted" => Event::Deleted(Memory { deleted_at: Some(at), ..memory }).store(),
         "memory.restored" => Event::Restored { memory, changed, before }.store(),
+        "relationship.created" => relationship::Event::Created(relation).store(),
+        "relationship.updated" => relationship::Event::Updated(relation, vec!["weight"]).store(),
+        "relationship.deleted" => relationship::Event::Deleted(Relationship { deleted_at: Some(at), ..relation }).store(),
         "space.created" => SpaceCreated(Space { id: SpaceId::default_space(), created_at: at }).store(),
         "key.issued" => KeyEvent::Issued(key).store(),
         "key.revoked" => KeyEvent::Revoked(Key { revoked_at: Some(at), ..key }).store(),

@@ -1,0 +1,140 @@
+//! From what went wrong inside to what the client is told. Used through `?`; each cause is logged here, once.
+
+use super::{Fault, Problem};
+use crate::{
+    commands,
+    domain::{memory::Rejection, relationship, violation::Violation},
+    ports::{QueryError, log::ReadError},
+    queries::{freshness, graph::path, search, status},
+};
+
+impl From<Violation> for Fault {
+    fn from(broken: Violation) -> Self {
+        let Violation { code, field, detail, limit, value } = broken;
+        Self { code: code.into(), field, detail, limit, value }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            // Reading a tombstone says "gone"; changing one is a conflict that a restore solves.
+            Rejection::Deleted => Self::with_status("memory.deleted", 409, detail),
+            other => {
+                let mut problem = Self::new(other.code(), detail);
+                problem.errors = other.violations().iter().cloned().map(Fault::from).collect();
+                problem
+            }
+        }
+    }
+}
+
+impl From<relationship::Rejection> for Problem {
+    fn from(rejection: relationship::Rejection) -> Self {
+        use relationship::Rejection as R;
+        let (code, detail) = (rejection.code(), rejection.to_string());
+        match rejection {
+            R::Deleted => Self::with_status(code, 409, detail),
+            R::EndMissing { field, id } => Self::new(code, detail).at(field, None, Some(id.to_string().into())),
+            R::Invalid(broken) => Self { errors: broken.into_iter().map(Fault::from).collect(), ..Self::new(code, detail) },
+            R::AlreadyExists | R::NotFound => Self::new(code, detail),
+        }
+    }
+}
+
+impl From<commands::Error> for Problem {
+    fn from(error: commands::Error) -> Self {
+        use commands::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::Memory(rejection) => rejection.into(),
+            E::Relationship(rejection) => rejection.into(),
+            // Keys are no resource of the API as yet.
+            E::UnknownKey => Self::new("internal", detail).logged(&error),
+            E::PreconditionFailed { aggregate, expected, actual } => Self::new(
+                &format!("{aggregate}.revision_mismatch"),
+                format!("If-Match asks for revision {expected}, the {aggregate} has revision {actual}"),
+            )
+            .at("If-Match", Some(actual.0.into()), Some(expected.0.into())),
+            E::KeyReused => Self::new("request.key_reused", "this Idempotency-Key was used for another wish").at(
+                "Idempotency-Key",
+                None,
+                None,
+            ),
+            E::Contention { aggregate } => Self::new(&format!("{aggregate}.contention"), detail),
+            E::HistoryUnavailable { .. } => Self::new("command.history_unavailable", detail).logged(&error),
+            E::Unavailable { .. } => Self::new("log.unavailable", detail).logged(&error),
+            E::Refused { .. } => Self::new("log.refused", detail).logged(&error),
+            E::Poison { .. } => Self::new("log.poison", detail).logged(&error),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let code = match error {
+            QueryError::Unavailable(_) => "read.unavailable",
+            QueryError::Parked => "projection.parked",
+        };
+        Self::new(code, error.to_string()).logged(&error)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        let code = match error {
+            ReadError::Unavailable(_) => "log.unavailable",
+            ReadError::Poison { .. } => "log.poison",
+        };
+        Self::new(code, error.to_string()).logged(&error)
+    }
+}
+
+impl From<freshness::Error> for Problem {
+    fn from(error: freshness::Error) -> Self {
+        use freshness::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::NotYetVisible { position, .. } => {
+                Self::new("read.not_yet_visible", detail).at("min_position", None, Some(position.0.into()))
+            }
+            E::BeyondLog { position, last_seq } => {
+                Self::new("read.position_beyond_log", detail).at("min_position", Some(last_seq.0.into()), Some(position.0.into()))
+            }
+            E::Log(cause) => cause.into(),
+            E::Position(cause) => cause.into(),
+        }
+    }
+}
+
+impl From<search::Error> for Problem {
+    fn from(error: search::Error) -> Self {
+        match error {
+            search::Error::Query(cause) => cause.into(),
+            search::Error::Embed(_) => Self::new("search.unavailable", error.to_string()).logged(&error),
+        }
+    }
+}
+
+impl From<path::Error> for Problem {
+    fn from(error: path::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            path::Error::Query(cause) => cause.into(),
+            path::Error::EndMissing { field, id } => {
+                Self::new("relationship.end_missing", detail).at(field, None, Some(id.to_string().into()))
+            }
+            path::Error::TooFar => Self::new("graph.too_far", detail).at("target", Some(path::LOADED_MAX.into()), None),
+        }
+    }
+}
+
+impl From<status::Error> for Problem {
+    fn from(error: status::Error) -> Self {
+        match error {
+            status::Error::Log(cause) => cause.into(),
+            status::Error::Positions(cause) => cause.into(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `/api/v1/graph/…`: what lies around a memory, ways between two, figures, pictures, exports. Called by the routes.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use serde::Deserialize;
+
+use super::{
+    ApiState,
+    auth::Identity,
+    body::short,
+    dto::graph::{GraphStats, NeighborsAnswer, PathAnswer, SubgraphAnswer},
+    error::Problem,
+    precondition, query,
+    relationships::read::relationship_type,
+};
+use crate::{
+    domain::ids::{MemoryId, StreamSeq},
+    ports::{Direction, Step},
+    queries::{
+        EDGE_HISTORY, GRAPH, MEMORY_HISTORY,
+        graph::{export, neighbors, path, subgraph},
+    },
+};
+
+type Id = web::ReqData<Identity>;
+type State = web::Data<ApiState>;
+
+/// The parameters that each question takes.
+pub const NEIGHBORS_QUERY: &[&str] = &["id", "depth", "limit", "direction", "types", "min_position", "as_of"];
+pub const PATH_QUERY: &[&str] = &["source", "target", "direction", "types", "weighted", "k", "min_position", "as_of"];
+const STATS_QUERY: &[&str] = &["min_position", "as_of"];
+pub const SUBGRAPH_QUERY: &[&str] = &["id", "depth", "limit", "min_position", "as_of"];
+pub const EXPORT_QUERY: &[&str] = &["format", "min_position", "as_of"];
+
+/// The parameters of all questions about the graph.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    id: Option<String>,
+    source: Option<String>,
+    target: Option<String>,
+    depth: Option<u32>,
+    limit: Option<u32>,
+    direction: Option<String>,
+    types: Option<String>,
+    weighted: Option<bool>,
+    k: Option<u32>,
+    format: Option<String>,
+    min_position: Option<u64>,
+    as_of: Option<String>,
+}
+
+/// `GET /api/v1/graph/neighbors?id=`: level by level, at most 1,000 memories.
+pub async fn neighbors(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse_only(&request, NEIGHBORS_QUERY)?;
+    let start = MemoryId(id("id", &asked.id)?);
+    let depth = depth(asked.depth)?;
+    let limit = query::limit(asked.limit, neighbors::LIMIT_DEFAULT, neighbors::LIMIT_MAX)?;
+    let step = Step { at: moment(&asked, &identity, &state).await?, ..step(&asked)? };
+    match neighbors::ask(&identity.0.space, start, (depth, limit), &step, &*state.graph).await? {
+        Some(found) => Ok(HttpResponse::Ok().json(NeighborsAnswer::from(found))),
+        None => Err(no_memory()),
+    }
+}
+
+/// `GET /api/v1/graph/path?source=&target=`: up to five ways, shortest first.
+pub async fn path(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse_only(&request, PATH_QUERY)?;
+    let count = asked.k.unwrap_or(1);
+    if !(1..=path::PATHS_MAX).contains(&count) {
+        return Err(bad("k", format!("k is {count}; it goes from 1 to {}", path::PATHS_MAX)));
+    }
+    let question = path::Question {
+        source: MemoryId(id("source", &asked.source)?),
+        target: MemoryId(id("target", &asked.target)?),
+        step: Step { at: moment(&asked, &identity, &state).await?, ..step(&asked)? },
+        weighted: asked.weighted.unwrap_or(false),
+        count,
+    };
+    let paths = path::ask(&identity.0.space, &question, &*state.graph).await?;
+    Ok(HttpResponse::Ok().json(PathAnswer::from(paths)))
+}
+
+/// `GET /api/v1/graph/stats`.
+pub async fn stats(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse_only(&request, STATS_QUERY)?;
+    let at = moment(&asked, &identity, &state).await?;
+    let stats = state.graph.stats(&identity.0.space, at).await?;
+    Ok(HttpResponse::Ok().json(GraphStats::from(stats)))
+}
+
+/// `GET /api/v1/graph/subgraph`: the best connected memories, or those around `id`, with places for a picture.
+pub async fn subgraph(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse_only(&request, SUBGRAPH_QUERY)?;
+    let depth = depth(asked.depth)?;
+    let around = match &asked.id {
+        Some(_) => Some((MemoryId(id("id", &asked.id)?), depth)),
+        None => None,
+    };
+    let limit = query::limit(asked.limit, subgraph::NODES_DEFAULT, subgraph::NODES_MAX)?;
+    let at = moment(&asked, &identity, &state).await?;
+    match subgraph::ask(&identity.0.space, around, limit, at, &*state.graph).await? {
+        Some(picture) => Ok(HttpResponse::Ok().json(SubgraphAnswer::from(picture))),
+        None => Err(no_memory()),
+    }
+}
+
+/// `GET /api/v1/graph/export?format=json|graphml|gexf`.
+pub async fn export(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse_only(&request, EXPORT_QUERY)?;
+    let name = asked.format.as_deref().unwrap_or("json");
+    let format = export::Format::parse(name).ok_or_else(|| {
+        let known = export::Format::ALL.map(|(name, _)| name).join(", ");
+        bad("format", format!("format is one of {known}, not {:?}", short(name)))
+    })?;
+    let at = moment(&asked, &identity, &state).await?;
+    let graph = export::ask(&identity.0.space, at, &*state.graph).await?;
+    let file = format!("attachment; filename=\"graph.{name}\"");
+    let answer = HttpResponse::Ok()
+        .content_type(format.media_type())
+        .insert_header((header::CONTENT_DISPOSITION, file))
+        .body(graph.write(format));
+    Ok(answer)
+}
+
+async fn moment(asked: &Asked, identity: &Identity, state: &ApiState) -> Result<Option<StreamSeq>, Problem> {
+    let when = (asked.as_of.as_deref(), asked.min_position);
+    query::moment(state, identity, when, GRAPH, &[EDGE_HISTORY, MEMORY_HISTORY]).await
+}
+
+fn id(field: &str, given: &Option<String>) -> Result<uuid::Uuid, Problem> {
+    let missing = || Problem::new("request.missing_field", format!("{field} is missing")).at(field, None, None);
+    precondition::uuid(field, given.as_deref().ok_or_else(missing)?)
+}
+
+fn depth(given: Option<u32>) -> Result<u32, Problem> {
+    let depth = given.unwrap_or(1);
+    if (1..=neighbors::DEPTH_MAX).contains(&depth) {
+        return Ok(depth);
+    }
+    Err(bad("depth", format!("depth is {depth}; it goes from 1 to {}", neighbors::DEPTH_MAX)))
+}
+
+fn step(asked: &Asked) -> Result<Step, Problem> {
+    let direction = match asked.direction.as_deref() {
+        None | Some("both") => Direction::Both,
+        Some("out") => Direction::Out,
+        Some("in") => Direction::In,
+        Some(other) => return Err(bad("direction", format!("direction is one of out, in, both, not {:?}", short(other)))),
+    };
+    let names = asked.types.as_deref().unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok(Step { direction, types: names.map(relationship_type).collect::<Result<_, _>>()?, ..Step::default() })
+}
+
+fn bad(field: &str, detail: String) -> Problem {
+    Problem::new("graph.bad_parameter", detail).at(field, None, None)
+}
+
+fn no_memory() -> Problem {
+    Problem::new("memory.not_found", "there is no living memory with this id").at("id", None, None)
+}

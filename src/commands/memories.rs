@@ -1,0 +1,131 @@
+//! Commands on memories. Called by the API; what may happen is the domain's to say.
+
+use super::{
+    Caller, Commands, Error, Identity,
+    append::{self, Load, Outcome},
+    hash_of,
+};
+use crate::{
+    domain::{
+        ids::{MemoryId, Revision, StreamSeq, Timestamp},
+        memory::{self, Draft, Memory, MemoryDecider, draft::Patch},
+    },
+    journal::{Recorded, events::Storable},
+    ports::MemoryRecord,
+};
+
+/// What a client wants done to one memory. The instant is the write path's to add.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Create {
+        draft: Draft,
+        created_at: Option<Timestamp>,
+    },
+    Update(Patch),
+    Put {
+        draft: Draft,
+        created_at: Option<Timestamp>,
+    },
+    Delete,
+    Restore,
+    /// Back to the state before the last event, by an event of its own; a second undo takes the first one back.
+    Undo,
+}
+
+/// One command on one memory. The same identity with the same action has one effect, however often it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    pub caller: Caller,
+    pub identity: Identity,
+    pub id: MemoryId,
+    pub if_match: Option<Revision>,
+    pub action: Action,
+}
+
+/// The memory after the command, and the position from which reads show it. `changed` is false for "already so".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    pub record: MemoryRecord,
+    pub position: StreamSeq,
+    pub changed: bool,
+}
+
+impl Commands {
+    /// Decides and records one command on one memory.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
+    pub async fn memory(&self, wish: Wish) -> Result<Done, Error> {
+        let at = self.clock.now();
+        let (mut load, undoes) = (
+            Load {
+                space: wish.caller.space,
+                actor: wish.caller.principal,
+                aggregate: "memory",
+                id: wish.id.to_string(),
+                identity: wish.identity,
+                command_hash: hash_of(&(wish.id, &wish.action)),
+                at,
+                if_match: wish.if_match,
+                new_id: wish.identity.fresh && wish.id.0 == wish.identity.command_id.0,
+            },
+            wish.action == Action::Undo,
+        );
+        let command = match wish.action {
+            Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at },
+            Action::Update(patch) => memory::Command::Update { patch, at },
+            Action::Put { draft, created_at } => memory::Command::Put { draft, at, created_at },
+            Action::Delete => memory::Command::Delete { at },
+            Action::Restore => memory::Command::Restore { at },
+            Action::Undo => match self.repeated(&load).await? {
+                Some(earlier) => return done(wish.id, append::outcome_of::<MemoryDecider>(earlier)?),
+                None => self.undoing(&mut load).await?,
+            },
+        };
+        let outcome = append::run::<MemoryDecider, _>(self, &load, || command.clone(), Error::Memory).await;
+        let outcome = match outcome {
+            // The client named no revision: the guard of the undo was ours.
+            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && wish.if_match.is_none() => {
+                return Err(Error::Contention { aggregate });
+            }
+            other => other?,
+        };
+        self.acknowledged.note(load.actor, outcome.position);
+        done(wish.id, outcome)
+    }
+
+    /// The command that leads back to the state before the last event, guarded against anything that happens meanwhile.
+    async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
+        let history = self.history(load).await?;
+        let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
+        if load.if_match.is_none_or(|wanted| wanted == last.event.revision) {
+            load.if_match = Some(last.event.revision);
+        }
+        let at = load.at;
+        Ok(match earlier.last().map(state_of).transpose()? {
+            Some(before) if before.deleted_at.is_none() => {
+                memory::Command::Put { draft: before.body.into(), at, created_at: Some(before.created_at) }
+            }
+            _ => memory::Command::Delete { at },
+        })
+    }
+
+    /// All events of the aggregate, oldest first.
+    async fn history(&self, load: &Load) -> Result<Vec<Recorded>, Error> {
+        let (mut history, mut from) = (vec![], StreamSeq(1));
+        while let Some(next) = self.log.next(&load.space, load.aggregate, &load.id, from).await.map_err(append::unreadable)? {
+            from = StreamSeq(next.seq.0 + 1);
+            history.push(next);
+        }
+        Ok(history)
+    }
+}
+
+fn state_of(recorded: &Recorded) -> Result<Memory, Error> {
+    let event = memory::Event::load(&recorded.event.kind, &recorded.event.data);
+    Ok(event.map_err(|cause| Error::Unavailable(Box::new(cause)))?.memory().clone())
+}
+
+fn done(id: MemoryId, outcome: Outcome<memory::State>) -> Result<Done, Error> {
+    let Outcome { state, revision, position, changed } = outcome;
+    let memory = state.ok_or(memory::Rejection::NotFound)?;
+    Ok(Done { record: MemoryRecord { id, revision, memory }, position, changed })
+}

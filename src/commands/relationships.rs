@@ -1,0 +1,101 @@
+//! Commands on relationships. Called by the API; sees to it that both ends are living memories of the same space.
+
+use super::{
+    Caller, Commands, Error, Identity,
+    append::{self, Load, Outcome},
+    hash_of,
+};
+use crate::{
+    domain::{
+        ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq, Timestamp},
+        memory,
+        relationship::{self, Draft, Patch, Rejection, RelationshipDecider},
+    },
+    journal::events::Storable,
+    ports::RelationshipRecord,
+};
+
+/// What a client wants done to one relationship. The instant is the write path's to add.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RelationshipAction {
+    Create { draft: Draft, created_at: Option<Timestamp> },
+    Put { draft: Draft, created_at: Option<Timestamp> },
+    Update(Patch),
+    Delete,
+}
+
+/// One command on one relationship; see [`super::Wish`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelationshipWish {
+    pub caller: Caller,
+    pub identity: Identity,
+    pub id: RelationshipId,
+    pub if_match: Option<Revision>,
+    pub action: RelationshipAction,
+}
+
+/// The relationship after the command, and the position from which reads show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelationshipDone {
+    pub record: RelationshipRecord,
+    pub position: StreamSeq,
+    pub changed: bool,
+}
+
+impl Commands {
+    /// Decides and records one command on one relationship.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
+    pub async fn relationship(&self, wish: RelationshipWish) -> Result<RelationshipDone, Error> {
+        use relationship::Command;
+        let at = self.clock.now();
+        let load = Load {
+            space: wish.caller.space,
+            actor: wish.caller.principal,
+            aggregate: "relationship",
+            id: wish.id.to_string(),
+            identity: wish.identity,
+            command_hash: hash_of(&(wish.id, &wish.action)),
+            at,
+            if_match: wish.if_match,
+            new_id: false,
+        };
+        if let RelationshipAction::Create { draft, .. } | RelationshipAction::Put { draft, .. } = &wish.action {
+            // What is wrong in itself is said first. A repeated wish has its first answer, even if an end is gone since.
+            draft.clone().validate().map_err(Rejection::Invalid)?;
+            if let Some(earlier) = self.repeated(&load).await? {
+                return done(wish.id, append::outcome_of::<RelationshipDecider>(earlier)?);
+            }
+            self.both_live(&load.space, draft).await?;
+        }
+        let command = match wish.action {
+            RelationshipAction::Create { draft, created_at } => Command::Create { draft, at, created_at },
+            RelationshipAction::Put { draft, created_at } => Command::Put { draft, at, created_at },
+            RelationshipAction::Update(patch) => Command::Update { patch, at },
+            RelationshipAction::Delete => Command::Delete { at },
+        };
+        let outcome = append::run::<RelationshipDecider, _>(self, &load, || command.clone(), Error::Relationship).await?;
+        self.acknowledged.note(load.actor, outcome.position);
+        done(wish.id, outcome)
+    }
+
+    async fn both_live(&self, space: &SpaceId, draft: &Draft) -> Result<(), Error> {
+        let (source, target) = tokio::try_join!(self.lives(space, draft.source), self.lives(space, draft.target))?;
+        match [(source, "source_id", draft.source), (target, "target_id", draft.target)].into_iter().find(|(lives, ..)| !lives) {
+            Some((_, field, id)) => Err(Rejection::EndMissing { field, id }.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn lives(&self, space: &SpaceId, id: MemoryId) -> Result<bool, Error> {
+        let newest = self.log.last(space, "memory", &id.to_string()).await.map_err(append::unreadable)?;
+        let Some(newest) = newest else { return Ok(false) };
+        let event = memory::Event::load(&newest.event.kind, &newest.event.data);
+        Ok(event.map_err(|cause| Error::Unavailable(Box::new(cause)))?.memory().deleted_at.is_none())
+    }
+}
+
+fn done(id: RelationshipId, outcome: Outcome<relationship::State>) -> Result<RelationshipDone, Error> {
+    let Outcome { state, revision, position, changed } = outcome;
+    let relationship = state.ok_or(Rejection::NotFound)?;
+    Ok(RelationshipDone { record: RelationshipRecord { id, revision, relationship }, position, changed })
+}
