@@ -19,6 +19,7 @@ use super::{
         search::{SearchAnswer, SearchInput},
     },
     error::Problem,
+    events::EventPage,
     routes::{self, Route},
 };
 use crate::queries::status::Status;
@@ -107,6 +108,7 @@ fn schemas() -> Map<String, Value> {
     add::<SubgraphAnswer>(&mut found);
     add::<HistoryPage>(&mut found);
     add::<DiffAnswer>(&mut found);
+    add::<EventPage>(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);
     found

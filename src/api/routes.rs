@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     auth::{self, Gate},
     error::Problem,
-    graph, health, memories, openapi, relationships, search, status,
+    events, graph, health, memories, openapi, relationships, search, status,
 };
 use crate::domain::access::KeyScope;
 
@@ -55,6 +55,12 @@ pub fn all() -> Vec<Route> {
         takes: Some("SearchInput"),
         gives: (200, Some("SearchAnswer")),
         ..route(Method::POST, "/api/v1/search", || web::post().to(search::handle), "Find memories by meaning and by words")
+    });
+    routes.push(Route {
+        scope: READ,
+        query: &["after", "limit", "types", "wait_s"],
+        gives: (200, Some("EventPage")),
+        ..route(Method::GET, "/api/v1/events", || web::get().to(events::handle), "What happened, in order, page by page")
     });
     routes.extend(of_the_past());
     routes.extend(of_relationships());

@@ -190,13 +190,24 @@ impl Request {
 
     /// Sends it and gives the JSON answer of a success.
     pub async fn send(self) -> Result<Value, Error> {
+        let (status, bytes) = self.bytes().await?;
+        serde_json::from_slice(&bytes).map_err(|_| Error::Strange { status })
+    }
+
+    /// Sends it and gives the answer of a success as it is.
+    pub async fn text(self) -> Result<String, Error> {
+        let (status, bytes) = self.bytes().await?;
+        String::from_utf8(bytes).map_err(|_| Error::Strange { status })
+    }
+
+    async fn bytes(self) -> Result<(StatusCode, Vec<u8>), Error> {
         let Self { inner, url } = self;
         let unreachable = |cause| Error::Unreachable { url: url.clone(), cause };
         let answer = inner.send().await.map_err(unreachable)?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(unreachable)?;
         if status.is_success() {
-            return serde_json::from_slice(&bytes).map_err(|_| Error::Strange { status });
+            return Ok((status, bytes.into()));
         }
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(Error::Refused(Box::new(problem))),

@@ -13,12 +13,18 @@ pub struct Args {
     /// Wait until this position is visible
     #[arg(long)]
     min_position: Option<u64>,
+    /// As it stood at this position or RFC 3339 time
+    #[arg(long)]
+    as_of: Option<String>,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
     let mut request = connection.get(&format!("/api/v1/memories/{}", args.id));
     if let Some(position) = args.min_position {
         request = request.query(&[("min_position", position.to_string())]);
+    }
+    if let Some(moment) = args.as_of {
+        request = request.query(&[("as_of", moment)]);
     }
     connection.show(request.send().await, |view: MemoryView| table::memory(&view))
 }

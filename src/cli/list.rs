@@ -23,6 +23,9 @@ pub struct Args {
     agent_id: Option<String>,
     #[arg(long)]
     run_id: Option<String>,
+    /// As it stood at this position or RFC 3339 time
+    #[arg(long)]
+    as_of: Option<String>,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
@@ -33,6 +36,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         ("user_id", args.user_id),
         ("agent_id", args.agent_id),
         ("run_id", args.run_id),
+        ("as_of", args.as_of),
     ];
     let mut query = vec![("limit", args.limit.to_string())];
     query.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

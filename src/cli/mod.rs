@@ -2,9 +2,13 @@
 
 pub mod add;
 pub mod client;
+pub mod events;
 pub mod get;
+pub mod graph;
+pub mod history;
 pub mod import;
 pub mod list;
+pub mod relate;
 pub mod rm;
 pub mod search;
 pub mod status;
@@ -44,6 +48,20 @@ enum Verb {
     Update(Client<update::Args>),
     /// Delete a memory
     Rm(Client<rm::Args>),
+    /// Show every state that a memory had
+    History(Client<history::Args>),
+    /// Compare two revisions of a memory
+    Diff(Client<history::DiffArgs>),
+    /// Take the last change of a memory back; a second undo takes the first one back
+    Undo(Client<history::UndoArgs>),
+    /// Relate two memories
+    Relate(Client<relate::Args>),
+    /// Delete a relationship
+    Unrelate(Client<relate::UnrelateArgs>),
+    /// Ask how memories are related
+    Graph(Client<graph::Args>),
+    /// Show what happened, and follow what happens
+    Events(Client<events::Args>),
     /// Import a folder of notes; a second import writes only what changed
     Import(Client<import::Args>),
     /// Show the log, the projections and the parts of a running brain
@@ -113,6 +131,13 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Search(verb) => search::run(verb.args, &verb.connection.open()?).await,
         Verb::Update(verb) => update::run(verb.args, &verb.connection.open()?).await,
         Verb::Rm(verb) => rm::run(verb.args, &verb.connection.open()?).await,
+        Verb::History(verb) => history::run(verb.args, &verb.connection.open()?).await,
+        Verb::Diff(verb) => history::diff(verb.args, &verb.connection.open()?).await,
+        Verb::Undo(verb) => history::undo(verb.args, &verb.connection.open()?).await,
+        Verb::Relate(verb) => relate::run(verb.args, &verb.connection.open()?).await,
+        Verb::Unrelate(verb) => relate::unrelate(verb.args, &verb.connection.open()?).await,
+        Verb::Graph(verb) => graph::run(verb.args, &verb.connection.open()?).await,
+        Verb::Events(verb) => events::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }

@@ -5,6 +5,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::{
     api::dto::{
         MemoryView, Written,
+        graph::{GraphStats, NeighborsAnswer, PathAnswer},
+        history::RevisionView,
         search::{ArmView, SearchResult},
     },
     queries::status::Status,
@@ -21,7 +23,7 @@ fn table(header: &[&str]) -> Table {
 }
 
 /// Text of others without what a terminal would obey; line ends and tabs stay.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().filter(|one| !one.is_control() || matches!(one, '\n' | '\t')).collect()
 }
 
@@ -71,8 +73,69 @@ pub fn found(results: &[SearchResult]) -> String {
     table.to_string()
 }
 
+/// A row for each memory around another, nearest first.
+pub fn neighbors(answer: &NeighborsAnswer) -> String {
+    let mut table = table(&["depth", "way", "weight", "id", "memory"]);
+    for reached in &answer.neighbors {
+        let via = &reached.via;
+        let way =
+            if via.forward { format!("─{}→", via.relationship_type) } else { format!("←{}─", via.relationship_type) };
+        let row =
+            [reached.depth.to_string(), way, via.weight.to_string(), reached.node.id.to_string(), excerpt(&reached.node.label)];
+        table.add_row(row);
+    }
+    let more = if answer.truncated { "\nthere is more than the limit lets through" } else { "" };
+    format!("around {}\n{table}{more}", excerpt(&answer.start.label))
+}
+
+/// Each way, one memory per line.
+pub fn paths(answer: &PathAnswer) -> String {
+    if answer.paths.is_empty() {
+        return "no way leads there".to_owned();
+    }
+    let way = |path: &crate::api::dto::graph::PathView| {
+        let mut lines = vec![format!("{} hops, cost {:.2}", path.hops.len(), path.cost)];
+        for (index, node) in path.nodes.iter().enumerate() {
+            let via = index.checked_sub(1).and_then(|before| path.hops.get(before));
+            let arrow = |hop: &crate::api::dto::graph::HopView| {
+                if hop.forward {
+                    format!("─{}→ ", hop.relationship_type)
+                } else {
+                    format!("←{}─ ", hop.relationship_type)
+                }
+            };
+            lines.push(format!("  {}{} {}", via.map(arrow).unwrap_or_default(), node.id, excerpt(&node.label)));
+        }
+        lines.join("\n")
+    };
+    answer.paths.iter().map(way).collect::<Vec<_>>().join("\n")
+}
+
+pub fn graph_stats(stats: &GraphStats) -> String {
+    let mut types = table(&["type", "relationships"]);
+    for (kind, count) in &stats.edges_by_type {
+        types.add_row([kind.clone(), count.to_string()]);
+    }
+    let mut hubs = table(&["relationships", "id", "memory"]);
+    for hub in &stats.hubs {
+        hubs.add_row([hub.degree.to_string(), hub.node.id.to_string(), excerpt(&hub.node.label)]);
+    }
+    let GraphStats { nodes, edges, isolated, average_degree, .. } = stats;
+    format!("{nodes} memories ({isolated} alone), {edges} relationships, {average_degree:.2} per memory\n{types}\n{hubs}")
+}
+
+/// A row for each state of a memory, newest first.
+pub fn revisions(revisions: &[RevisionView]) -> String {
+    let mut table = table(&["revision", "position", "at", "event", "content"]);
+    for it in revisions {
+        let at = it.at.format("%Y-%m-%d %H:%M:%S").to_string();
+        table.add_row([it.revision.to_string(), it.position.to_string(), at, it.kind.clone(), excerpt(&it.memory.content)]);
+    }
+    table.to_string()
+}
+
 /// The first words of a content in one line.
-fn excerpt(content: &str) -> String {
+pub fn excerpt(content: &str) -> String {
     let line = printable(content).split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(EXCERPT_CHARS_MAX).collect()
 }

@@ -6,6 +6,7 @@ pub mod codec;
 pub mod derived;
 pub mod envelope;
 pub mod events;
+pub mod public;
 pub mod subject;
 pub mod upcast;
 

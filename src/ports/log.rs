@@ -59,6 +59,9 @@ pub trait EventLog: EventReader {
     /// The oldest event of an aggregate at or after `from`, read through the leader.
     async fn next(&self, space: &SpaceId, aggregate: &str, id: &str, from: StreamSeq) -> Result<Option<Recorded>, ReadError>;
 
+    /// Position of the newest event of a space; 0 when it has none.
+    async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError>;
+
     /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers.
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
 }

@@ -4,6 +4,7 @@
 
 pub mod as_of;
 pub mod diff;
+pub mod events;
 pub mod freshness;
 pub mod get;
 pub mod graph;

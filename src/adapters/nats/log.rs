@@ -40,6 +40,10 @@ impl EventLog for NatsLog {
         self.stream.next(self.prefix.event(space, aggregate, id), from).await
     }
 
+    async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError> {
+        self.stream.last_position(&self.prefix.events_of(space)).await
+    }
+
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError> {
         let subject = self.prefix.event(&event.space, &event.aggregate, &event.aggregate_id);
         self.stream.append(subject, event, Some(expected)).await

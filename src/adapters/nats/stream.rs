@@ -62,6 +62,15 @@ impl NatsStream {
         }
     }
 
+    /// Position of the newest message of a subject, which may have wildcards; 0 when there is none.
+    pub async fn last_position(&self, subject: &str) -> Result<StreamSeq, ReadError> {
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => Ok(StreamSeq(message.sequence)),
+            Err(cause) if found_nothing(&cause.kind()) => Ok(StreamSeq(0)),
+            Err(cause) => Err(ReadError::Unavailable(Box::new(cause))),
+        }
+    }
+
     /// The oldest message of a subject at or after `from`, read through the leader.
     pub async fn next(&self, subject: String, from: StreamSeq) -> Result<Option<Recorded>, ReadError> {
         match self.stream.raw_message_builder().sequence(from.0).next_by_subject(subject).send().await {

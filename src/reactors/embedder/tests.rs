@@ -116,6 +116,10 @@ impl EventLog for Log {
         unreachable!("the embedder reads the newest state only")
     }
 
+    async fn last_of(&self, _: &SpaceId) -> Result<StreamSeq, ReadError> {
+        unreachable!("the embedder follows all spaces")
+    }
+
     async fn append(&self, _: &Envelope, _: StreamSeq) -> Result<StreamSeq, AppendError> {
         unreachable!("the embedder appends no events")
     }
