@@ -9,3 +9,4 @@ mod recovery;
 mod search;
 mod search_exact;
 mod time;
+mod vault;

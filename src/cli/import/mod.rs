@@ -3,7 +3,9 @@
 //! Called by the command line. A section that vanished from its file is listed, and deleted only by `--prune`.
 
 mod gone;
+mod links;
 mod markdown;
+mod relate;
 mod report;
 mod source;
 
@@ -42,13 +44,17 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         Err(unreachable) => return Ok(unreachable.report()),
     };
     let mut report = Report { skipped: found.skipped, refused: found.unreadable.clone(), ..Report::default() };
-    let mut produced = HashSet::new();
+    let mut produced = Produced::default();
     let mut outcome = write_all(&found, connection, log_end, &mut report, &mut produced).await;
+    if outcome.is_ok() {
+        let (links, files) = (&produced.links, found.paths());
+        outcome = relate::run(connection, (links, &found.root), (&files, &produced.ids), (log_end, &mut report)).await;
+    }
     if outcome.is_ok() {
         // A file without a single item that could be read: what it held before may be there still.
         let unread = report.refused.iter().filter(|refusal| refusal.place.is_empty()).map(|refusal| refusal.file.clone());
         let scope = found.scope(&args.path, unread);
-        outcome = look_for_gone(&args, connection, &scope, &produced, &mut report).await;
+        outcome = look_for_gone(&args, connection, &scope, &produced.ids, &mut report).await;
     }
     report.sort();
     if connection.json {
@@ -64,20 +70,37 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     Ok(report.exit_code())
 }
 
+/// What the user's files hold.
+#[derive(Default)]
+struct Produced {
+    ids: HashSet<Uuid>,
+    links: Vec<links::Found>,
+}
+
+impl Produced {
+    fn note(&mut self, item: &Item) {
+        self.ids.insert(item.id);
+        if item.is_of_a_note() {
+            let found = |link| links::Found { from: item.id, file: item.file.clone(), link };
+            self.links.extend(links::of(&item.input.content).into_iter().map(found));
+        }
+    }
+}
+
 /// Puts every item of every file, many at a time; `Err` when the server is lost.
 async fn write_all(
     found: &Found,
     connection: &Connection,
     log_end: Option<u64>,
     report: &mut Report,
-    produced: &mut HashSet<Uuid>,
+    produced: &mut Produced,
 ) -> Result<(), Error> {
     let bar = progress(found.files.len() as u64);
     let items = found.files.iter().flat_map(|file| {
         bar.inc(1);
         source::items(&found.root, file)
     });
-    let items = items.inspect(|item| produced.extend(item.as_ref().map(|item| item.id)));
+    let items = items.inspect(|item| item.iter().for_each(|item| produced.note(item)));
     let mut answers = stream::iter(items).map(|item| store(connection, item)).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
     let mut outcome = Ok(());
     while let Some(answer) = answers.next().await {

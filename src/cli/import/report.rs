@@ -38,6 +38,12 @@ pub struct Report {
     /// Accepted, but the server did not tell where its log ended, so new and old cannot be told apart.
     pub stored: u64,
     pub refused: Vec<Refusal>,
+    /// Links between notes: relationships made, those that stood already, those whose link has vanished and that were deleted.
+    pub linked: u64,
+    pub links_unchanged: u64,
+    pub unlinked: u64,
+    /// Links to notes that are not there.
+    pub links_open: u64,
     /// What an earlier import wrote and this one did not find again.
     pub gone: Vec<Gone>,
     /// Whether what is gone was deleted.
@@ -54,6 +60,14 @@ impl Report {
             Some(_) => &mut self.changed,
         };
         *count += 1;
+    }
+
+    /// Counts a relationship: at a position beyond `log_end` it was made or changed now.
+    pub fn link(&mut self, position: u64, log_end: Option<u64>) {
+        match log_end {
+            Some(end) if position <= end => self.links_unchanged += 1,
+            _ => self.linked += 1,
+        }
     }
 
     /// Answers come in any order; the report does not.
@@ -74,6 +88,7 @@ impl Report {
             "complete": complete, "files": self.files, "skipped_files": self.skipped,
             "created": self.created, "changed": self.changed, "unchanged": self.unchanged, "stored": self.stored,
             "refused": self.refused_items(), "refusals": self.refused, "gone": self.gone, "pruned": self.pruned,
+            "linked": self.linked, "links_unchanged": self.links_unchanged, "unlinked": self.unlinked, "links_open": self.links_open,
         })
     }
 
@@ -90,6 +105,13 @@ impl Report {
         );
         if self.stored > 0 {
             let _ = write!(text, ", {} stored (the server did not tell which of them are new)", self.stored);
+        }
+        if self.linked + self.links_unchanged + self.unlinked + self.links_open > 0 {
+            let Self { linked, links_unchanged, unlinked, links_open, .. } = self;
+            let _ = write!(
+                text,
+                "\nlinks: {linked} made, {links_unchanged} unchanged, {unlinked} removed, {links_open} lead nowhere"
+            );
         }
         for refusal in &self.refused {
             let _ = write!(text, "\n  {}", refusal.file);

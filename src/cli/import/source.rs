@@ -22,12 +22,19 @@ const UNIT_SEPARATOR: &str = "\u{1f}";
 pub struct Item {
     pub id: Uuid,
     pub input: MemoryInput,
-    file: String,
+    /// The headings above it, outermost first.
+    pub headings: Vec<String>,
+    pub file: String,
     position: u64,
     place: String,
 }
 
 impl Item {
+    /// Whether it comes from a Markdown note, whose links mean something.
+    pub fn is_of_a_note(&self) -> bool {
+        self.input.source.as_ref().is_some_and(|source| source.kind.as_deref() == Some("markdown"))
+    }
+
     pub fn refusal(&self, field: &str, reason: &str) -> Refusal {
         let (file, place) = (self.file.clone(), self.place.clone());
         Refusal { file, position: self.position, place, field: field.to_owned(), reason: reason.to_owned() }
@@ -68,6 +75,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// The files' paths below the root.
+    pub fn paths(&self) -> Vec<String> {
+        self.files.iter().map(|file| relative(&self.root, file)).collect()
+    }
+
     /// What this import answers for; `unread` are the files that turned out to be unreadable.
     pub fn scope(&self, path: &Path, unread: impl IntoIterator<Item = String>) -> Scope {
         let only = self.files.first().filter(|_| path.is_file()).map(|file| relative(&self.root, file));
@@ -125,6 +137,12 @@ fn whole_file(file: &str, field: &str, reason: String) -> Refusal {
     Refusal { file: file.to_owned(), position: 0, place: String::new(), field: field.to_owned(), reason }
 }
 
+/// The headings and ids of the memories in a note; none when it cannot be read.
+pub fn sections(root: &Root, file: &str) -> Vec<(Vec<String>, Uuid)> {
+    let items = items(root, &root.path.join(file)).into_iter().flatten();
+    items.map(|item| (item.headings, item.id)).collect()
+}
+
 /// The memories in a file, in order; a file that cannot be read is one refusal.
 pub fn items(root: &Root, path: &Path) -> Vec<Result<Item, Refusal>> {
     let file = relative(root, path);
@@ -153,7 +171,7 @@ fn sections_of(root: &Root, file: &str, kind: &str, sections: Vec<markdown::Sect
         input.source = Some(origin(root, kind, file, position as u64));
         let id = id(&root.name, file, &section.headings, section.ordinal);
         let place = section.headings.join(" > ");
-        Ok(Item { id, input, file: file.to_owned(), position: position as u64, place })
+        Ok(Item { id, input, headings: section.headings, file: file.to_owned(), position: position as u64, place })
     };
     sections.into_iter().enumerate().map(item).collect()
 }
@@ -166,11 +184,11 @@ fn json_line(root: &Root, file: &str, number: u64, line: &str) -> Result<Item, R
     })?;
     let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
     input.source.get_or_insert_with(|| origin(root, "jsonl", file, number));
-    Ok(Item { id, input, file: file.to_owned(), position: number, place })
+    Ok(Item { id, input, headings: vec![], file: file.to_owned(), position: number, place })
 }
 
 /// Where an imported memory says that it comes from. Decision: the next import knows by it what has vanished.
-fn mark(root: &Root, file: &str) -> String {
+pub fn mark(root: &Root, file: &str) -> String {
     format!("import:{}/{file}", root.name)
 }
 

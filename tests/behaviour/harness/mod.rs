@@ -186,6 +186,14 @@ impl World {
         reply(self.request(Method::GET, path)).await
     }
 
+    /// Runs a verb of the command line against this brain.
+    pub async fn brain(&self, arguments: &[&str]) -> std::process::Output {
+        let url = &self.brain.as_ref().expect("runs").credentials.url;
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brain"));
+        command.args(arguments).env("BRAIN_URL", url).env("BRAIN_API_KEY", self.key());
+        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program runs")
+    }
+
     /// A key to another space, known to the brain when this returns.
     pub async fn stranger(&self) -> String {
         let access = self.servers.as_ref().expect("held").nats();

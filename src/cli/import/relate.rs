@@ -1,0 +1,105 @@
+//! Turns the links of imported notes into relationships, and takes back those whose link has vanished. Called after the memories are
+//! written, so that a link may point forward.
+
+use std::collections::HashSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{
+    REQUESTS_IN_FLIGHT_MAX,
+    links::{self, Resolver},
+    report::Report,
+    source,
+};
+use crate::{
+    api::dto::graph::{Related, RelationshipInput, RelationshipPage},
+    cli::client::{Connection, Error},
+    domain::ids::{MemoryId, RelationshipId},
+};
+
+/// What a link is between memories.
+const TYPE: &str = "references";
+/// The property by which the next import knows its own relationships.
+const MARK: &str = "import";
+const PAGE_ROWS: u32 = 1_000;
+
+/// Relates what `found` links to; relationships of this root between memories of `produced` that no link asks for any more are deleted.
+pub async fn run(
+    connection: &Connection,
+    (found, root): (&[links::Found], &source::Root),
+    (files, produced): (&[String], &HashSet<Uuid>),
+    (log_end, report): (Option<u64>, &mut Report),
+) -> Result<(), Error> {
+    let mark = source::mark(root, "");
+    let mut resolver = Resolver::new(root, files);
+    let mut wanted: HashSet<(Uuid, Uuid)> = HashSet::new();
+    for link in found {
+        match resolver.resolve(link) {
+            Some(to) => drop(wanted.insert((link.from, to))),
+            None => report.links_open += 1,
+        }
+    }
+    let puts = wanted.iter().map(|(from, to)| put(connection, (*from, *to), &mark)).collect::<Vec<_>>();
+    let mut answers = stream::iter(puts).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(related) => report.link(related.position, log_end),
+            // The memory of the link's end was refused, which the report says already.
+            Err(Error::Refused(_)) => report.links_open += 1,
+            Err(lost) => return Err(lost),
+        }
+    }
+    drop(answers);
+    let kept: HashSet<Uuid> = wanted.iter().map(|(from, to)| id_of(*from, *to)).collect();
+    let vanished = vanished(connection, &mark, produced, &kept).await?;
+    report.unlinked = vanished.len() as u64;
+    let delete = |id: &Uuid| connection.request(Method::DELETE, &format!("/api/v1/relationships/{id}")).send();
+    let deletes = stream::iter(vanished.iter().map(delete).collect::<Vec<_>>()).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
+    deletes.try_for_each(async |_| Ok(())).await
+}
+
+fn id_of(from: Uuid, to: Uuid) -> Uuid {
+    RelationshipId::of(MemoryId(from), TYPE, MemoryId(to)).0
+}
+
+async fn put(connection: &Connection, (from, to): (Uuid, Uuid), mark: &str) -> Result<Related, Error> {
+    let input = RelationshipInput {
+        source_id: Some(from),
+        target_id: Some(to),
+        relationship_type: Some(TYPE.to_owned()),
+        properties: Map::from_iter([(MARK.to_owned(), Value::from(mark))]),
+        ..RelationshipInput::default()
+    };
+    let answer = connection.put("/api/v1/relationships").body(&input).send().await?;
+    serde_json::from_value(answer).map_err(strange)
+}
+
+fn strange(_: serde_json::Error) -> Error {
+    Error::Strange { status: StatusCode::OK }
+}
+
+/// Relationships that an earlier import of this root made from memories of this one, and no link asks for.
+async fn vanished(
+    connection: &Connection,
+    mark: &str,
+    produced: &HashSet<Uuid>,
+    kept: &HashSet<Uuid>,
+) -> Result<Vec<Uuid>, Error> {
+    let (mut vanished, mut cursor) = (Vec::new(), None);
+    loop {
+        let mut query = vec![("limit", PAGE_ROWS.to_string()), ("relationship_type", TYPE.to_owned())];
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let answer = connection.get("/api/v1/relationships").query(&query).send().await?;
+        let page: RelationshipPage = serde_json::from_value(answer).map_err(strange)?;
+        let ours = page.relationships.iter().filter(|it| it.properties.get(MARK).and_then(Value::as_str) == Some(mark));
+        let gone = ours.filter(|it| produced.contains(&it.source_id) && !kept.contains(&it.id));
+        vanished.extend(gone.map(|it| it.id));
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(vanished),
+        }
+    }
+}
