@@ -75,12 +75,12 @@ async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
 /// From an empty read model to the end of the log.
 async fn project(nats: &Nats, postgres: &Postgres, count: usize) -> anyhow::Result<f64> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    projectors::keeper::prepare(&*postgres.projection_store(), &definition::memories()).await?;
     let woken = postgres.on_applied("memories");
     let started = Instant::now();
     let engine = projectors::run(definition::memories(), nats.log(), postgres.projection_store(), Arc::new(woken), stop.clone());
     let engine = tasks.spawn(engine);
     let end: StreamSeq = nats.log().last_seq().await?;
-    // The table of checkpoints knows the projection only once the engine has installed it.
     while !postgres.positions().reached("memories", end, WAIT_MS).await? {}
     let rate = count as f64 / started.elapsed().as_secs_f64();
     stop.cancel();
@@ -100,7 +100,10 @@ async fn copy(ground: &Ground, from: &str, to: &str, count: usize) -> anyhow::Re
     }
     drop(out);
     let mut target = PgConnection::connect(&database.owner_url(to)).await?;
-    sqlx::raw_sql(definition::memories().schema_sql).execute(&mut target).await?;
+    let sql = definition::memories().sql;
+    for statements in [sql.schema, sql.indexes] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut target).await?;
+    }
     let started = Instant::now();
     let mut transaction = target.begin().await?;
     let mut copy = transaction.copy_in_raw("COPY memories_v1.memories FROM STDIN").await?;

@@ -192,7 +192,7 @@ async fn project(
     let store = postgres.projection_store();
     let (log, facts) = (nats.log(), nats.derived());
     for definition in [definition::memories(), definition::vectors()] {
-        store.install(&definition).await?;
+        projectors::keeper::prepare(&*store, &definition).await?;
         let source: Arc<dyn second_brain::ports::EventReader> =
             if definition.stream == "DERIVED" { facts.clone() } else { log.clone() };
         let woken = Arc::new(postgres.on_applied(&definition.name));

@@ -6,6 +6,7 @@
 //! - [`ports`]: what the core needs from the world, as traits.
 //! - [`commands`]: the one write path: load, decide, append, answer. Absent there: Postgres.
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
+//! - [`replay`]: rebuild, rollback, verify: what an operator does with read models. Absent there: effects.
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
 //! - [`queries`]: the questions that reads ask.
 //! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
@@ -38,6 +39,7 @@ pub mod ports;
 pub mod projectors;
 pub mod queries;
 pub mod reactors;
+pub mod replay;
 pub mod runtime;
 pub mod telemetry;
 pub mod wiring;

@@ -15,6 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ports", &["domain", "journal"]),
     ("commands", &["ports", "journal", "domain"]),
     ("projectors", &["patience", "ports", "journal", "domain"]),
+    // Decision 2026-11-24: a replay is the projectors' engine over tables of its own, so `replay` uses `projectors`.
+    ("replay", &["projectors", "ports", "journal", "domain"]),
     ("reactors", &["patience", "ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
     ("api", &["commands", "queries", "ports", "journal", "domain"]),

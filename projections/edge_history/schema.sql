@@ -21,9 +21,7 @@ CREATE TABLE edge_history_v1.states (
     PRIMARY KEY (space, id, from_seq)
 );
 
-CREATE INDEX states_out ON edge_history_v1.states (space, source_id) WHERE deleted_at IS NULL;
-CREATE INDEX states_in ON edge_history_v1.states (space, target_id) WHERE deleted_at IS NULL;
-CREATE UNIQUE INDEX states_standing ON edge_history_v1.states (space, id) WHERE to_seq = 9223372036854775807;
+CREATE INDEX states_standing ON edge_history_v1.states (space, id) WHERE to_seq = 9223372036854775807;
 
 ALTER TABLE edge_history_v1.states ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_space ON edge_history_v1.states FOR SELECT TO brain_app

@@ -27,9 +27,6 @@ CREATE TABLE memories_v1.memories (
     PRIMARY KEY (space, id)
 );
 
-CREATE INDEX memories_newest ON memories_v1.memories (space, created_at DESC, id DESC) WHERE deleted_at IS NULL;
-CREATE INDEX memories_tags ON memories_v1.memories USING gin (tags) WHERE deleted_at IS NULL;
-
 -- The application sees one space per transaction, or nothing when it forgot to say which. The owner is not bound.
 ALTER TABLE memories_v1.memories ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_space ON memories_v1.memories FOR SELECT TO brain_app

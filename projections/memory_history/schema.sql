@@ -29,9 +29,8 @@ CREATE TABLE memory_history_v1.states (
     PRIMARY KEY (space, id, from_seq)
 );
 
-CREATE INDEX states_newest ON memory_history_v1.states (space, created_at DESC, id DESC) WHERE deleted_at IS NULL;
--- The one state of a memory that still stands.
-CREATE UNIQUE INDEX states_standing ON memory_history_v1.states (space, id) WHERE to_seq = 9223372036854775807;
+-- The one state of a memory that still stands. Not unique: the old one ends in the same statement that adds the new one.
+CREATE INDEX states_standing ON memory_history_v1.states (space, id) WHERE to_seq = 9223372036854775807;
 
 ALTER TABLE memory_history_v1.states ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_space ON memory_history_v1.states FOR SELECT TO brain_app

@@ -5,7 +5,6 @@ CREATE TABLE positions_v1.positions (
     seq    bigint      PRIMARY KEY,
     max_at timestamptz NOT NULL
 );
-CREATE INDEX positions_by_time ON positions_v1.positions (max_at, seq);
 
 GRANT USAGE ON SCHEMA positions_v1 TO brain_app;
 GRANT SELECT ON positions_v1.positions TO brain_app;

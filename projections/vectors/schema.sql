@@ -15,8 +15,6 @@ CREATE TABLE vectors_v1.vectors (
 -- Vectors are short enough to stay in the row, where a scan finds them at once.
 ALTER TABLE vectors_v1.vectors ALTER COLUMN embedding SET STORAGE PLAIN;
 
-CREATE INDEX vectors_nearest ON vectors_v1.vectors USING hnsw (embedding halfvec_cosine_ops);
-
 -- Everything in EVENTS up to `position` has its vector, or needs none.
 CREATE TABLE vectors_v1.embedder (
     model    text   PRIMARY KEY,

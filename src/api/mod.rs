@@ -15,6 +15,7 @@ pub mod openapi;
 mod precondition;
 mod query;
 mod relationships;
+pub mod replay;
 pub mod routes;
 mod search;
 mod status;
@@ -25,6 +26,7 @@ use actix_web::web;
 
 use crate::{
     commands::Commands,
+    ports::replay::Replay,
     ports::{Clock, DerivedLog, EventLog, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
     queries::{search::SearchParts, status::Part},
 };
@@ -36,6 +38,7 @@ pub struct ApiState {
     pub graph: Arc<dyn GraphReads>,
     pub history: Arc<dyn HistoryReads>,
     pub search: SearchParts,
+    pub replay: Arc<dyn Replay>,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
     pub derived: Arc<dyn DerivedLog>,

@@ -20,6 +20,7 @@ use super::{
     },
     error::Problem,
     events::EventPage,
+    replay::{ParkedAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
     routes::{self, Route},
 };
 use crate::queries::status::Status;
@@ -60,9 +61,8 @@ fn operation(route: &Route) -> Value {
     };
     let mut parameters: Vec<Value> = route.query.iter().map(|name| parameter("query", name)).collect();
     parameters.extend(route.headers.iter().map(|name| parameter("header", name)));
-    if route.path.contains("{id}") {
-        parameters.push(parameter("path", "id"));
-    }
+    let in_path = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    parameters.extend(in_path.map(|name| parameter("path", name)));
     let mut answer = json!({"description": "done"});
     if let Some(name) = route.gives.1 {
         answer["content"] = content("application/json", name);
@@ -109,6 +109,11 @@ fn schemas() -> Map<String, Value> {
     add::<HistoryPage>(&mut found);
     add::<DiffAnswer>(&mut found);
     add::<EventPage>(&mut found);
+    add::<VersionAnswer>(&mut found);
+    add::<VerifyAnswer>(&mut found);
+    add::<ParkedAnswer>(&mut found);
+    add::<RetryInput>(&mut found);
+    add::<RetryAnswer>(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);
     found

@@ -12,7 +12,7 @@ use actix_web::{
 use super::{
     auth::{self, Gate},
     error::Problem,
-    events, graph, health, memories, openapi, relationships, search, status,
+    events, graph, health, memories, openapi, relationships, replay, search, status,
 };
 use crate::domain::access::KeyScope;
 
@@ -65,6 +65,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(of_the_past());
     routes.extend(of_relationships());
     routes.extend(of_the_graph());
+    routes.extend(of_replay());
     routes.extend(of_operation());
     routes
 }
@@ -252,6 +253,66 @@ fn of_the_graph() -> Vec<Route> {
             None,
             "The graph as node-link JSON, GraphML or GEXF",
         ),
+    ]
+}
+
+/// Decision 2026-11-24: operators are those who may rewrite times: the owner's key. Roles of their own come with accounts.
+const OPERATE: Option<KeyScope> = Some(KeyScope::MemoryImport);
+
+fn of_replay() -> Vec<Route> {
+    let operate = |method, path, handler, gives, summary| Route {
+        scope: OPERATE,
+        gives: (200, Some(gives)),
+        ..route(method, path, handler, summary)
+    };
+    vec![
+        Route {
+            gives: (202, Some("VersionAnswer")),
+            ..operate(
+                Method::POST,
+                "/api/v1/replay/{projection}/rebuild",
+                || web::post().to(replay::rebuild),
+                "VersionAnswer",
+                "Fill a projection anew beside the live one; status shows its progress",
+            )
+        },
+        Route {
+            gives: (202, Some("VersionAnswer")),
+            ..operate(
+                Method::POST,
+                "/api/v1/replay/{projection}/rollback",
+                || web::post().to(replay::rollback),
+                "VersionAnswer",
+                "Stop a rebuild, or bring back the version that was live before",
+            )
+        },
+        operate(
+            Method::POST,
+            "/api/v1/replay/{projection}/verify",
+            || web::post().to(replay::verify),
+            "VerifyAnswer",
+            "Prove that the rows of a projection are what the log says",
+        ),
+        Route {
+            query: &["projection"],
+            ..operate(
+                Method::GET,
+                "/api/v1/replay/parked",
+                || web::get().to(replay::parked),
+                "ParkedAnswer",
+                "Events that could not be applied",
+            )
+        },
+        Route {
+            takes: Some("RetryInput"),
+            ..operate(
+                Method::POST,
+                "/api/v1/replay/{projection}/retry",
+                || web::post().to(replay::retry),
+                "RetryAnswer",
+                "Apply what is parked of an aggregate once more",
+            )
+        },
     ]
 }
 

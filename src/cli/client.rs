@@ -183,6 +183,12 @@ impl Request {
         self
     }
 
+    /// Waits this long for the answer, not as long as for others.
+    pub fn patience(mut self, wait: Duration) -> Self {
+        self.inner = self.inner.timeout(wait);
+        self
+    }
+
     pub fn body(mut self, body: &impl serde::Serialize) -> Self {
         self.inner = self.inner.json(body);
         self

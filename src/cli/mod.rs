@@ -9,6 +9,7 @@ pub mod history;
 pub mod import;
 pub mod list;
 pub mod relate;
+pub mod replay;
 pub mod rm;
 pub mod search;
 pub mod status;
@@ -62,6 +63,8 @@ enum Verb {
     Graph(Client<graph::Args>),
     /// Show what happened, and follow what happens
     Events(Client<events::Args>),
+    /// Rebuild projections from the log, roll them back, prove them equal to it
+    Replay(Client<replay::Args>),
     /// Import a folder of notes; a second import writes only what changed
     Import(Client<import::Args>),
     /// Show the log, the projections and the parts of a running brain
@@ -138,6 +141,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Unrelate(verb) => relate::unrelate(verb.args, &verb.connection.open()?).await,
         Verb::Graph(verb) => graph::run(verb.args, &verb.connection.open()?).await,
         Verb::Events(verb) => events::run(verb.args, &verb.connection.open()?).await,
+        Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }

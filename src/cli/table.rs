@@ -3,12 +3,16 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::{
-    api::dto::{
-        MemoryView, Written,
-        graph::{GraphStats, NeighborsAnswer, PathAnswer},
-        history::RevisionView,
-        search::{ArmView, SearchResult},
+    api::{
+        dto::{
+            MemoryView, Written,
+            graph::{GraphStats, NeighborsAnswer, PathAnswer},
+            history::RevisionView,
+            search::{ArmView, SearchResult},
+        },
+        replay::VerifyAnswer,
     },
+    ports::replay::ParkedEvent,
     queries::status::Status,
 };
 
@@ -124,6 +128,39 @@ pub fn graph_stats(stats: &GraphStats) -> String {
     format!("{nodes} memories ({isolated} alone), {edges} relationships, {average_degree:.2} per memory\n{types}\n{hubs}")
 }
 
+/// A line for each projection, and the first difference where there is one.
+pub fn verified(answers: &[VerifyAnswer]) -> String {
+    let line = |answer: &VerifyAnswer| {
+        let VerifyAnswer { projection, position, rows, unequal_partitions, difference, .. } = answer;
+        let mut text = if answer.equal {
+            format!("{projection}: equal to the log up to position {position}, {rows} rows")
+        } else {
+            format!("{projection}: NOT equal to the log at position {position}: {unequal_partitions} partitions differ")
+        };
+        if let Some(it) = difference {
+            let json = |side: &Option<serde_json::Value>| side.as_ref().map_or("no row".to_owned(), ToString::to_string);
+            let (found, expected) = (printable(&json(&it.found)), printable(&json(&it.expected)));
+            text.push_str(&format!("\n  first in {}, key {}\n  found    {found}\n  expected {expected}", it.table, it.key));
+        }
+        text
+    };
+    answers.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A row for each event that could not be applied.
+pub fn parked(events: &[ParkedEvent]) -> String {
+    if events.is_empty() {
+        return "nothing is parked".to_owned();
+    }
+    let mut table = table(&["projection", "position", "space", "aggregate", "id", "since", "error"]);
+    for it in events {
+        let since = it.parked_at.format("%Y-%m-%d %H:%M:%S").to_string();
+        let (seq, error) = (it.seq.to_string(), printable(&it.error));
+        table.add_row([&it.projection, &seq, &it.space, &it.aggregate, &it.id, &since, &error]);
+    }
+    table.to_string()
+}
+
 /// A row for each state of a memory, newest first.
 pub fn revisions(revisions: &[RevisionView]) -> String {
     let mut table = table(&["revision", "position", "at", "event", "content"]);
@@ -141,10 +178,11 @@ pub fn excerpt(content: &str) -> String {
 }
 
 pub fn status(status: &Status) -> String {
-    let mut projections = table(&["projection", "version", "applied", "lag", "lag s", "parked"]);
+    let mut projections = table(&["projection", "version", "state", "applied", "lag", "lag s", "parked"]);
     for row in &status.projections {
-        let numbers = [u64::from(row.version), row.applied_seq, row.lag, row.lag_s.round() as u64, row.parked];
-        projections.add_row(std::iter::once(row.name.clone()).chain(numbers.map(|number| number.to_string())));
+        let numbers = [row.applied_seq, row.lag, row.lag_s.round() as u64, row.parked];
+        let which = [row.name.clone(), row.version.to_string(), row.state.clone()];
+        projections.add_row(which.into_iter().chain(numbers.map(|number| number.to_string())));
     }
     let mut parts = table(&["part", "version", "state"]);
     for part in &status.parts {

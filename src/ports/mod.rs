@@ -5,6 +5,7 @@ mod history;
 mod keyword;
 pub mod log;
 mod reads;
+pub mod replay;
 mod search;
 mod vectors;
 

@@ -62,6 +62,8 @@ pub trait CommandLog: Send + Sync {
 pub struct ProjectionStatus {
     pub name: String,
     pub version: u32,
+    /// What the version is there for: `live`, `filling`, `retired` or `scratch`.
+    pub state: String,
     /// Stem of the stream that `applied_seq` counts in.
     pub stream: String,
     pub applied_seq: StreamSeq,

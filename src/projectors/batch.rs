@@ -67,6 +67,17 @@ impl Batch {
         Ok(())
     }
 
+    /// Leaves out what lies beyond `upto`.
+    pub fn cut(&mut self, upto: StreamSeq) {
+        if self.upto > upto {
+            let seq_of = |item: &Item| match item {
+                Item::Event { seq, .. } | Item::Undecodable { seq, .. } => *seq,
+            };
+            self.items.retain(|item| seq_of(item) <= upto);
+            self.upto = upto;
+        }
+    }
+
     pub fn is_full(&self) -> bool {
         self.seen >= BATCH_ROWS_MAX || self.bytes >= BATCH_BYTES_MAX
     }

@@ -17,7 +17,7 @@ pub enum Fold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     pub name: String,
-    /// Version of the tables: 1, 2, 3 …; they live in the schema `<name>_v<version>`.
+    /// Version of the tables: 1, 2, 3 …; they live in the schema `<name>_v<version>`. The files name version 1; see [`Definition::at`].
     pub version: u32,
     /// Stem of the stream that feeds it.
     pub stream: String,
@@ -28,12 +28,20 @@ pub struct Definition {
     pub events: Vec<String>,
     /// Whether an event that can never be applied is put aside. Where it is not, the projection stops at it.
     pub parks: bool,
+    pub sql: Sql,
+}
+
+/// A projection's statements, which come from the files of the program alone and are therefore safe to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sql {
     /// Makes the schema and its tables; runs once per version.
-    pub schema_sql: &'static str,
+    pub schema: String,
+    /// Makes the indexes that only readers need: at once, or after a rebuild has filled the tables.
+    pub indexes: String,
     /// Points the views in `live` to this version.
-    pub live_sql: &'static str,
+    pub live: String,
     /// One statement from the table `staged` into the projection's tables.
-    pub apply_sql: &'static str,
+    pub apply: String,
 }
 
 #[derive(Deserialize)]
@@ -63,10 +71,9 @@ pub enum Error {
 }
 
 impl Definition {
-    /// Reads a definition; `sql` is schema, live and apply, in this order.
-    pub fn parse(header: &str, sql: [&'static str; 3]) -> Result<Self, Error> {
+    /// Reads a definition; `sql` is schema, indexes, live and apply, in this order.
+    pub fn parse(header: &str, sql: [&str; 4]) -> Result<Self, Error> {
         let Header { name, version, stream, key, fold, parks, events } = toml::from_str(header).map_err(Error::Toml)?;
-        let [schema_sql, live_sql, apply_sql] = sql;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
             Some("the name is not a word of a-z and _")
@@ -74,15 +81,41 @@ impl Definition {
             Some("versions count from 1")
         } else if key.is_empty() || events.is_empty() {
             Some("it needs a key and at least one event type")
-        } else if sql.iter().any(|text| !text.contains(&format!("{name}_v{version}"))) {
+        } else if [0, 2, 3].into_iter().any(|at: usize| !sql[at].contains(&format!("{name}_v{version}"))) {
             Some("its SQL does not speak of the schema of its version")
         } else {
             None
         };
         match reason {
             Some(reason) => Err(Error::Invalid { name, reason }),
-            None => Ok(Self { name, version, stream, key, fold, events, parks, schema_sql, live_sql, apply_sql }),
+            None => {
+                let [schema, indexes, live, apply] = sql.map(str::to_owned);
+                Ok(Self { name, version, stream, key, fold, events, parks, sql: Sql { schema, indexes, live, apply } })
+            }
         }
+    }
+
+    /// The same projection in tables of another version: a rebuild fills them beside those that are live.
+    pub fn at(&self, version: u32) -> Self {
+        let (old, new) = (self.schema(), format!("{}_v{version}", self.name));
+        let moved = |sql: &str| {
+            sql.replace(&format!("{old}."), &format!("{new}.")).replace(&format!("SCHEMA {old}"), &format!("SCHEMA {new}"))
+        };
+        let Sql { schema, indexes, live, apply } = &self.sql;
+        let sql = Sql { schema: moved(schema), indexes: moved(indexes), live: moved(live), apply: moved(apply) };
+        Self { version, sql, ..self.clone() }
+    }
+
+    /// The Postgres schema of its tables.
+    pub fn schema(&self) -> String {
+        format!("{}_v{}", self.name, self.version)
+    }
+
+    /// What its rows follow from, whatever the version: tables filled by other SQL must be filled anew.
+    pub fn fingerprint(&self) -> String {
+        let first = self.at(1);
+        let text = format!("{:?}", (&first.sql, &first.events, &first.stream));
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 
     pub fn wants(&self, kind: &str) -> bool {
@@ -99,6 +132,7 @@ macro_rules! built_in {
                     include_str!(concat!("../../projections/", stringify!($name), "/projection.toml")),
                     [
                         include_str!(concat!("../../projections/", stringify!($name), "/schema.sql")),
+                        include_str!(concat!("../../projections/", stringify!($name), "/indexes.sql")),
                         include_str!(concat!("../../projections/", stringify!($name), "/live.sql")),
                         include_str!(concat!("../../projections/", stringify!($name), "/apply.sql")),
                     ],
@@ -154,13 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn another_version_lives_in_another_schema_and_is_otherwise_the_same() {
+        for definition in all() {
+            let second = definition.at(12);
+            let Sql { schema, indexes, live, apply } = &second.sql;
+            for sql in [schema, indexes, live, apply] {
+                assert!(!sql.contains(&format!("{}_v1.", second.name)) && !sql.contains("SCHEMA vectors_v1;"), "{sql}");
+            }
+            assert!(schema.contains(&format!("CREATE SCHEMA {};", second.schema())));
+            assert_eq!((second.fingerprint(), second.at(1)), (definition.fingerprint(), definition));
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let header = |name: &str, version: u32| {
             format!(
                 "name = \"{name}\"\nversion = {version}\nstream = \"EVENTS\"\nkey = [\"id\"]\nfold = \"last\"\nevents = [\"a.b\"]"
             )
         };
-        let sql = ["things_v1"; 3];
+        let sql = ["things_v1"; 4];
         assert!(Definition::parse(&header("things", 1), sql).is_ok());
         for bad in [header("Things", 1), header("things", 0), header("things", 2), "name = 1".to_owned()] {
             assert!(Definition::parse(&bad, sql).is_err(), "{bad}");

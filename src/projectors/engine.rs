@@ -19,7 +19,7 @@ use crate::{
 
 const PAUSE_MS_MAX: u64 = 2_000;
 
-/// Called after each commit with the position that is now visible. Must not block.
+/// Called after each commit of a live version with the position that is now visible. Must not block.
 pub type OnApplied = Arc<dyn Fn(StreamSeq) + Send + Sync>;
 
 /// The projection stands still until an operator helps; readiness must show it.
@@ -99,11 +99,10 @@ impl Projection {
     }
 
     async fn claim_and_follow(&self, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
-        self.store.install(&self.definition).await.map_err(Interrupted::Store)?;
-        let Claim { epoch, applied_seq } = self.store.claim(&self.definition).await.map_err(Interrupted::Store)?;
+        let Claim { epoch, applied_seq, live } = self.store.claim(&self.definition).await.map_err(Interrupted::Store)?;
         tracing::info!(projection = self.definition.name, epoch, %applied_seq, "the projection is ours");
         // The commit of an earlier owner may not have been told to anybody here.
-        self.tell(applied_seq);
+        self.tell(applied_seq, live);
         let mut feed = self.log.read(applied_seq, None).await.map_err(Interrupted::Log)?;
         let mut batch = Batch::new(applied_seq);
         loop {
@@ -129,12 +128,16 @@ impl Projection {
             metrics::counter!("brain_projection_parked", "projection" => name.clone()).increment(applied.parked as u64);
             tracing::error!(projection = name, parked = applied.parked, upto = %batch.upto, "events could not be applied and are parked");
         }
-        self.tell(batch.upto);
+        self.tell(batch.upto, applied.live);
         Ok(())
     }
 
-    fn tell(&self, applied_seq: StreamSeq) {
-        metrics::gauge!("brain_projection_applied_seq", "projection" => self.definition.name.clone()).set(applied_seq.0 as f64);
-        (self.on_applied)(applied_seq);
+    /// Tells of a commit, if readers see it.
+    fn tell(&self, applied_seq: StreamSeq, live: bool) {
+        if live {
+            metrics::gauge!("brain_projection_applied_seq", "projection" => self.definition.name.clone())
+                .set(applied_seq.0 as f64);
+            (self.on_applied)(applied_seq);
+        }
     }
 }

@@ -86,6 +86,7 @@ impl Keyword {
         ProjectionStatus {
             name: NAME.into(),
             version: VERSION,
+            state: "live".into(),
             stream: "EVENTS".into(),
             applied_seq: self.applied_seq(),
             applied_ago_s: shown_at.elapsed().as_secs_f64(),

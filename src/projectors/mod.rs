@@ -6,6 +6,7 @@ pub mod batch;
 pub mod definition;
 pub mod directory;
 pub mod engine;
+pub mod keeper;
 pub mod keyword;
 pub mod store;
 

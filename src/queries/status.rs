@@ -26,6 +26,8 @@ pub struct LogView {
 pub struct ProjectionView {
     pub name: String,
     pub version: u32,
+    /// What the version is there for: `live` is shown, `filling` will be, `retired` was, `scratch` is of a verification.
+    pub state: String,
     pub applied_seq: u64,
     /// The stream that feeds it, in whose positions `applied_seq` counts.
     pub stream: String,
@@ -77,6 +79,7 @@ pub async fn ask(
             parked_for_s: row.parked_for_s,
             name: row.name,
             version: row.version,
+            state: row.state,
             stream: row.stream,
             applied_seq: row.applied_seq.0,
             parked: row.parked,

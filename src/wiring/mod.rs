@@ -27,9 +27,15 @@ use crate::{
     domain::ids::SpaceId,
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex},
-    projectors::{self, directory::Directory, keyword::Keyword},
+    projectors::{
+        self,
+        directory::Directory,
+        keeper::{Keeper, prepare},
+        keyword::Keyword,
+    },
     queries::{search::SearchParts, status::Part},
     reactors,
+    replay::Operator,
     runtime::{self, Durability, PartState, Servers},
     telemetry,
 };
@@ -78,7 +84,7 @@ impl Brain {
         // Here and not only in the engines: the first question may come before an engine has looked.
         let store = postgres.projection_store();
         for definition in projectors::definition::all() {
-            store.install(&definition).await.context("cannot make the tables of the read models")?;
+            prepare(&*store, &definition).await.context("cannot make the tables of the read models")?;
         }
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (events, derived) = (nats.log(), nats.derived());
@@ -106,6 +112,7 @@ impl Brain {
             graph: postgres.graph_reads(),
             history: postgres.history_reads(),
             search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
+            replay: Arc::new(Operator { store: store.clone(), events: nats.log(), derived: nats.derived() }),
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
             derived,
@@ -156,7 +163,7 @@ pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts one engine per projection; the receiver names the first that has stopped for good.
+/// Keeps every projection; the receiver names the first that has stopped for good.
 fn project(postgres: &Postgres, nats: &Nats, tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Option<String>> {
     let (report, stopped) = watch::channel(None);
     let report = Arc::new(report);
@@ -169,13 +176,16 @@ fn project(postgres: &Postgres, nats: &Nats, tasks: &TaskTracker, stop: &Cancell
             let (announcer, name) = (announcer.clone(), name.clone());
             announcing.spawn(async move { announcer.announce(&name, seq).await });
         });
-        let engine = projectors::engine::run(definition, source, postgres.projection_store(), on_applied, stop.clone());
         let report = report.clone();
-        tasks.spawn(async move {
-            if let Err(stopped) = engine.await {
-                report.send_replace(Some(stopped.to_string()));
-            }
-        });
+        let keeper = Keeper {
+            definition,
+            log: source,
+            store: postgres.projection_store(),
+            on_applied,
+            on_stopped: Arc::new(move |stopped| drop(report.send_replace(Some(stopped.to_string())))),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(keeper.keep(stop.clone()));
     }
     stopped
 }

@@ -6,6 +6,7 @@ mod harness;
 mod idempotency;
 mod memories;
 mod recovery;
+mod replay;
 mod search;
 mod search_exact;
 mod time;

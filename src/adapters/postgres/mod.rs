@@ -5,6 +5,7 @@
 
 mod command_log;
 mod filter_sql;
+mod frozen;
 mod graph_reads;
 mod history_reads;
 mod memory_reads;
@@ -14,6 +15,8 @@ mod projection_store;
 mod search_reads;
 mod snapshot;
 mod staging;
+mod unparking;
+mod versions;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -36,8 +39,8 @@ use crate::{
     projectors::Store,
 };
 
-/// Connections of the owner: one batch per projection and a spare. Locks are held on connections beside the pool.
-const OWNER_CONNECTIONS_MAX: u32 = 8;
+/// Connections of the owner: a batch and a look for each projection, and some for replays. Locks are held beside the pool.
+const OWNER_CONNECTIONS_MAX: u32 = 24;
 /// Connections that answer questions.
 const APP_CONNECTIONS_MAX: u32 = 16;
 /// How long a question waits for a free connection.

@@ -23,9 +23,22 @@ use crate::{
 type Aggregate = (String, String, String);
 
 /// Applies the items one half at a time until each is applied or parked; answers how many were parked.
-pub async fn apply_carefully(connection: &mut PgConnection, definition: &Definition, items: &[Item]) -> Result<usize, Fault> {
+/// A version that is being filled parks nothing: the first poison ends it.
+pub async fn apply_carefully(
+    connection: &mut PgConnection,
+    definition: &Definition,
+    items: &[Item],
+    filling: bool,
+) -> Result<usize, Fault> {
     let parked = parked_before(connection, definition).await?;
-    let mut careful = Careful { connection, definition, parked, poisoned: 0, put_aside: 0 };
+    let mut careful = Careful {
+        connection,
+        definition,
+        parked,
+        poison_max: if filling { 0 } else { POISON_PER_BATCH_MAX },
+        poisoned: 0,
+        put_aside: 0,
+    };
     let mut rows = Vec::with_capacity(items.len());
     for item in items {
         match item {
@@ -60,6 +73,7 @@ struct Careful<'a> {
     connection: &'a mut PgConnection,
     definition: &'a Definition,
     parked: HashSet<Aggregate>,
+    poison_max: usize,
     poisoned: usize,
     put_aside: usize,
 }
@@ -89,8 +103,7 @@ impl Careful<'_> {
 
     async fn stage_and_apply(&mut self, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
         staging::stage(self.connection, rows).await?;
-        sqlx::query(self.definition.apply_sql).execute(&mut *self.connection).await?;
-        Ok(())
+        staging::apply(self.connection, self.definition).await
     }
 
     /// Parks the rows whose aggregate is parked already and gives back the others.
@@ -122,7 +135,7 @@ impl Careful<'_> {
 
     fn count_poison(&mut self, seq: StreamSeq, cause: Box<dyn std::error::Error + Send + Sync>) -> Result<(), Fault> {
         self.poisoned += 1;
-        if self.poisoned > POISON_PER_BATCH_MAX {
+        if self.poisoned > self.poison_max {
             return Err(Fault::Store(store::Error::TooMuchPoison { seq, cause }));
         }
         Ok(())

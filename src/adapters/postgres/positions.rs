@@ -64,7 +64,7 @@ impl PgPositions {
 #[async_trait]
 impl Positions for PgPositions {
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
-        const SQL: &str = "SELECT c.projection, c.version, c.stream, c.applied_seq, c.epoch, \
+        const SQL: &str = "SELECT c.projection, c.version, c.state, c.stream, c.applied_seq, c.epoch, \
                 extract(epoch FROM clock_timestamp() - c.applied_at)::float8 AS applied_ago_s, p.parked, \
                 coalesce(extract(epoch FROM clock_timestamp() - p.oldest)::float8, 0) AS parked_for_s \
             FROM brain.checkpoints c CROSS JOIN LATERAL ( \
@@ -101,6 +101,7 @@ fn status(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
     Ok(ProjectionStatus {
         name: row.try_get("projection")?,
         version: row.try_get::<i32, _>("version")?.unsigned_abs(),
+        state: row.try_get("state")?,
         stream: row.try_get("stream")?,
         applied_seq: StreamSeq(unsigned(row.try_get("applied_seq")?)),
         applied_ago_s: row.try_get("applied_ago_s")?,

@@ -8,16 +8,19 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 use super::{
-    bigint, parking,
+    bigint,
+    frozen::PgFrozen,
+    parking,
     staging::{self, Row},
-    unsigned,
+    unparking, unsigned, versions,
 };
 use crate::{
     domain::ids::StreamSeq,
+    ports::replay::ParkedEvent,
     projectors::{
         Definition, Store,
         batch::{Batch, Item},
-        store::{Applied, Claim, Error},
+        store::{Applied, Claim, Error, Frozen, Installed, VersionState},
     },
 };
 
@@ -64,24 +67,9 @@ impl PgProjectionStore {
         Self { owner, locks: Mutex::new(HashMap::new()) }
     }
 
-    async fn install_missing(&self, definition: &Definition) -> Result<(), Fault> {
-        if is_installed(&mut *self.owner.acquire().await?, definition).await? {
-            return Ok(());
-        }
-        let mut transaction = self.owner.begin().await?;
-        // Two processes may start at once; the second one then finds it done.
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('install projection', 0))").execute(&mut *transaction).await?;
-        if !is_installed(&mut transaction, definition).await? {
-            create(&mut transaction, definition).await?;
-            tracing::info!(projection = definition.name, version = definition.version, "the projection's tables are made");
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     async fn take(&self, definition: &Definition) -> Result<Claim, Fault> {
         const EPOCH: &str = "UPDATE brain.checkpoints SET epoch = epoch + 1 WHERE projection = $1 AND version = $2 \
-            RETURNING epoch, applied_seq";
+            AND state <> 'retired' RETURNING epoch, applied_seq, state = 'live'";
         self.let_go(definition).await;
         let mut connection = PgConnection::connect_with(&self.owner.connect_options()).await?;
         let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended($1, 0))")
@@ -93,10 +81,12 @@ impl PgProjectionStore {
             drop(connection.close().await);
             return Err(Fault::Store(Error::Owned));
         }
-        let (epoch, applied_seq): (i64, i64) =
-            sqlx::query_as(EPOCH).bind(&definition.name).bind(definition.version as i32).fetch_one(&mut connection).await?;
+        let query = sqlx::query_as(EPOCH).bind(&definition.name).bind(definition.version as i32);
+        let claimed: Option<(i64, i64, bool)> = query.fetch_optional(&mut connection).await?;
+        // A retired version is nobody's.
+        let (epoch, applied_seq, live) = claimed.ok_or(Fault::Store(Error::Owned))?;
         self.locks.lock().await.insert(lock_name(definition), connection);
-        Ok(Claim { epoch, applied_seq: StreamSeq(unsigned(applied_seq)) })
+        Ok(Claim { epoch, applied_seq: StreamSeq(unsigned(applied_seq)), live })
     }
 
     async fn let_go(&self, definition: &Definition) {
@@ -115,32 +105,52 @@ impl PgProjectionStore {
             Err(undecodable) => return Err(Fault::Store(Error::Broken(undecodable.into()))),
         };
         let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
-        let anything_parked = advance(&mut transaction, definition, epoch, batch).await?;
-        if anything_parked && !rows.is_empty() {
+        let standing = advance(&mut transaction, definition, epoch, batch).await?;
+        if standing.anything_parked && !rows.is_empty() {
             transaction.rollback().await?;
             return Ok(None);
         }
         if !rows.is_empty() {
             staging::stage(&mut transaction, &rows).await?;
-            sqlx::query(definition.apply_sql).execute(&mut *transaction).await?;
+            staging::apply(&mut transaction, definition).await?;
         }
         transaction.commit().await?;
-        Ok(Some(Applied::default()))
+        Ok(Some(Applied { live: standing.live, parked: 0 }))
     }
 
     async fn apply_halves(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Fault> {
         let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
-        advance(&mut transaction, definition, epoch, batch).await?;
-        let parked = parking::apply_carefully(&mut transaction, definition, &batch.items).await?;
+        let standing = advance(&mut transaction, definition, epoch, batch).await?;
+        let parked = parking::apply_carefully(&mut transaction, definition, &batch.items, standing.filling).await?;
         transaction.commit().await?;
-        Ok(Applied { parked })
+        Ok(Applied { live: standing.live, parked })
     }
 }
 
 #[async_trait]
 impl Store for PgProjectionStore {
-    async fn install(&self, definition: &Definition) -> Result<(), Error> {
-        Ok(self.install_missing(definition).await?)
+    async fn versions(&self, projection: &str) -> Result<Vec<Installed>, Error> {
+        Ok(versions::all(&self.owner, projection).await?)
+    }
+
+    async fn install(&self, definition: &Definition, state: VersionState) -> Result<(), Error> {
+        Ok(versions::install(&self.owner, definition, state).await?)
+    }
+
+    async fn index(&self, definition: &Definition) -> Result<(), Error> {
+        Ok(versions::index(&self.owner, definition).await?)
+    }
+
+    async fn cut_over(&self, definition: &Definition) -> Result<bool, Error> {
+        Ok(versions::cut_over(&self.owner, definition).await?)
+    }
+
+    async fn revive(&self, projection: &str) -> Result<Option<u32>, Error> {
+        Ok(versions::revive(&self.owner, projection).await?)
+    }
+
+    async fn drop_version(&self, definition: &Definition) -> Result<(), Error> {
+        Ok(versions::drop_version(&self.owner, definition).await?)
     }
 
     async fn claim(&self, definition: &Definition) -> Result<Claim, Error> {
@@ -158,6 +168,18 @@ impl Store for PgProjectionStore {
             Err(Fault::Store(error)) => return Err(error),
         }
         Ok(self.apply_halves(definition, epoch, batch).await?)
+    }
+
+    async fn freeze(&self, definition: &Definition) -> Result<Box<dyn Frozen>, Error> {
+        Ok(Box::new(PgFrozen::begin(&self.owner, definition).await.map_err(Fault::from)?))
+    }
+
+    async fn parked(&self, projection: Option<&str>, limit: u32) -> Result<Vec<ParkedEvent>, Error> {
+        Ok(unparking::list(&self.owner, projection, limit).await.map_err(Fault::from)?)
+    }
+
+    async fn retry(&self, definition: &Definition, aggregate: (&str, &str, &str)) -> Result<usize, Error> {
+        Ok(unparking::retry(&self.owner, definition, aggregate).await?)
     }
 
     async fn release(&self, definition: &Definition) {
@@ -178,35 +200,21 @@ fn all_rows(items: &[Item]) -> Result<Vec<Row<'_>>, String> {
     items.iter().map(row).collect()
 }
 
-async fn is_installed(connection: &mut PgConnection, definition: &Definition) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM brain.checkpoints WHERE projection = $1 AND version = $2)")
-        .bind(&definition.name)
-        .bind(definition.version as i32)
-        .fetch_one(connection)
-        .await
-}
-
-async fn create(connection: &mut PgConnection, definition: &Definition) -> Result<(), sqlx::Error> {
-    const CHECKPOINT: &str = "INSERT INTO brain.checkpoints (projection, version, stream) VALUES ($1, $2, $3)";
-    const LIVE: &str = "INSERT INTO brain.live (projection, version) VALUES ($1, $2) ON CONFLICT (projection) DO NOTHING";
-    let version = definition.version as i32;
-    sqlx::raw_sql(definition.schema_sql).execute(&mut *connection).await?;
-    sqlx::query(CHECKPOINT).bind(&definition.name).bind(version).bind(&definition.stream).execute(&mut *connection).await?;
-    let live = sqlx::query(LIVE).bind(&definition.name).bind(version).execute(&mut *connection).await?;
-    // A later version is filled beside the one that is live and takes its place when it has caught up.
-    if live.rows_affected() == 1 {
-        sqlx::raw_sql(definition.live_sql).execute(&mut *connection).await?;
-    }
-    Ok(())
+/// What the checkpoint's row says of the version.
+#[derive(sqlx::FromRow)]
+struct Standing {
+    anything_parked: bool,
+    live: bool,
+    filling: bool,
 }
 
 /// Moves the checkpoint if it still is where this owner left it, and locks it until the commit.
-/// Answers whether anything of this projection is parked.
-async fn advance(connection: &mut PgConnection, definition: &Definition, epoch: i64, batch: &Batch) -> Result<bool, Fault> {
+async fn advance(connection: &mut PgConnection, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Standing, Fault> {
     const SQL: &str = "UPDATE brain.checkpoints SET applied_seq = $5, applied_at = clock_timestamp() \
         WHERE projection = $1 AND version = $2 AND epoch = $3 AND applied_seq = $4 \
-        RETURNING EXISTS (SELECT FROM brain.parked WHERE projection = $1 AND version = $2 AND id <> '')";
-    let anything_parked: Option<bool> = sqlx::query_scalar(SQL)
+        RETURNING state = 'live' AS live, state = 'filling' AS filling, \
+            EXISTS (SELECT FROM brain.parked WHERE projection = $1 AND version = $2 AND id <> '') AS anything_parked";
+    let standing: Option<Standing> = sqlx::query_as(SQL)
         .bind(&definition.name)
         .bind(definition.version as i32)
         .bind(epoch)
@@ -214,5 +222,5 @@ async fn advance(connection: &mut PgConnection, definition: &Definition, epoch: 
         .bind(bigint(batch.upto.0))
         .fetch_optional(connection)
         .await?;
-    anything_parked.ok_or(Fault::Store(Error::Lost))
+    standing.ok_or(Fault::Store(Error::Lost))
 }

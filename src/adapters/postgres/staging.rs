@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::bigint;
-use crate::{domain::ids::StreamSeq, journal::Envelope};
+use crate::{domain::ids::StreamSeq, journal::Envelope, projectors::Definition};
 
 /// Opens the transaction of a batch. A lost commit is no harm: rows and checkpoint go together and the log still has the
 /// events, so the commit need not wait for the disk. Names are compared byte by byte, which is three times as quick to sort.
@@ -53,6 +53,13 @@ pub async fn stage(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<()
         .bind(column(rows, |row| row.data))
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Runs the projection's statement over what is staged.
+pub async fn apply(connection: &mut PgConnection, definition: &Definition) -> Result<(), sqlx::Error> {
+    // Safe: the statement is built into the program, with nothing but a version's number put in. Prepared once per connection.
+    sqlx::query(AssertSqlSafe(definition.sql.apply.clone())).execute(connection).await?;
     Ok(())
 }
 

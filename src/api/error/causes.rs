@@ -4,7 +4,7 @@ use super::{Fault, Problem};
 use crate::{
     commands,
     domain::{memory::Rejection, relationship, violation::Violation},
-    ports::{QueryError, log::ReadError},
+    ports::{QueryError, log::ReadError, replay},
     queries::{freshness, graph::path, search, status},
 };
 
@@ -126,6 +126,27 @@ impl From<path::Error> for Problem {
                 Self::new("relationship.end_missing", detail).at(field, None, Some(id.to_string().into()))
             }
             path::Error::TooFar => Self::new("graph.too_far", detail).at("target", Some(path::LOADED_MAX.into()), None),
+        }
+    }
+}
+
+impl From<replay::Error> for Problem {
+    fn from(error: replay::Error) -> Self {
+        use replay::Error as E;
+        let detail = error.to_string();
+        match &error {
+            E::Unknown { known } => {
+                Self::new("replay.unknown_projection", detail).at("projection", Some(known.clone().into()), None)
+            }
+            E::Busy { .. } => Self::new("replay.busy", detail),
+            E::NothingRetired => Self::new("replay.nothing_to_roll_back", detail),
+            E::NothingLive | E::Unavailable(_) | E::Log(_) => Self::new("replay.unavailable", detail).logged(&error),
+            // An operator is told the cause: nobody else comes here.
+            E::Failed(cause) => {
+                let chain = std::iter::successors(Some(&**cause as &dyn std::error::Error), |error| error.source());
+                let causes: Vec<String> = chain.map(ToString::to_string).collect();
+                Self::new("replay.failed", causes.join(": ")).logged(&error)
+            }
         }
     }
 }

@@ -90,6 +90,11 @@ fn the_rest_of_the_table() {
     graph.too_far 422 false
     events.bad_parameter 400 false
     projection.parked 503 true
+    replay.unknown_projection 404 false
+    replay.busy 409 false
+    replay.nothing_to_roll_back 409 false
+    replay.unavailable 503 true
+    replay.failed 500 false
     command.history_unavailable 503 true
     log.unavailable 503 true
     log.refused 503 true

@@ -36,7 +36,7 @@ fn gate() -> Gate {
 async fn no_route_but_the_public_ones_answers_without_a_key() {
     let app = test::init_service(App::new().configure(|config| register(config, &gate()))).await;
     for route in all().into_iter().filter(|route| route.scope.is_some()) {
-        let path = route.path.replace("{id}", "00000000-0000-0000-0000-000000000000");
+        let path = route.path.replace("{id}", "00000000-0000-0000-0000-000000000000").replace("{projection}", "memories");
         for (key, code) in [(None, "auth.missing_key"), (Some("wrong"), "auth.invalid_key")] {
             let request = test::TestRequest::with_uri(&path).method(route.method.clone());
             let request = key.into_iter().fold(request, |request, key| request.insert_header(("X-API-Key", key)));

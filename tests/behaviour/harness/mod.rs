@@ -19,7 +19,7 @@ use second_brain::{
     commands::Commands,
     journal::subject::Prefix,
     ports::Clock,
-    projectors::Definition,
+    projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Place, credentials},
 };
@@ -93,7 +93,7 @@ impl Tables {
         let postgres = Postgres::connect(&owner_url, &servers.postgres().app_url(&name)).await.expect("connects");
         let store = postgres.projection_store();
         for definition in definitions {
-            store.install(definition).await.expect("installs");
+            prepare(&*store, definition).await.expect("installs");
         }
         Self { postgres, owner_url, servers, lease: Lease }
     }
@@ -184,6 +184,13 @@ impl World {
 
     pub async fn get(&self, path: &str) -> Reply {
         reply(self.request(Method::GET, path)).await
+    }
+
+    /// Runs statements in the read models' database, as its owner.
+    pub async fn sql(&self, statements: &str) {
+        let url = self.servers.as_ref().expect("held").postgres().owner_url(&self.name);
+        let mut owner = sqlx::PgConnection::connect(&url).await.expect("connects");
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut owner).await.expect("the statements run");
     }
 
     /// Runs a verb of the command line against this brain.

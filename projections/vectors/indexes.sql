@@ -1,0 +1,1 @@
+CREATE INDEX vectors_nearest ON vectors_v1.vectors USING hnsw (embedding halfvec_cosine_ops);

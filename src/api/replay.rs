@@ -1,0 +1,94 @@
+//! `/api/v1/replay/…`: an operator's way to rebuild, roll back, verify, and look at what was put aside. Called by the routes.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::{ApiState, body, error::Problem, query};
+use crate::ports::replay::{Difference, ParkedEvent};
+
+const RETRY_BODY_BYTES_MAX: usize = 4 * 1_024;
+
+type State = web::Data<ApiState>;
+
+/// The version of a projection that is being filled, or will be live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VersionAnswer {
+    pub projection: String,
+    pub version: u32,
+}
+
+/// Whether rows and log are equal, up to which position, and the first difference when they are not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerifyAnswer {
+    pub projection: String,
+    pub equal: bool,
+    pub position: u64,
+    pub rows: u64,
+    pub unequal_partitions: u64,
+    pub difference: Option<Difference>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ParkedAnswer {
+    pub parked: Vec<ParkedEvent>,
+}
+
+/// Which aggregate is to be tried again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryInput {
+    pub space: String,
+    pub aggregate: String,
+    pub id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RetryAnswer {
+    /// Events that are no longer parked.
+    pub applied: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParkedQuery {
+    projection: Option<String>,
+}
+
+pub async fn rebuild(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+    let version = state.replay.rebuild(&path).await?;
+    Ok(HttpResponse::Accepted().json(VersionAnswer { projection: path.into_inner(), version }))
+}
+
+pub async fn rollback(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+    let version = state.replay.rollback(&path).await?;
+    Ok(HttpResponse::Accepted().json(VersionAnswer { projection: path.into_inner(), version }))
+}
+
+pub async fn verify(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+    let found = state.replay.verify(&path).await?;
+    Ok(HttpResponse::Ok().json(VerifyAnswer {
+        projection: path.into_inner(),
+        equal: found.unequal_partitions == 0,
+        position: found.position.0,
+        rows: found.rows,
+        unequal_partitions: found.unequal_partitions,
+        difference: found.difference,
+    }))
+}
+
+pub async fn parked(request: HttpRequest, state: State) -> Result<HttpResponse, Problem> {
+    let asked: ParkedQuery = query::parse(&request)?;
+    let parked = state.replay.parked(asked.projection.as_deref()).await?;
+    Ok(HttpResponse::Ok().json(ParkedAnswer { parked }))
+}
+
+pub async fn retry(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+    state: State,
+) -> Result<HttpResponse, Problem> {
+    let input: RetryInput = body::typed(body::json(&request, payload, RETRY_BODY_BYTES_MAX).await?)?;
+    let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
+    Ok(HttpResponse::Ok().json(RetryAnswer { applied }))
+}

@@ -1,0 +1,160 @@
+//! Keeps one projection: runs an engine for the version that is live and for one that is being filled beside it, and makes the
+//! filled one live when it has caught up. Started by `wiring`, one per projection and process.
+//!
+//! Any number of processes may keep the same projection: engines own their version by a lock, and a cut-over is one transaction.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    batch::chain,
+    definition::Definition,
+    engine::{self, OnApplied, Stopped},
+    store::{self, Installed, Store, VersionState},
+};
+use crate::{patience::Patience, ports::EventReader};
+
+/// How often the versions are looked at.
+const LOOK_MS: u64 = 200;
+const PAUSE_MS_MAX: u64 = 2_000;
+/// A filled version this close to the live one may take its place.
+const NEAR_EVENTS: u64 = 5_000;
+
+/// Everything that keeping a projection takes.
+pub struct Keeper {
+    pub definition: Definition,
+    pub log: Arc<dyn EventReader>,
+    pub store: Arc<dyn Store>,
+    /// Told of each commit of the live version.
+    pub on_applied: OnApplied,
+    /// Told when the live version needs an operator.
+    pub on_stopped: Arc<dyn Fn(&Stopped) + Send + Sync>,
+    pub tasks: TaskTracker,
+}
+
+/// An engine at work.
+struct Running {
+    stop: CancellationToken,
+    live: Arc<AtomicBool>,
+}
+
+/// Installs the first version if there is none, and answers what there is. Tables that other SQL than the program's has filled are
+/// filled anew beside the live ones.
+pub async fn prepare(store: &dyn Store, definition: &Definition) -> Result<Vec<Installed>, store::Error> {
+    let versions = store.versions(&definition.name).await?;
+    let current = definition.fingerprint();
+    let newest = versions.iter().map(|it| it.version).max().unwrap_or(0);
+    if versions.is_empty() {
+        store.install(definition, VersionState::Live).await?;
+    } else if !versions.iter().any(|it| it.state != VersionState::Scratch && it.fingerprint == current) {
+        tracing::info!(
+            projection = definition.name,
+            version = newest + 1,
+            "the program's SQL has changed: filling a new version"
+        );
+        store.install(&definition.at(newest + 1), VersionState::Filling).await?;
+    } else {
+        return Ok(versions);
+    }
+    store.versions(&definition.name).await
+}
+
+impl Keeper {
+    /// Until told to stop; outages are waited out.
+    pub async fn keep(self, stop: CancellationToken) {
+        let mut running: HashMap<u32, Running> = HashMap::new();
+        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let keep = async {
+            loop {
+                match self.look(&mut running, &stop).await {
+                    Ok(()) => {
+                        pause.reset();
+                        sleep(Duration::from_millis(LOOK_MS)).await;
+                    }
+                    Err(cause) => {
+                        let wait = pause.next_pause();
+                        let projection = &self.definition.name;
+                        tracing::warn!(
+                            projection,
+                            error = chain(&cause),
+                            wait_ms = wait.as_millis(),
+                            "its versions cannot be kept"
+                        );
+                        sleep(wait).await;
+                    }
+                }
+            }
+        };
+        // The engines have child tokens, so they stop as well.
+        let _: Option<std::convert::Infallible> = stop.run_until_cancelled(keep).await;
+    }
+
+    async fn look(&self, running: &mut HashMap<u32, Running>, stop: &CancellationToken) -> Result<(), store::Error> {
+        let versions = prepare(&*self.store, &self.definition).await?;
+        let kept = |it: &&Installed| matches!(it.state, VersionState::Live | VersionState::Filling);
+        running.retain(|version, engine| {
+            let stays = versions.iter().filter(kept).any(|it| it.version == *version);
+            if !stays {
+                engine.stop.cancel();
+            }
+            stays
+        });
+        for version in versions.iter().filter(kept) {
+            let engine = running.entry(version.version).or_insert_with(|| self.start(version, stop));
+            engine.live.store(version.state == VersionState::Live, Ordering::SeqCst);
+        }
+        self.make_live(&versions).await
+    }
+
+    fn start(&self, version: &Installed, stop: &CancellationToken) -> Running {
+        let (stop, live) = (stop.child_token(), Arc::new(AtomicBool::new(false)));
+        let definition = self.definition.at(version.version);
+        let engine = engine::run(definition, self.log.clone(), self.store.clone(), self.on_applied.clone(), stop.clone());
+        let (on_stopped, shown) = (self.on_stopped.clone(), live.clone());
+        self.tasks.spawn(async move {
+            if let Err(stopped) = engine.await
+                && shown.load(Ordering::SeqCst)
+            {
+                on_stopped(&stopped);
+            }
+        });
+        Running { stop, live }
+    }
+
+    /// Indexes a version that has nearly caught up, makes it live, and drops what was retired before.
+    async fn make_live(&self, versions: &[Installed]) -> Result<(), store::Error> {
+        let in_state = |state: VersionState| versions.iter().filter(move |it| it.state == state);
+        let (Some(live), Some(filling)) = (in_state(VersionState::Live).next(), in_state(VersionState::Filling).next_back())
+        else {
+            return Ok(());
+        };
+        if filling.applied_seq.0 + NEAR_EVENTS < live.applied_seq.0 {
+            return Ok(());
+        }
+        let definition = self.definition.at(filling.version);
+        if !filling.indexed {
+            self.store.index(&definition).await?;
+        }
+        if self.store.cut_over(&definition).await? {
+            tracing::info!(
+                projection = definition.name,
+                version = definition.version,
+                before = live.version,
+                "the version is live"
+            );
+            for retired in in_state(VersionState::Retired) {
+                self.store.drop_version(&self.definition.at(retired.version)).await?;
+            }
+        }
+        Ok(())
+    }
+}
