@@ -1,17 +1,31 @@
 //! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; shows numbers only.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{ApiState, error::Problem};
 use crate::queries::status::Status;
+
+/// How long a part may take to answer before it counts as away.
+const ANSWER_WAIT: Duration = Duration::from_secs(3);
 
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
 }
 
 pub async fn ready(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> {
-    (state.ready)().map_err(|reason| Problem::new("health.not_ready", reason))?;
+    let not_ready = |reason: String| Problem::new("health.not_ready", reason);
+    (state.ready)().map_err(not_ready)?;
+    let (log, positions) = tokio::join!(timeout(ANSWER_WAIT, state.log.last_seq()), timeout(ANSWER_WAIT, state.positions.all()));
+    if !matches!(log, Ok(Ok(_))) {
+        return Err(not_ready("nats does not answer: writes are refused until it does".into()));
+    }
+    if !matches!(positions, Ok(Ok(_))) {
+        return Err(not_ready("postgres does not answer: writes are accepted, reads are refused until it does".into()));
+    }
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 

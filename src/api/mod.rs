@@ -53,12 +53,12 @@ pub struct ApiState {
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
 
-/// Registers every route; give the result to `App::configure`. Clone it for each worker.
-pub fn configure(state: ApiState) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+/// Registers every route, or only those of health and metrics; give the result to `App::configure`. Clone it for each worker.
+pub fn configure(state: ApiState, whole: bool) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
     let state = web::Data::new(state);
     move |config| {
         config.app_data(state.clone());
-        routes::register(config, &gate);
+        routes::register(config, &gate, whole);
     }
 }

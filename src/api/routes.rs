@@ -67,6 +67,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(of_the_graph());
     routes.extend(of_replay());
     routes.extend(of_operation());
+    routes.extend(of_supervision());
     routes
 }
 
@@ -323,17 +324,23 @@ fn of_operation() -> Vec<Route> {
             gives: (200, Some("Status")),
             ..route(Method::GET, "/api/v1/status", || web::get().to(status::handle), "How the whole stands")
         },
-        route(Method::GET, "/health/live", || web::get().to(health::live), "Whether the process answers"),
-        route(Method::GET, "/health/ready", || web::get().to(health::ready), "Whether it can serve requests"),
-        route(Method::GET, "/metrics", || web::get().to(health::metrics), "Metrics for Prometheus"),
         route(Method::GET, "/api/v1/openapi.json", || web::get().to(openapi::handle), "This description as OpenAPI"),
         route(Method::GET, "/docs", || web::get().to(openapi::docs), "This description for people"),
     ]
 }
 
-/// Registers the list, 405 for other methods on its paths, and 404 for everything else.
-pub(super) fn register(config: &mut web::ServiceConfig, gate: &Gate) {
-    let mut routes = all();
+/// What every process serves, whatever its roles.
+fn of_supervision() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/health/live", || web::get().to(health::live), "Whether the process answers"),
+        route(Method::GET, "/health/ready", || web::get().to(health::ready), "Whether it can serve requests"),
+        route(Method::GET, "/metrics", || web::get().to(health::metrics), "Metrics for Prometheus"),
+    ]
+}
+
+/// Registers the list, or what every process serves, 405 for other methods on its paths, and 404 for everything else.
+pub(super) fn register(config: &mut web::ServiceConfig, gate: &Gate, whole: bool) {
+    let mut routes = if whole { all() } else { of_supervision() };
     while let Some(first) = routes.first() {
         let path = first.path;
         let (here, rest): (Vec<_>, Vec<_>) = routes.into_iter().partition(|route| route.path == path);

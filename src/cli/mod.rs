@@ -12,6 +12,7 @@ pub mod relate;
 pub mod replay;
 pub mod rm;
 pub mod search;
+pub mod serve;
 pub mod status;
 pub mod table;
 pub mod up;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Verb {
     /// Start the server with its own nats-server and Postgres
     Up(up::Args),
+    /// Serve some of the roles, against a NATS and a Postgres of your own
+    Serve(serve::Args),
     /// Remember something
     Add(Client<add::Args>),
     /// Show one memory
@@ -128,6 +131,7 @@ fn json_object(text: &str) -> Result<Map<String, Value>, String> {
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Up(args) => up::run(args).await,
+        Verb::Serve(args) => serve::run(args).await,
         Verb::Add(verb) => add::run(verb.args, &verb.connection.open()?).await,
         Verb::Get(verb) => get::run(verb.args, &verb.connection.open()?).await,
         Verb::List(verb) => list::run(verb.args, &verb.connection.open()?).await,

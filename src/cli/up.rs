@@ -9,7 +9,7 @@ use crate::{
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
     telemetry,
-    wiring::{self, Brain, Place},
+    wiring::{self, Brain, Links, Place, Roles},
 };
 
 /// Start the server. The first start fetches nats-server and Postgres once and says so.
@@ -42,8 +42,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
-        let place = Place { data_dir: &data_dir, prefix, database: "brain", listen: args.listen };
-        anyhow::Ok((Brain::start(servers.clone(), place).await?, servers))
+        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles: Roles::all() };
+        anyhow::Ok((Brain::start(Links::embedded(&servers, "brain"), place).await?, servers))
     };
     let (brain, servers) = tokio::select! {
         started = starting => started?,
@@ -62,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn told_to_stop(terminate: &mut Signal) {
+pub(super) async fn told_to_stop(terminate: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}

@@ -5,19 +5,27 @@
 
 pub mod credentials;
 mod durability;
+mod links;
 mod positions;
+mod roles;
+
+pub use self::{
+    links::Links,
+    roles::{Role, Roles},
+};
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use anyhow::Context;
+use futures::StreamExt;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     adapters::{
         candle::MiniLm,
-        nats::{Access, Nats},
+        nats::Nats,
         postgres::Postgres,
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
@@ -36,7 +44,7 @@ use crate::{
     queries::{search::SearchParts, status::Part},
     reactors,
     replay::Operator,
-    runtime::{self, Durability, PartState, Servers},
+    runtime::{self, Durability, Servers},
     telemetry,
 };
 use credentials::Credentials;
@@ -44,16 +52,17 @@ use positions::AllPositions;
 
 /// How long open requests may take once brain is told to stop, in seconds.
 const DRAIN_S: u64 = 20;
+/// Pause before commits are listened to again.
+const RELISTEN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Where one brain keeps its things; tests run several on the same servers.
 pub struct Place<'a> {
     /// Folder of `credentials.json`.
     pub data_dir: &'a Path,
     pub prefix: Prefix,
-    /// Database of the read models.
-    pub database: &'a str,
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
+    pub roles: Roles,
 }
 
 /// Everything that a running brain consists of.
@@ -72,15 +81,11 @@ pub struct Brain {
 impl Brain {
     /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
-    pub async fn start(servers: Arc<Servers>, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, database: database_name, listen } = place;
-        let access = servers.nats();
-        let proven = durability::of(&access.monitor_url).await;
-        let access =
-            Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
-        let nats = Nats::connect(&access, prefix).await?;
-        let database = servers.postgres();
-        let postgres = Postgres::connect(&database.owner_url(database_name), &database.app_url(database_name)).await?;
+    pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
+        let Place { data_dir, prefix, listen, roles } = place;
+        let proven = links.proof().await;
+        let nats = Nats::connect(&links.nats, prefix).await?;
+        let postgres = Postgres::connect(&links.owner_url, &links.app_url).await?;
         // Here and not only in the engines: the first question may come before an engine has looked.
         let store = postgres.projection_store();
         for definition in projectors::definition::all() {
@@ -91,20 +96,28 @@ impl Brain {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
         let directory = Arc::new(Directory::default());
-        tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
-        let stopped_projection = project(&postgres, &nats, &tasks, &stop);
+        let stopped_projection = match roles.include(Role::Projector) {
+            true => project(&postgres, &nats, &tasks, &stop),
+            false => watch::channel(None).1,
+        };
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
-        tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
         let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
-        tasks.spawn(reactors::embedder::run(events.clone(), derived.clone(), embedder.clone(), clock.clone(), stop.clone()));
-
+        if roles.include(Role::Reactor) {
+            let (model, clock) = (embedder.clone(), clock.clone());
+            tasks.spawn(reactors::embedder::run(events.clone(), derived.clone(), model, clock, stop.clone()));
+        }
         let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
         let address = socket.local_addr().context("the listening socket has no address")?;
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
         let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
-        let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
-        directory.reached(known).await;
+        if roles.include(Role::Api) {
+            tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
+            tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
+            tasks.spawn(listen_to_commits(nats.clone(), postgres.clone(), stop.clone()));
+            let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
+            directory.reached(known).await;
+        }
 
         let state = ApiState {
             commands,
@@ -119,11 +132,11 @@ impl Brain {
             keys: directory,
             clock,
             ids: Arc::new(SystemIds),
-            parts: parts_of(servers),
+            parts: parts_of(links.parts),
             metrics: Arc::new(telemetry::metrics()),
             ready: readiness(stopped_projection),
         };
-        let (http, serving) = serve(state, socket)?;
+        let (http, serving) = serve(state, socket, roles.include(Role::Api))?;
         let data_dir = data_dir.to_owned();
         Ok(Self { credentials, address, data_dir, proven, http, serving, stop, tasks, postgres })
     }
@@ -195,8 +208,12 @@ fn model_folder() -> Result<std::path::PathBuf, Box<dyn std::error::Error + Send
     Ok(runtime::model_dir(&|step| tracing::info!("{step}"))?)
 }
 
-fn serve(state: ApiState, socket: std::net::TcpListener) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
-    let configure = api::configure(state);
+fn serve(
+    state: ApiState,
+    socket: std::net::TcpListener,
+    whole: bool,
+) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let configure = api::configure(state, whole);
     let server = HttpServer::new(move || App::new().configure(configure.clone()))
         .disable_signals()
         .shutdown_timeout(DRAIN_S)
@@ -209,22 +226,30 @@ fn serve(state: ApiState, socket: std::net::TcpListener) -> anyhow::Result<(Serv
     Ok((handle, serving))
 }
 
-fn parts_of(servers: Arc<Servers>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
-    // Weak: a request that is still running must not keep the servers from being stopped.
-    let servers = Arc::downgrade(&servers);
+/// This process and the servers that it knows.
+fn parts_of(servers: Arc<dyn Fn() -> Vec<Part> + Send + Sync>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
     Arc::new(move || {
-        let running = servers.upgrade().map(|servers| servers.parts()).unwrap_or_default();
-        let mut parts = vec![Part { name: "brain".into(), version: env!("CARGO_PKG_VERSION").into(), state: "running".into() }];
-        parts.extend(running.into_iter().map(|part| {
-            let state = match part.state {
-                PartState::Running => "running",
-                PartState::Restarting => "restarting",
-                PartState::Stopped => "stopped",
-            };
-            Part { name: part.name, version: part.version, state: state.into() }
-        }));
-        parts
+        let brain = Part { name: "brain".into(), version: env!("CARGO_PKG_VERSION").into(), state: "running".into() };
+        std::iter::once(brain).chain(servers()).collect()
     })
+}
+
+/// Wakes those who wait here for commits that another process has made. While nothing is heard they look by themselves.
+async fn listen_to_commits(nats: Nats, postgres: Postgres, stop: CancellationToken) {
+    let listen = async {
+        loop {
+            match nats.commits().await {
+                Ok(mut commits) => {
+                    while let Some((projection, seq)) = commits.next().await {
+                        postgres.on_applied(&projection)(seq);
+                    }
+                }
+                Err(cause) => tracing::debug!(%cause, "commits are not heard"),
+            }
+            tokio::time::sleep(RELISTEN).await;
+        }
+    };
+    let _: Option<std::convert::Infallible> = stop.run_until_cancelled(listen).await;
 }
 
 fn readiness(stopped: watch::Receiver<Option<String>>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {

@@ -9,6 +9,7 @@ mod stream;
 use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream;
+use futures::{StreamExt, stream::BoxStream};
 
 use self::{derived::NatsDerived, log::NatsLog, stream::NatsStream};
 use crate::{
@@ -80,8 +81,8 @@ impl Nats {
             .build(client.clone());
         let events = (prefix.stream("EVENTS"), prefix.all_events(), EVENTS_DEFINITION);
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
-        let events = NatsStream::open(&context, events, access.replicas).await?;
-        let derived = NatsStream::open(&context, derived, access.replicas).await?;
+        let events = NatsStream::open((&client, &context), events, access.replicas).await?;
+        let derived = NatsStream::open((&client, &context), derived, access.replicas).await?;
         Ok(Self { client, events, derived, prefix })
     }
 
@@ -91,6 +92,17 @@ impl Nats {
 
     pub fn derived(&self) -> Arc<dyn DerivedLog> {
         Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// What other processes tell of their commits: projection and position.
+    pub async fn commits(&self) -> Result<BoxStream<'static, (String, StreamSeq)>, async_nats::SubscribeError> {
+        let told = self.client.subscribe(self.prefix.applied("*")).await?;
+        let read = |message: async_nats::Message| {
+            let projection = message.subject.rsplit('.').next()?.to_owned();
+            let seq = std::str::from_utf8(&message.payload).ok()?.parse().ok()?;
+            Some((projection, StreamSeq(seq)))
+        };
+        Ok(told.filter_map(move |message| std::future::ready(read(message))).boxed())
     }
 
     /// Tells other processes that a projection has applied everything up to `seq`. Best effort: waiters poll as well.

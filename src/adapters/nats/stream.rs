@@ -18,9 +18,15 @@ use crate::{
     ports::log::{AppendError, Events, ReadError},
 };
 
+/// There is no connection to NATS at the moment; the client is trying to have one.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no connection to NATS")]
+struct Away;
+
 /// A stream and how to publish to it.
 #[derive(Clone)]
 pub struct NatsStream {
+    client: async_nats::Client,
     context: jetstream::Context,
     stream: Stream<()>,
     name: String,
@@ -28,18 +34,31 @@ pub struct NatsStream {
 
 impl NatsStream {
     /// Creates or updates the stream; the parts are its name, its subjects and its definition as JSON.
-    pub async fn open(context: &jetstream::Context, parts: (String, String, &str), replicas: usize) -> Result<Self, Error> {
+    pub async fn open(
+        (client, context): (&async_nats::Client, &jetstream::Context),
+        parts: (String, String, &str),
+        replicas: usize,
+    ) -> Result<Self, Error> {
         let (name, subjects, definition) = parts;
         let config =
             config(&name, subjects, definition, replicas).map_err(|cause| Error::Definition { stream: name.clone(), cause })?;
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
         context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
         let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
-        Ok(Self { context: context.clone(), stream, name })
+        Ok(Self { client: client.clone(), context: context.clone(), stream, name })
+    }
+
+    /// Without a connection an answer can only be a time-out, which nobody need wait for.
+    fn reachable(&self) -> Result<(), Away> {
+        match self.client.connection_state() {
+            async_nats::connection::State::Connected => Ok(()),
+            _ => Err(Away),
+        }
     }
 
     /// Appends if the newest message of the subject stands at `expected`; with `None`, whatever stands there.
     pub async fn append(&self, subject: String, event: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
+        self.reachable().map_err(|cause| AppendError::Unknown(Box::new(cause)))?;
         let payload = codec::encode(event).map_err(|cause| AppendError::Refused(Box::new(cause)))?;
         let mut message = PublishMessage::build()
             .headers(headers(event))
@@ -56,6 +75,7 @@ impl NatsStream {
 
     /// The newest message of a subject, read through the leader.
     pub async fn last(&self, subject: &str) -> Result<Option<Recorded>, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
         match self.stream.get_last_raw_message_by_subject(subject).await {
             Ok(message) => recorded(&message).map(Some),
             Err(cause) => outcome::absent_or_unavailable(cause),
@@ -64,6 +84,7 @@ impl NatsStream {
 
     /// Position of the newest message of a subject, which may have wildcards; 0 when there is none.
     pub async fn last_position(&self, subject: &str) -> Result<StreamSeq, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
         match self.stream.get_last_raw_message_by_subject(subject).await {
             Ok(message) => Ok(StreamSeq(message.sequence)),
             Err(cause) if found_nothing(&cause.kind()) => Ok(StreamSeq(0)),
@@ -73,6 +94,7 @@ impl NatsStream {
 
     /// The oldest message of a subject at or after `from`, read through the leader.
     pub async fn next(&self, subject: String, from: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
         match self.stream.raw_message_builder().sequence(from.0).next_by_subject(subject).send().await {
             Ok(message) => recorded(&message).map(Some),
             Err(cause) => outcome::absent_or_unavailable(cause),
@@ -80,6 +102,7 @@ impl NatsStream {
     }
 
     pub async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
         let info = self.stream.get_info().await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
         Ok(StreamSeq(info.state.last_sequence))
     }

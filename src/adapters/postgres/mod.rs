@@ -43,8 +43,8 @@ use crate::{
 const OWNER_CONNECTIONS_MAX: u32 = 24;
 /// Connections that answer questions.
 const APP_CONNECTIONS_MAX: u32 = 16;
-/// How long a question waits for a free connection.
-const ACQUIRE_WAIT_S: u64 = 5;
+/// How long a question waits for a free connection, or for Postgres to come back.
+const ACQUIRE_WAIT_S: u64 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -34,7 +34,7 @@ fn gate() -> Gate {
 
 #[actix_web::test]
 async fn no_route_but_the_public_ones_answers_without_a_key() {
-    let app = test::init_service(App::new().configure(|config| register(config, &gate()))).await;
+    let app = test::init_service(App::new().configure(|config| register(config, &gate(), true))).await;
     for route in all().into_iter().filter(|route| route.scope.is_some()) {
         let path = route.path.replace("{id}", "00000000-0000-0000-0000-000000000000").replace("{projection}", "memories");
         for (key, code) in [(None, "auth.missing_key"), (Some("wrong"), "auth.invalid_key")] {
@@ -53,7 +53,7 @@ async fn no_route_but_the_public_ones_answers_without_a_key() {
 
 #[actix_web::test]
 async fn unknown_paths_and_methods_are_problems() {
-    let app = test::init_service(App::new().configure(|config| register(config, &gate()))).await;
+    let app = test::init_service(App::new().configure(|config| register(config, &gate(), true))).await;
     for (method, path, status) in [(Method::GET, "/nothing", 404), (Method::TRACE, MEMORIES, 405)] {
         let request = test::TestRequest::with_uri(path).method(method).to_request();
         let answer = test::call_service(&app, request).await;

@@ -1,5 +1,8 @@
 //! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
 
+mod fleet;
+mod proxy;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -21,10 +24,13 @@ use second_brain::{
     ports::Clock,
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
-    wiring::{Brain, Place, credentials},
+    wiring::{Brain, Links, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
+
+pub use fleet::Fleet;
+pub use proxy::Proxy;
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -74,6 +80,8 @@ async fn create_database(servers: &Servers, name: &str) {
     let mut admin = sqlx::PgConnection::connect(&servers.postgres().admin_url("postgres")).await.expect("connects");
     let create = format!("CREATE DATABASE {name} OWNER brain_owner");
     admin.execute(AssertSqlSafe(create)).await.expect("creates a database");
+    // As where one user owns the database and readers take their role on.
+    admin.execute("GRANT brain_app TO brain_owner").await.expect("granted");
 }
 
 /// Projections' tables in a database of a test's own, without a brain that fills them.
@@ -113,6 +121,8 @@ pub struct World {
     folder: tempfile::TempDir,
     name: String,
     client: reqwest::Client,
+    /// To NATS and to Postgres.
+    proxies: Option<[Proxy; 2]>,
     _lease: Lease,
 }
 
@@ -126,23 +136,52 @@ pub struct Reply {
 
 impl World {
     pub async fn new() -> Self {
+        let mut world = Self::unstarted().await;
+        world.start().await;
+        world
+    }
+
+    /// A brain whose ways to its servers can be cut.
+    pub async fn behind_proxies() -> Self {
+        let mut world = Self::unstarted().await;
+        let servers = world.servers.as_ref().expect("held");
+        let nats_port = servers.nats().url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        world.proxies = Some([Proxy::to(nats_port).await, Proxy::to(servers.postgres().port).await]);
+        world.start().await;
+        world
+    }
+
+    pub fn nats_proxy(&self) -> &Proxy {
+        &self.proxies.as_ref().expect("behind proxies")[0]
+    }
+
+    pub fn postgres_proxy(&self) -> &Proxy {
+        &self.proxies.as_ref().expect("behind proxies")[1]
+    }
+
+    async fn unstarted() -> Self {
         let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
         second_brain::cli::client::install_tls();
         let name = fresh_name();
         create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut world = Self { brain: None, servers: Some(servers), folder, name, client, _lease: Lease };
-        world.start().await;
-        world
+        Self { brain: None, servers: Some(servers), folder, name, client, proxies: None, _lease: Lease }
     }
 
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
-        let place = Place { data_dir: self.folder.path(), prefix, database: &self.name, listen };
+        let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all() };
         let servers = self.servers.clone().expect("held until the end");
-        self.brain = Some(Brain::start(servers, place).await.expect("the brain starts"));
+        let mut links = Links::embedded(&servers, &self.name);
+        if let Some([nats, postgres]) = &self.proxies {
+            links.nats.url = format!("nats://127.0.0.1:{}", nats.port);
+            let (theirs, ours) = (format!(":{}/", servers.postgres().port), format!(":{}/", postgres.port));
+            links.owner_url = links.owner_url.replace(&theirs, &ours);
+            links.app_url = links.app_url.replace(&theirs, &ours);
+        }
+        self.brain = Some(Brain::start(links, place).await.expect("the brain starts"));
     }
 
     /// Stops the brain and starts it again on the same log and database.

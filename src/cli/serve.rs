@@ -1,0 +1,59 @@
+//! `brain serve`: some or all roles of a brain, against a NATS and a Postgres that somebody else runs. Drains on SIGTERM or Ctrl-C.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::up::told_to_stop;
+use crate::{
+    journal::subject::Prefix,
+    runtime, telemetry,
+    wiring::{Brain, Links, Place, Roles},
+};
+
+/// Serve roles apart from each other: any number of processes of each, against servers of your own.
+#[derive(clap::Args)]
+pub struct Args {
+    /// api, projector, reactor: what this process does, separated by commas
+    #[arg(long, env = "BRAIN_ROLES", default_value = "api,projector,reactor")]
+    pub roles: Roles,
+    /// NATS with JetStream, 2.14.5 or newer: nats://user:password@host:4222
+    #[arg(long, env = "BRAIN_NATS_URL", hide_env_values = true)]
+    pub nats_url: String,
+    /// Postgres 16 or newer with pgvector 0.8: postgres://user:password@host:5432/brain
+    #[arg(long, env = "BRAIN_DATABASE_URL", hide_env_values = true)]
+    pub database_url: String,
+    /// Copies of each stream in the cluster: 1 or 3
+    #[arg(long, env = "BRAIN_NATS_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub replicas: u8,
+    /// Folder of this process's own things: its keyword index and, with the role api, credentials.json
+    #[arg(long, env = "BRAIN_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port to serve HTTP on; without the role api only health and metrics are served
+    #[arg(long, env = "BRAIN_LISTEN", default_value = "127.0.0.1:7700")]
+    pub listen: std::net::SocketAddr,
+    /// First token of every subject and stream name
+    #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
+    pub prefix: String,
+}
+
+/// Runs until SIGTERM or Ctrl-C.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    telemetry::log_to_stderr();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
+    let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
+    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let place =
+        Place { data_dir: &data_dir, prefix: Prefix::parse(&args.prefix)?, listen: args.listen, roles: args.roles.clone() };
+    let brain = tokio::select! {
+        started = Brain::start(links, place) => started?,
+        () = told_to_stop(&mut terminate) => return Ok(ExitCode::FAILURE),
+    };
+    println!("brain {} serves {} on http://{}", env!("CARGO_PKG_VERSION"), args.roles, brain.address);
+    told_to_stop(&mut terminate).await;
+    eprintln!("brain: draining");
+    brain.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
