@@ -3,11 +3,13 @@
 pub mod add;
 pub mod client;
 pub mod events;
+pub mod export;
 pub mod get;
 pub mod graph;
 pub mod history;
 pub mod import;
 pub mod list;
+mod records;
 pub mod relate;
 pub mod replay;
 pub mod rm;
@@ -70,6 +72,8 @@ enum Verb {
     Replay(Client<replay::Args>),
     /// Import a folder of notes; a second import writes only what changed
     Import(Client<import::Args>),
+    /// Write memories and relationships to files that import reads back identically
+    Export(Client<export::Args>),
     /// Show the log, the projections and the parts of a running brain
     Status(Client<status::Args>),
 }
@@ -147,6 +151,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Events(verb) => events::run(verb.args, &verb.connection.open()?).await,
         Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
+        Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }
 }

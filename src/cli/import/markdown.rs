@@ -97,6 +97,29 @@ fn tags(value: &Value) -> Option<Vec<String>> {
     Some(clean.filter(|word| !word.is_empty()).collect())
 }
 
+/// The tags in a text as Obsidian has them: `#word` after a space, not a number alone, not in code.
+pub fn inline_tags(text: &str) -> Vec<String> {
+    let mut tags: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for event in Parser::new(text) {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(text) if !in_code => {
+                for word in text.split_whitespace().filter_map(|word| word.strip_prefix('#')) {
+                    let part_of_tag = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '/');
+                    let tag: String = word.chars().take_while(|letter| part_of_tag(*letter)).collect();
+                    if tag.chars().any(|letter| !letter.is_numeric()) && !tags.contains(&tag) {
+                        tags.push(tag);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    tags
+}
+
 /// A time as people write it; without a zone it is taken as UTC.
 fn time(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
@@ -219,6 +242,12 @@ mod tests {
         assert_eq!(input.occurred_at.unwrap().to_rfc3339(), "2024-05-01T00:00:00+00:00");
         assert_eq!(input.metadata["front_matter"]["mood"], 3);
         assert_eq!(input.content, "Tea is at four.");
+    }
+
+    #[test]
+    fn tags_stand_in_text_and_not_in_code() {
+        let text = "# Title\n#tea and #drinks/hot, not a#b, #460 or `#code`\n\n    #include\n\n#tea";
+        assert_eq!(inline_tags(text), ["tea", "drinks/hot"]);
     }
 
     #[test]

@@ -30,7 +30,8 @@ const RETRY_WAIT_MS: u64 = 200;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A folder, or one file: Markdown (.md, .markdown), plain text (.txt) or JSON lines (.jsonl)
+    /// A folder (an Obsidian vault, for instance), or one file: Markdown (.md, .markdown), plain text (.txt), JSON lines (.jsonl),
+    /// JSON (.json), a table (.csv); what `brain export` wrote comes back as it was
     path: PathBuf,
     /// Delete the memories of earlier imports whose section or file has vanished
     #[arg(long)]
@@ -46,6 +47,9 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     let mut report = Report { skipped: found.skipped, refused: found.unreadable.clone(), ..Report::default() };
     let mut produced = Produced::default();
     let mut outcome = write_all(&found, connection, log_end, &mut report, &mut produced).await;
+    if outcome.is_ok() {
+        outcome = relate::read(connection, &found, log_end, &mut report).await;
+    }
     if outcome.is_ok() {
         let (links, files) = (&produced.links, found.paths());
         outcome = relate::run(connection, (links, &found.root), (&files, &produced.ids), (log_end, &mut report)).await;
@@ -80,7 +84,7 @@ struct Produced {
 impl Produced {
     fn note(&mut self, item: &Item) {
         self.ids.insert(item.id);
-        if item.is_of_a_note() {
+        if item.is_note {
             let found = |link| links::Found { from: item.id, file: item.file.clone(), link };
             self.links.extend(links::of(&item.input.content).into_iter().map(found));
         }

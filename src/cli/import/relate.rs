@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     REQUESTS_IN_FLIGHT_MAX,
     links::{self, Resolver},
-    report::Report,
+    report::{Refusal, Report},
     source,
 };
 use crate::{
@@ -25,6 +25,37 @@ const TYPE: &str = "references";
 /// The property by which the next import knows its own relationships.
 const MARK: &str = "import";
 const PAGE_ROWS: u32 = 1_000;
+
+/// Makes the relationships that stand in the files themselves, as `brain export` writes them.
+pub async fn read(
+    connection: &Connection,
+    found: &source::Found,
+    log_end: Option<u64>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let inputs: Vec<RelationshipInput> = found.files.iter().flat_map(|file| source::relationships(file)).collect();
+    let puts = inputs.iter().map(|input| send(connection, input)).collect::<Vec<_>>();
+    let mut answers = stream::iter(puts).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
+    while let Some(answer) = answers.next().await {
+        match answer {
+            Ok(related) => report.link(related.position, log_end),
+            Err(Error::Refused(problem)) => report.refused.push(Refusal {
+                file: "relationships".into(),
+                position: 0,
+                place: String::new(),
+                field: problem.errors.first().map(|fault| fault.field.clone()).unwrap_or_default(),
+                reason: problem.detail,
+            }),
+            Err(lost) => return Err(lost),
+        }
+    }
+    Ok(())
+}
+
+async fn send(connection: &Connection, input: &RelationshipInput) -> Result<Related, Error> {
+    let answer = connection.put("/api/v1/relationships").body(input).send().await?;
+    serde_json::from_value(answer).map_err(strange)
+}
 
 /// Relates what `found` links to; relationships of this root between memories of `produced` that no link asks for any more are deleted.
 pub async fn run(
@@ -73,8 +104,7 @@ async fn put(connection: &Connection, (from, to): (Uuid, Uuid), mark: &str) -> R
         properties: Map::from_iter([(MARK.to_owned(), Value::from(mark))]),
         ..RelationshipInput::default()
     };
-    let answer = connection.put("/api/v1/relationships").body(&input).send().await?;
-    serde_json::from_value(answer).map_err(strange)
+    send(connection, &input).await
 }
 
 fn strange(_: serde_json::Error) -> Error {

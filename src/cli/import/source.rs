@@ -1,4 +1,4 @@
-//! Which files an import takes, and the memories in each: Markdown, plain text, JSON lines.
+//! Which files an import takes, and the memories in each: Markdown, plain text, JSON lines, JSON, tables.
 //!
 //! Called by `brain import`. Never judges a memory's content: that is the server's to refuse.
 
@@ -8,7 +8,10 @@ use uuid::Uuid;
 use walkdir::WalkDir;
 
 use super::{markdown, report::Refusal};
-use crate::api::dto::{MemoryInput, SourceDto};
+use crate::{
+    api::dto::{MemoryInput, SourceDto, graph::RelationshipInput},
+    cli::records::{self, Record, csv, note},
+};
 
 /// Where import ids come from. Decision: never to change, or every second import would duplicate every note.
 const IDS: Uuid = Uuid::from_u128(0x3b1f_6a52_9d0e_4c77_a1c4_5e8e_20d7_94b6);
@@ -22,6 +25,8 @@ const UNIT_SEPARATOR: &str = "\u{1f}";
 pub struct Item {
     pub id: Uuid,
     pub input: MemoryInput,
+    /// Whether it is a part of a note, whose links mean something; a record's relationships are records themselves.
+    pub is_note: bool,
     /// The headings above it, outermost first.
     pub headings: Vec<String>,
     pub file: String,
@@ -30,11 +35,6 @@ pub struct Item {
 }
 
 impl Item {
-    /// Whether it comes from a Markdown note, whose links mean something.
-    pub fn is_of_a_note(&self) -> bool {
-        self.input.source.as_ref().is_some_and(|source| source.kind.as_deref() == Some("markdown"))
-    }
-
     pub fn refusal(&self, field: &str, reason: &str) -> Refusal {
         let (file, place) = (self.file.clone(), self.place.clone());
         Refusal { file, position: self.position, place, field: field.to_owned(), reason: reason.to_owned() }
@@ -45,6 +45,8 @@ impl Item {
 pub struct Root {
     path: PathBuf,
     name: String,
+    /// Whether it is an Obsidian vault, in which `#word` in a text is a tag.
+    vault: bool,
 }
 
 /// Which memories of the server an import answers for: those that it, or an earlier one like it, wrote.
@@ -94,7 +96,8 @@ pub fn find(path: &Path) -> io::Result<Found> {
     let path = path.canonicalize()?;
     let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let root = Root { path: folder.to_owned(), name };
+    let vault = folder.join(".obsidian").is_dir();
+    let root = Root { path: folder.to_owned(), name, vault };
     let mut found = Found { root, files: Vec::new(), skipped: 0, unreadable: Vec::new() };
     let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     for entry in WalkDir::new(&path).into_iter().filter_entry(visible) {
@@ -117,6 +120,8 @@ enum Kind {
     Markdown,
     Text,
     JsonLines,
+    Json,
+    Csv,
 }
 
 fn kind(path: &Path) -> Option<Kind> {
@@ -124,6 +129,8 @@ fn kind(path: &Path) -> Option<Kind> {
         "md" | "markdown" => Some(Kind::Markdown),
         "txt" => Some(Kind::Text),
         "jsonl" => Some(Kind::JsonLines),
+        "json" => Some(Kind::Json),
+        "csv" => Some(Kind::Csv),
         _ => None,
     }
 }
@@ -150,41 +157,97 @@ pub fn items(root: &Root, path: &Path) -> Vec<Result<Item, Refusal>> {
         Ok(text) => text,
         Err(cause) => return vec![Err(whole_file(&file, "", cause.to_string()))],
     };
-    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     match kind(path) {
-        Some(Kind::Markdown) => match markdown::read(&text) {
-            Ok(sections) => sections_of(root, &file, "markdown", sections),
-            Err(cause) => vec![Err(whole_file(&file, "front_matter", cause.to_string()))],
-        },
-        Some(Kind::Text) => sections_of(root, &file, "text", markdown::plain(&text)),
-        Some(Kind::JsonLines) => {
-            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            lines.map(|(number, line)| json_line(root, &file, number as u64, line)).collect()
+        Some(Kind::Markdown) => markdown_items(root, &file, &text),
+        Some(Kind::Text) => sections_of(root, &file, "text", markdown::plain(&unified(&text))),
+        Some(Kind::Csv) => records_of(root, &file, "csv", csv::read(text.as_bytes()).into_iter().map(Some)),
+        Some(kind @ (Kind::JsonLines | Kind::Json)) => {
+            let name = if matches!(kind, Kind::Json) { "json" } else { "jsonl" };
+            let memory = |record| match record {
+                Ok(Record::Memory(memory)) => Some(Ok(*memory)),
+                Ok(Record::Relationship(_)) => None,
+                Err(reason) => Some(Err(reason)),
+            };
+            records_of(root, &file, name, json_records(kind, &text).into_iter().map(memory))
         }
         None => Vec::new(),
     }
 }
 
+/// The relationships in a file of records; what is wrong with the others is said where memories are read.
+pub fn relationships(path: &Path) -> Vec<RelationshipInput> {
+    let Some(kind @ (Kind::JsonLines | Kind::Json)) = kind(path) else { return vec![] };
+    let Ok(text) = std::fs::read_to_string(path) else { return vec![] };
+    let relationship = |record| match record {
+        Ok(Record::Relationship(relationship)) => Some(relationship),
+        _ => None,
+    };
+    json_records(kind, &text).into_iter().filter_map(relationship).collect()
+}
+
+fn json_records(kind: Kind, text: &str) -> Vec<Result<Record, String>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let read = |value| Record::read(value).map_err(|cause| cause.to_string());
+    if matches!(kind, Kind::Json) {
+        return match records::read_json(text) {
+            Ok(values) => values.into_iter().map(read).collect(),
+            Err(reason) => vec![Err(reason)],
+        };
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).map_err(|cause| cause.to_string()).and_then(read)).collect()
+}
+
+/// Text as notes have it: no mark at its beginning, one kind of line ends.
+fn unified(text: &str) -> String {
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
+}
+
+fn markdown_items(root: &Root, file: &str, text: &str) -> Vec<Result<Item, Refusal>> {
+    if let Some(exported) = note::read(text) {
+        return records_of(root, file, "markdown", [Some(exported)]);
+    }
+    match markdown::read(&unified(text)) {
+        Ok(sections) => sections_of(root, file, "markdown", sections),
+        Err(cause) => vec![Err(whole_file(file, "front_matter", cause.to_string()))],
+    }
+}
+
+/// Memories that say all of themselves; `None` keeps the place of a record that is no memory.
+fn records_of(
+    root: &Root,
+    file: &str,
+    kind: &str,
+    records: impl IntoIterator<Item = Option<Result<MemoryInput, String>>>,
+) -> Vec<Result<Item, Refusal>> {
+    let item = |(number, record): (usize, Option<Result<MemoryInput, String>>)| {
+        let (number, place) = (number as u64, format!("record {}", number + 1));
+        let refusal =
+            |reason| Refusal { file: file.to_owned(), position: number, place: place.clone(), field: String::new(), reason };
+        Some(record?.map_err(refusal).map(|mut input| {
+            let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
+            input.source.get_or_insert_with(|| origin(root, kind, file, number));
+            Item { id, input, is_note: false, headings: vec![], file: file.to_owned(), position: number, place: place.clone() }
+        }))
+    };
+    records.into_iter().enumerate().filter_map(item).collect()
+}
+
 fn sections_of(root: &Root, file: &str, kind: &str, sections: Vec<markdown::Section>) -> Vec<Result<Item, Refusal>> {
     let item = |(position, section): (usize, markdown::Section)| {
         let mut input = section.input;
+        if root.vault {
+            let inline =
+                markdown::inline_tags(&input.content).into_iter().filter(|tag| !input.tags.contains(tag)).collect::<Vec<_>>();
+            input.tags.extend(inline);
+        }
         input.source = Some(origin(root, kind, file, position as u64));
         let id = id(&root.name, file, &section.headings, section.ordinal);
         let place = section.headings.join(" > ");
-        Ok(Item { id, input, headings: section.headings, file: file.to_owned(), position: position as u64, place })
+        let is_note = kind == "markdown";
+        Ok(Item { id, input, is_note, headings: section.headings, file: file.to_owned(), position: position as u64, place })
     };
     sections.into_iter().enumerate().map(item).collect()
-}
-
-fn json_line(root: &Root, file: &str, number: u64, line: &str) -> Result<Item, Refusal> {
-    let place = format!("line {}", number + 1);
-    let mut input: MemoryInput = serde_json::from_str(line).map_err(|cause| {
-        let (file, place) = (file.to_owned(), place.clone());
-        Refusal { file, position: number, place, field: String::new(), reason: cause.to_string() }
-    })?;
-    let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
-    input.source.get_or_insert_with(|| origin(root, "jsonl", file, number));
-    Ok(Item { id, input, headings: vec![], file: file.to_owned(), position: number, place })
 }
 
 /// Where an imported memory says that it comes from. Decision: the next import knows by it what has vanished.
@@ -221,12 +284,18 @@ mod tests {
     }
 
     #[test]
-    fn a_json_line_keeps_its_id_and_names_its_fault() {
-        let root = Root { path: PathBuf::new(), name: "notes".into() };
-        let line = r#"{"id":"7f2c1e58-0000-4000-8000-000000000001","content":"tea"}"#;
-        assert!(json_line(&root, "a.jsonl", 0, line).unwrap().id.to_string().starts_with("7f2c1e58"));
-        let refused = json_line(&root, "a.jsonl", 4, r#"{"contents":"tea"}"#).unwrap_err();
-        assert_eq!(refused.place, "line 5");
+    fn a_record_keeps_its_id_and_names_its_fault() {
+        let root = Root { path: PathBuf::new(), name: "notes".into(), vault: false };
+        let text = "{\"id\":\"7f2c1e58-0000-4000-8000-000000000001\",\"content\":\"tea\"}\n\n{\"contents\":\"tea\"}";
+        let records = json_records(Kind::JsonLines, text).into_iter().map(|record| match record {
+            Ok(Record::Memory(memory)) => Some(Ok(*memory)),
+            Ok(Record::Relationship(_)) => None,
+            Err(reason) => Some(Err(reason)),
+        });
+        let items = records_of(&root, "a.jsonl", "jsonl", records);
+        assert!(items[0].as_ref().unwrap().id.to_string().starts_with("7f2c1e58"));
+        let refused = items[1].as_ref().unwrap_err();
+        assert_eq!(refused.place, "record 2");
         assert!(refused.reason.contains("contents"));
     }
 }

@@ -1,0 +1,207 @@
+//! `brain export`: memories and relationships in files that `brain import` reads back identically, ids and times included.
+//!
+//! Everything is read as of one position, so that writes going on meanwhile leave no half of a change in the file.
+
+use std::{collections::HashSet, fs, io::Write, path::Path, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    Usage,
+    client::{Connection, Error},
+    records::{self, csv, note},
+};
+use crate::{
+    api::dto::{
+        MemoryInput, MemoryPage,
+        graph::{RelationshipInput, RelationshipPage, RelationshipView},
+    },
+    queries::status::Status,
+};
+
+const PAGE_ROWS: u32 = 200;
+const RELATIONSHIP_PAGE_ROWS: u32 = 1_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One JSON object per line, memories first
+    Jsonl,
+    /// One JSON document
+    Json,
+    /// A table of the memories; relationships in a .relationships.jsonl beside it
+    Csv,
+    /// A folder with a note per memory
+    Markdown,
+}
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The file to write, or the folder for markdown; standard output when absent
+    output: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "jsonl")]
+    format: Format,
+    /// semantic, episodic or procedural
+    #[arg(long = "type")]
+    memory_type: Option<String>,
+    #[arg(long)]
+    tag: Option<String>,
+    #[arg(long)]
+    user_id: Option<String>,
+    #[arg(long)]
+    agent_id: Option<String>,
+    #[arg(long)]
+    run_id: Option<String>,
+    /// As it stood at this position or RFC 3339 time; now when absent
+    #[arg(long)]
+    as_of: Option<String>,
+}
+
+/// What is exported: memories, oldest first, and the relationships among them.
+struct Collected {
+    memories: Vec<MemoryInput>,
+    relationships: Vec<RelationshipInput>,
+}
+
+pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
+    if args.output.is_none() && args.format == Format::Markdown {
+        bail!(Usage("--format markdown needs a folder to write to".into()));
+    }
+    let collected = match collect(&args, connection).await {
+        Ok(collected) => collected,
+        Err(error) => return Ok(error.report()),
+    };
+    match &args.output {
+        Some(path) => write(&collected, args.format, path).with_context(|| format!("cannot write {}", path.display()))?,
+        None => std::io::stdout().write_all(&whole(&collected, args.format)?)?,
+    }
+    let (memories, relationships) = (collected.memories.len(), collected.relationships.len());
+    if connection.json && args.output.is_some() {
+        println!("{}", json!({"memories": memories, "relationships": relationships}));
+    } else {
+        eprintln!("brain: {memories} memories and {relationships} relationships exported");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn collect(args: &Args, connection: &Connection) -> Result<Collected, Error> {
+    let moment = match &args.as_of {
+        Some(moment) => moment.clone(),
+        None => typed::<Status>(connection.get("/api/v1/status").send().await?)?.log.last_seq.to_string(),
+    };
+    let optional = [
+        ("memory_type", &args.memory_type),
+        ("tag", &args.tag),
+        ("user_id", &args.user_id),
+        ("agent_id", &args.agent_id),
+        ("run_id", &args.run_id),
+    ];
+    let mut filters = vec![("limit", PAGE_ROWS.to_string()), ("as_of", moment.clone())];
+    filters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} memories, {elapsed}").expect("the template is a constant"));
+    let (mut memories, mut cursor) = (vec![], None);
+    loop {
+        let query = filters.iter().cloned().chain(cursor.map(|cursor| ("cursor", cursor))).collect::<Vec<_>>();
+        let page: MemoryPage = typed(connection.get("/api/v1/memories").query(&query).send().await?)?;
+        memories.extend(page.memories.into_iter().map(records::of));
+        bar.set_position(memories.len() as u64);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    memories.reverse();
+    let ids = memories.iter().filter_map(|memory| memory.id).collect();
+    let relationships = relationships(connection, &moment, &ids).await?;
+    Ok(Collected { memories, relationships })
+}
+
+/// The relationships among the memories that are exported.
+async fn relationships(connection: &Connection, moment: &str, ids: &HashSet<Uuid>) -> Result<Vec<RelationshipInput>, Error> {
+    let (mut found, mut cursor) = (vec![], None);
+    loop {
+        let mut query = vec![("limit", RELATIONSHIP_PAGE_ROWS.to_string()), ("as_of", moment.to_owned())];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let page: RelationshipPage = typed(connection.get("/api/v1/relationships").query(&query).send().await?)?;
+        let among = page.relationships.into_iter().filter(|it| ids.contains(&it.source_id) && ids.contains(&it.target_id));
+        found.extend(among.map(input));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn input(view: RelationshipView) -> RelationshipInput {
+    RelationshipInput {
+        source_id: Some(view.source_id),
+        target_id: Some(view.target_id),
+        relationship_type: Some(view.relationship_type),
+        weight: Some(view.weight),
+        properties: view.properties,
+        created_at: Some(view.created_at),
+    }
+}
+
+fn typed<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
+    serde_json::from_value(answer).map_err(|_| Error::Strange { status: reqwest::StatusCode::OK })
+}
+
+fn write(collected: &Collected, format: Format, path: &Path) -> anyhow::Result<()> {
+    match format {
+        Format::Jsonl | Format::Json => fs::write(path, whole(collected, format)?)?,
+        Format::Csv => {
+            fs::write(path, whole(collected, format)?)?;
+            write_relationships(&collected.relationships, &path.with_extension("relationships.jsonl"))?;
+        }
+        Format::Markdown => {
+            fs::create_dir_all(path)?;
+            for memory in &collected.memories {
+                fs::write(path.join(file_name(memory)), note::write(memory))?;
+            }
+            write_relationships(&collected.relationships, &path.join("relationships.jsonl"))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_relationships(relationships: &[RelationshipInput], path: &Path) -> anyhow::Result<()> {
+    if !relationships.is_empty() {
+        fs::write(path, lines(relationships)?)?;
+    }
+    Ok(())
+}
+
+/// Everything as one file.
+fn whole(collected: &Collected, format: Format) -> anyhow::Result<Vec<u8>> {
+    let Collected { memories, relationships } = collected;
+    Ok(match format {
+        Format::Jsonl => [lines(memories)?, lines(relationships)?].concat(),
+        Format::Json => serde_json::to_vec_pretty(&json!({"memories": memories, "relationships": relationships}))?,
+        Format::Csv => csv::write(memories)?,
+        Format::Markdown => unreachable!("a folder was asked for before"),
+    })
+}
+
+fn lines(records: &[impl serde::Serialize]) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    for record in records {
+        serde_json::to_writer(&mut bytes, record)?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+/// The first words, by which a person knows the note, and the id, by which it is the only one.
+fn file_name(memory: &MemoryInput) -> String {
+    let line = memory.content.lines().next().unwrap_or_default();
+    let words: Vec<&str> = line.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).take(6).collect();
+    let name: String = words.join("-").to_lowercase().chars().take(48).collect();
+    let id = memory.id.unwrap_or_default();
+    if name.is_empty() { format!("{id}.md") } else { format!("{name}-{id}.md") }
+}
