@@ -8,6 +8,7 @@
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
 //! - [`replay`]: rebuild, rollback, verify: what an operator does with read models. Absent there: effects.
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
+//! - [`fanout`]: one tail of the log per node, shared by all that follow it. Absent there: writes.
 //! - [`queries`]: the questions that reads ask.
 //! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, clock and ids, each behind a port.
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod fanout;
 pub mod journal;
 pub mod patience;
 pub mod ports;

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("projectors", &["patience", "ports", "journal", "domain"]),
     // Decision 2026-11-24: a replay is the projectors' engine over tables of its own, so `replay` uses `projectors`.
     ("replay", &["projectors", "ports", "journal", "domain"]),
+    ("fanout", &["patience", "ports", "journal", "domain"]),
     ("reactors", &["patience", "ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
     ("api", &["commands", "queries", "ports", "journal", "domain"]),

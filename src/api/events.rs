@@ -49,6 +49,6 @@ pub async fn handle(
         return Err(crate::queries::freshness::Error::BeyondLog { position: after, last_seq }.into());
     }
     let question = Question { after, limit, types, wait: Duration::from_secs(wait_s) };
-    let page = events::ask(&identity.0.space, &question, &*state.log).await?;
+    let page = events::ask(&identity.0.space, &question, &*state.feed, &*state.log).await?;
     Ok(HttpResponse::Ok().json(EventPage { events: page.events, position: page.position.0, more: page.more }))
 }

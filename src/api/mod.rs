@@ -27,7 +27,7 @@ use actix_web::web;
 use crate::{
     commands::Commands,
     ports::replay::Replay,
-    ports::{Clock, DerivedLog, EventLog, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
+    ports::{Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
     queries::{search::SearchParts, status::Part},
 };
 
@@ -41,6 +41,7 @@ pub struct ApiState {
     pub replay: Arc<dyn Replay>,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
+    pub feed: Arc<dyn Feed>,
     pub derived: Arc<dyn DerivedLog>,
     pub keys: Arc<dyn KeyDirectory>,
     pub clock: Arc<dyn Clock>,

@@ -1,5 +1,6 @@
 //! What the core needs from the world, as traits. Implemented in `adapters/`, handed out by `wiring`; no implementation here.
 
+mod feed;
 mod graph;
 mod history;
 mod keyword;
@@ -10,6 +11,7 @@ mod search;
 mod vectors;
 
 pub use self::{
+    feed::{Feed, Recent},
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
     keyword::{KeywordChange, KeywordIndex, KeywordText},

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
-use tokio::time::{Instant, timeout_at};
+use futures::StreamExt;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::public::{self, PublicEvent, Types},
-    ports::{EventLog, log::ReadError},
+    ports::{EventLog, Feed, log::ReadError},
 };
 
 /// Most events of one page.
@@ -20,6 +20,10 @@ pub const LIMIT_DEFAULT: u32 = 100;
 pub const WAIT_S_MAX: u64 = 30;
 /// Most events looked at for one page, wanted or not.
 const LOOKED_AT_MAX: usize = 20_000;
+/// How long the tail may need for what the log has already.
+const TAIL_WAIT: Duration = Duration::from_secs(5);
+/// Events taken out of memory at once.
+const IN_MEMORY_TOGETHER: usize = 1_024;
 
 /// What is asked: events of `types` after a position, at most `limit`, and how long to wait for the first one if there is none.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,32 +43,59 @@ pub struct Page {
     pub more: bool,
 }
 
-/// Reads one page. A message that is no known event is passed: no subscriber could have understood it.
-pub async fn ask(space: &SpaceId, question: &Question, log: &dyn EventLog) -> Result<Page, ReadError> {
-    let deadline = Instant::now() + question.wait;
+/// Reads one page: out of memory where it reaches back far enough, else from the log.
+/// A message that is no known event is passed: no subscriber could have understood it.
+pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, ReadError> {
     // The end of the log first: what the space gets later may lie beyond it, but nothing of the space up to it is missed.
     let log_end = log.last_seq().await?;
-    let space_end = log.last_of(space).await?;
+    let deadline = Instant::now() + question.wait;
     let mut page = Page { events: vec![], position: question.after, more: false };
-    let mut feed = log.read(question.after, Some(space)).await?;
-    let mut looked_at = 0;
-    loop {
-        let next = if page.position < space_end {
-            feed.next().await
-        } else {
-            page.position = page.position.max(log_end);
-            if !page.events.is_empty() || question.wait.is_zero() {
+    if feed.recent(question.after, 1).is_none() {
+        read_log(space, question, log, &mut page).await?;
+        // What the space has is read; what follows is in memory, or the next page reads it.
+        if page.more || !page.events.is_empty() {
+            return Ok(page);
+        }
+        page.position = page.position.max(log_end);
+    }
+    while let Some(recent) = feed.recent(page.position, IN_MEMORY_TOGETHER) {
+        for event in recent.events {
+            page.position = event.seq;
+            if event.event.space == *space {
+                page.events.extend(public::of(&event).filter(|event| question.types.include(&event.kind)));
+            }
+            if page.events.len() >= question.limit {
+                page.more = feed.recent(page.position, 1).is_none_or(|rest| !rest.events.is_empty());
                 return Ok(page);
             }
-            match timeout_at(deadline, feed.next()).await {
-                Ok(next) => next,
-                Err(_) => return Ok(page),
-            }
-        };
-        let seq = match next {
+        }
+        page.position = page.position.max(recent.upto);
+        let is_whole = page.position >= log_end;
+        if is_whole && (!page.events.is_empty() || timeout_at(deadline, feed.moved(page.position)).await.is_err()) {
+            return Ok(page);
+        }
+        if !is_whole {
+            // The tail is about to get there: the log has it.
+            let late = |_| ReadError::Unavailable("the log's tail does not get to its end".into());
+            timeout(TAIL_WAIT, feed.moved(page.position)).await.map_err(late)?;
+        }
+    }
+    // The tail ran away from the page: there is more, and the next page reads it from the log.
+    page.more = true;
+    Ok(page)
+}
+
+/// The space's events after the page's position, up to the newest that it has now, or as many as a page holds.
+async fn read_log(space: &SpaceId, question: &Question, log: &dyn EventLog, page: &mut Page) -> Result<(), ReadError> {
+    let space_end = log.last_of(space).await?;
+    if page.position >= space_end {
+        return Ok(());
+    }
+    let mut events = log.read(question.after, Some(space)).await?;
+    for _ in 0..LOOKED_AT_MAX {
+        let seq = match events.next().await {
             Some(Ok(recorded)) => {
-                let wanted = public::of(&recorded).filter(|event| question.types.include(&event.kind));
-                page.events.extend(wanted);
+                page.events.extend(public::of(&recorded).filter(|event| question.types.include(&event.kind)));
                 recorded.seq
             }
             Some(Err(ReadError::Poison { seq, .. })) => StreamSeq(seq),
@@ -72,10 +103,13 @@ pub async fn ask(space: &SpaceId, question: &Question, log: &dyn EventLog) -> Re
             None => return Err(ReadError::Unavailable("the log's reader ended".into())),
         };
         page.position = page.position.max(seq);
-        looked_at += 1;
-        if page.events.len() >= question.limit || looked_at >= LOOKED_AT_MAX {
-            page.more = page.position < space_end || feed.next().now_or_never().is_some();
-            return Ok(page);
+        if page.position >= space_end {
+            return Ok(());
+        }
+        if page.events.len() >= question.limit {
+            break;
         }
     }
+    page.more = true;
+    Ok(())
 }

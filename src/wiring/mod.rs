@@ -33,6 +33,7 @@ use crate::{
     api::{self, ApiState},
     commands::Commands,
     domain::ids::SpaceId,
+    fanout::feed::Tail,
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex},
     projectors::{
@@ -102,6 +103,7 @@ impl Brain {
         };
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
+        let tail = Tail::new(events.clone());
         let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
         if roles.include(Role::Reactor) {
             let (model, clock) = (embedder.clone(), clock.clone());
@@ -114,6 +116,7 @@ impl Brain {
         if roles.include(Role::Api) {
             tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
             tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
+            tasks.spawn(tail.clone().follow(stop.clone()));
             tasks.spawn(listen_to_commits(nats.clone(), postgres.clone(), stop.clone()));
             let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
             directory.reached(known).await;
@@ -128,6 +131,7 @@ impl Brain {
             replay: Arc::new(Operator { store: store.clone(), events: nats.log(), derived: nats.derived() }),
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
+            feed: tail,
             derived,
             keys: directory,
             clock,

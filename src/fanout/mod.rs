@@ -1,0 +1,3 @@
+//! Everything that happens, on its way to whoever asked for it. Started by `wiring`; never writes an event or a read model.
+
+pub mod feed;
