@@ -109,8 +109,8 @@ async fn verify(connection: &Connection, mut projections: Vec<String>) -> anyhow
             Ok(status) => serde_json::from_value(status)?,
             Err(error) => return Ok(error.report()),
         };
-        let in_tables = |row: &&ProjectionView| row.state == "live" && row.name != crate::projectors::keyword::NAME;
-        projections = status.projections.iter().filter(in_tables).map(|row| row.name.clone()).collect();
+        let live = |row: &&ProjectionView| row.state == "live";
+        projections = status.projections.iter().filter(live).map(|row| row.name.clone()).collect();
     }
     let mut answers = vec![];
     for projection in &projections {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Hit, QueryError};
 use crate::domain::ids::{MemoryId, SpaceId, StreamSeq};
@@ -12,6 +13,18 @@ use crate::domain::ids::{MemoryId, SpaceId, StreamSeq};
 pub struct KeywordText {
     pub content: String,
     pub tags: Vec<String>,
+}
+
+impl KeywordText {
+    /// What a memory's document amounts to: the same for the same space, id, content and tags.
+    pub fn fingerprint(&self, space: &SpaceId, id: MemoryId) -> u64 {
+        let mut text = format!("{space}\u{1f}{id}\u{1f}{}", self.content);
+        for tag in &self.tags {
+            text.push('\u{1f}');
+            text.push_str(tag);
+        }
+        xxh3_64(text.as_bytes())
+    }
 }
 
 /// What an event means for the index: the memory's text as it is now, or that it is gone.
@@ -33,6 +46,12 @@ pub trait KeywordIndex: Send + Sync {
 
     /// Makes what was staged searchable, with `upto` as its checkpoint in the same commit.
     async fn commit(&self, upto: StreamSeq) -> Result<(), QueryError>;
+
+    /// Begins anew without showing it: what is staged from now on replaces everything at the next commit.
+    async fn start_over(&self) -> Result<(), QueryError>;
+
+    /// The position that searches show, and each document's memory with its [`KeywordText::fingerprint`].
+    async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError>;
 
     /// Forgets everything: the index stands before the first event again.
     async fn clear(&self) -> Result<(), QueryError>;

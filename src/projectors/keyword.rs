@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::chain;
 use crate::{
-    domain::{ids::StreamSeq, memory::Event},
+    domain::{
+        ids::{MemoryId, StreamSeq},
+        memory::Event,
+    },
     journal::{Recorded, events::Storable},
     patience::Patience,
     ports::{
@@ -48,6 +51,8 @@ pub struct Keyword {
     shown_at: Mutex<Instant>,
     waiters: AtomicUsize,
     asked: Notify,
+    /// The index is to be filled anew; what it shows stays until that is done.
+    rebuilding: AtomicBool,
 }
 
 /// Why one pass from checkpoint to failure ended.
@@ -59,6 +64,8 @@ enum Interrupted {
     Log(#[source] ReadError),
     #[error("the log's reader ended")]
     FeedEnded,
+    #[error("a rebuild was asked for")]
+    Rebuild,
 }
 
 /// What has been read and not been committed.
@@ -69,12 +76,21 @@ struct Open {
     read_seq: StreamSeq,
     committed_seq: StreamSeq,
     due: Option<Instant>,
+    /// Nothing is committed before this position is read: a rebuild shows all at once.
+    hold_until: StreamSeq,
 }
 
 impl Keyword {
     pub fn new(index: Arc<dyn KeywordIndex>) -> Arc<Self> {
         let shown = watch::channel(index.applied_seq()).0;
-        Arc::new(Self { index, shown, shown_at: Mutex::new(Instant::now()), waiters: AtomicUsize::new(0), asked: Notify::new() })
+        Arc::new(Self {
+            index,
+            shown,
+            shown_at: Mutex::new(Instant::now()),
+            waiters: AtomicUsize::new(0),
+            asked: Notify::new(),
+            rebuilding: AtomicBool::new(false),
+        })
     }
 
     pub fn applied_seq(&self) -> StreamSeq {
@@ -86,7 +102,7 @@ impl Keyword {
         ProjectionStatus {
             name: NAME.into(),
             version: VERSION,
-            state: "live".into(),
+            state: if self.rebuilding.load(Ordering::SeqCst) { "filling" } else { "live" }.into(),
             stream: "EVENTS".into(),
             applied_seq: self.applied_seq(),
             applied_ago_s: shown_at.elapsed().as_secs_f64(),
@@ -109,10 +125,24 @@ impl Keyword {
         matches!(timeout(Duration::from_millis(wait_ms), waiting).await, Ok(Ok(_)))
     }
 
+    /// Fills the index anew from the beginning of the log, beside what it shows, which the last commit replaces.
+    pub fn rebuild(&self) {
+        self.rebuilding.store(true, Ordering::SeqCst);
+        self.asked.notify_one();
+    }
+
+    /// The documents of the index and their position, for a verification.
+    pub async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError> {
+        self.index.documents().await
+    }
+
     /// Follows the log until told to stop; outages of the log or the disk are waited out.
     pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
         let mut pause = Patience::new(PAUSE_MS_MAX);
         while let Some(interrupted) = stop.run_until_cancelled(self.pass(&*log, &mut pause)).await {
+            if matches!(interrupted, Interrupted::Rebuild) {
+                continue;
+            }
             let wait = pause.next_pause();
             tracing::warn!(
                 projection = NAME,
@@ -139,13 +169,24 @@ impl Keyword {
             tracing::warn!(projection = NAME, %end, "the index knows more than the log holds: it belongs to another one and is cleared");
             self.index.clear().await.map_err(Interrupted::Index)?;
         }
-        let start = self.index.applied_seq();
-        self.show(start);
+        let shown = self.index.applied_seq();
+        self.show(shown);
+        let rebuilds = self.rebuilding.load(Ordering::SeqCst);
+        let start = if rebuilds { StreamSeq(0) } else { shown };
+        if rebuilds {
+            self.index.start_over().await.map_err(Interrupted::Index)?;
+        }
         let mut feed = log.read(start, None).await.map_err(Interrupted::Log)?;
-        let mut open = Open { changes: vec![], staged: false, read_seq: start, committed_seq: start, due: None };
+        let hold_until = if rebuilds { end } else { start };
+        let mut open = Open { changes: vec![], staged: rebuilds, read_seq: start, committed_seq: start, due: None, hold_until };
+        let mut filling = rebuilds;
         loop {
+            if !filling && self.rebuilding.load(Ordering::SeqCst) {
+                return Err(Interrupted::Rebuild);
+            }
             self.read_some(&mut feed, &mut open).await?;
             self.hand_over(&mut open).await?;
+            filling &= self.rebuilding.load(Ordering::SeqCst);
             pause.reset();
         }
     }
@@ -155,11 +196,11 @@ impl Keyword {
         while open.changes.len() < CHANGES_MAX {
             let next = match feed.next().now_or_never() {
                 Some(next) => next,
-                None if !open.changes.is_empty() || (self.is_awaited() && open.has_news()) => return Ok(()),
+                None if !open.changes.is_empty() || (self.is_awaited() && open.has_news() && !open.is_held()) => return Ok(()),
                 None => tokio::select! {
                     next = feed.next() => next,
                     () = self.asked.notified() => return Ok(()),
-                    () = until(open.due) => return Ok(()),
+                    () = until(open.due.filter(|_| !open.is_held())) => return Ok(()),
                 },
             };
             match next.ok_or(Interrupted::FeedEnded)? {
@@ -187,6 +228,12 @@ impl Keyword {
                 return Ok(());
             }
         }
+        if open.is_held() {
+            return Ok(());
+        }
+        if self.rebuilding.load(Ordering::SeqCst) {
+            open.due.get_or_insert_with(Instant::now);
+        }
         let is_due = open.due.is_some_and(|due| Instant::now() >= due);
         let silent = open.read_seq.0 - open.committed_seq.0 >= SILENT_EVENTS_MAX;
         if (open.staged && (is_due || self.is_awaited())) || silent {
@@ -194,6 +241,9 @@ impl Keyword {
             self.index.commit(open.read_seq).await.map_err(Interrupted::Index)?;
             metrics::histogram!("brain_projection_commit_seconds", "projection" => NAME).record(started.elapsed());
             (open.staged, open.due, open.committed_seq) = (false, None, open.read_seq);
+            if self.rebuilding.swap(false, Ordering::SeqCst) {
+                tracing::info!(projection = NAME, upto = %open.read_seq, "the keyword index is filled anew");
+            }
         }
         if !open.staged {
             self.show(open.read_seq);
@@ -213,6 +263,10 @@ impl Keyword {
 }
 
 impl Open {
+    fn is_held(&self) -> bool {
+        self.read_seq < self.hold_until
+    }
+
     fn has_news(&self) -> bool {
         self.staged
     }
@@ -223,20 +277,22 @@ impl Open {
         if event.aggregate != "memory" {
             return;
         }
-        let read = Event::load(&event.kind, &event.data);
-        match (read, event.aggregate_id.parse()) {
-            (Ok(state), Ok(id)) => {
-                let memory = state.memory();
-                let body = &memory.body;
-                let text =
-                    memory.deleted_at.is_none().then(|| KeywordText { content: body.content.clone(), tags: body.tags.clone() });
-                self.changes.push(KeywordChange { space: event.space.clone(), id, text });
-            }
-            _ => {
+        match change(recorded) {
+            Some(change) => self.changes.push(change),
+            None => {
                 tracing::error!(seq = %recorded.seq, "a memory event does not have its stored shape; the keyword index passes it")
             }
         }
     }
+}
+
+/// What an event of a memory means for the index; `None` when it does not have its stored shape.
+pub fn change(recorded: &Recorded) -> Option<KeywordChange> {
+    let event = &recorded.event;
+    let state = Event::load(&event.kind, &event.data).ok()?;
+    let (memory, id) = (state.memory(), event.aggregate_id.parse().ok()?);
+    let text = || KeywordText { content: memory.body.content.clone(), tags: memory.body.tags.clone() };
+    Some(KeywordChange { space: event.space.clone(), id, text: memory.deleted_at.is_none().then(text) })
 }
 
 /// Counts one waiter less, however the wait ends.

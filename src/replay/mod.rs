@@ -2,6 +2,7 @@
 //!
 //! Called by the API through the port [`Replay`]. Effects are impossible here: nothing in this module can reach a port that has any.
 
+mod keyword;
 mod verify;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::{
         Definition,
         batch::{self, Batch},
         definition,
+        keyword::{self as index, Keyword},
         store::{self, Installed, Store, VersionState},
     },
 };
@@ -30,11 +32,17 @@ pub struct Operator {
     pub store: Arc<dyn Store>,
     pub events: Arc<dyn EventReader>,
     pub derived: Arc<dyn EventReader>,
+    /// The index of this process; others have their own.
+    pub keyword: Arc<Keyword>,
 }
 
 #[async_trait]
 impl Replay for Operator {
     async fn rebuild(&self, projection: &str) -> Result<u32, Error> {
+        if projection == index::NAME {
+            self.keyword.rebuild();
+            return Ok(self.keyword.status().version);
+        }
         let definition = named(projection)?;
         let versions = self.versions(&definition).await?;
         if let Some(filling) = versions.iter().find(|it| it.state == VersionState::Filling) {
@@ -46,6 +54,9 @@ impl Replay for Operator {
     }
 
     async fn rollback(&self, projection: &str) -> Result<u32, Error> {
+        if projection == index::NAME {
+            return Err(Error::NothingRetired);
+        }
         let definition = named(projection)?;
         let versions = self.versions(&definition).await?;
         if let Some(filling) = versions.iter().find(|it| it.state == VersionState::Filling) {
@@ -58,6 +69,9 @@ impl Replay for Operator {
     }
 
     async fn verify(&self, projection: &str) -> Result<Verified, Error> {
+        if projection == index::NAME {
+            return keyword::verify(&self.keyword, &*self.events).await;
+        }
         verify::run(self, &named(projection)?).await
     }
 
@@ -107,7 +121,7 @@ impl Operator {
 
 fn named(projection: &str) -> Result<Definition, Error> {
     let known = definition::all();
-    let names = || known.iter().map(|it| it.name.clone()).collect();
+    let names = || known.iter().map(|it| it.name.clone()).chain([index::NAME.to_owned()]).collect();
     known.iter().find(|it| it.name == projection).cloned().ok_or_else(|| Error::Unknown { known: names() })
 }
 

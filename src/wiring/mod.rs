@@ -128,7 +128,12 @@ impl Brain {
             graph: postgres.graph_reads(),
             history: postgres.history_reads(),
             search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
-            replay: Arc::new(Operator { store: store.clone(), events: nats.log(), derived: nats.derived() }),
+            replay: Arc::new(Operator {
+                store: store.clone(),
+                events: nats.log(),
+                derived: nats.derived(),
+                keyword: keyword.clone(),
+            }),
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
             feed: tail,

@@ -43,7 +43,9 @@ async fn a_hand_made_change_is_found_and_a_rebuild_mends_it() {
     });
     world.send(Method::POST, "/api/v1/relationships", relation).await;
     assert!(deleted.body["position"].as_u64().unwrap() > last);
-    for projection in ["memories", "access", "vectors", "graph", "memory_history", "edge_history", "positions", "command_log"] {
+    for projection in
+        ["memories", "access", "vectors", "graph", "memory_history", "edge_history", "positions", "command_log", "keyword"]
+    {
         let (status, body) = replay(&world, projection, "verify").await;
         assert_eq!((status, &body["equal"], &body["difference"]), (StatusCode::OK, &json!(true), &Value::Null), "{body}");
     }
@@ -82,8 +84,15 @@ async fn a_hand_made_change_is_found_and_a_rebuild_mends_it() {
 async fn reads_and_writes_go_on_while_everything_is_rebuilt() {
     let mut world = World::new().await;
     some_memories(&world, 100).await;
-    for projection in ["memories", "graph", "vectors"] {
+    let found = |world: &World| {
+        let question =
+            world.request(Method::POST, "/api/v1/search").json(&json!({"query": "note", "mode": "keyword", "limit": 200}));
+        async move { crate::harness::reply(question).await.body["results"].as_array().map(Vec::len) }
+    };
+    assert_eq!(found(&world).await, Some(100));
+    for projection in ["memories", "graph", "vectors", "keyword"] {
         assert_eq!(replay(&world, projection, "rebuild").await.0, StatusCode::ACCEPTED);
+        assert_eq!(found(&world).await, Some(100));
     }
     for n in 0..100 {
         let made = world.send(Method::POST, "/api/v1/memories", json!({"content": format!("while {n}")})).await;
@@ -94,6 +103,8 @@ async fn reads_and_writes_go_on_while_everything_is_rebuilt() {
         live(&world, projection, &json!(2)).await;
         assert_eq!(replay(&world, projection, "verify").await.1["equal"], json!(true));
     }
+    live(&world, "keyword", &json!(1)).await;
+    assert_eq!((found(&world).await, replay(&world, "keyword", "verify").await.1["equal"].clone()), (Some(100), json!(true)));
     // The version that is live outlasts a restart.
     world.restart().await;
     let status = world.get("/api/v1/status").await.body;

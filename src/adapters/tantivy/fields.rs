@@ -19,6 +19,8 @@ use crate::{
 
 /// Name of the fast field that holds a memory's id.
 pub const ID: &str = "id";
+/// Name of the fast field that holds a document's fingerprint.
+pub const FINGERPRINT: &str = "fingerprint";
 const WORDS: &str = "words";
 /// Longer words are no words: base64, hashes.
 const WORD_BYTES_MAX: usize = 64;
@@ -31,6 +33,7 @@ pub struct Fields {
     /// `<space>/<id>`: what a memory is replaced and removed by.
     key: Field,
     id: Field,
+    fingerprint: Field,
     pub content: Field,
     pub tags: Field,
 }
@@ -44,9 +47,10 @@ impl Fields {
         let key = schema.add_text_field("key", STRING);
         // An id is 128 bits wide, and so is the widest number that a fast field holds: an IPv6 address.
         let id = schema.add_ip_addr_field(ID, FAST);
+        let fingerprint = schema.add_u64_field(FINGERPRINT, FAST);
         let content = schema.add_text_field("content", text.clone());
         let tags = schema.add_text_field("tags", text);
-        Self { schema: schema.build(), space, key, id, content, tags }
+        Self { schema: schema.build(), space, key, id, fingerprint, content, tags }
     }
 
     pub fn key(&self, space: &SpaceId, id: MemoryId) -> Term {
@@ -58,6 +62,7 @@ impl Fields {
         document.add_text(self.space, space.as_str());
         document.add_text(self.key, format!("{space}/{id}"));
         document.add_ip_addr(self.id, address(id));
+        document.add_u64(self.fingerprint, text.fingerprint(space, id));
         document.add_text(self.content, &text.content);
         for tag in &text.tags {
             document.add_text(self.tags, tag);

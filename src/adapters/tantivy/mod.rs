@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Raised when the fields or the words change; an index of another format is filled again from the log.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const WRITER_BYTES: usize = 64 << 20;
 /// Deleted documents still count in BM25's statistics, so a segment with more than this share of them is merged.
 const DELETED_SHARE_MAX: f32 = 0.1;
@@ -151,6 +151,24 @@ impl Inner {
         Ok(())
     }
 
+    /// The documents as of the last commit; no commit happens meanwhile.
+    fn documents(&self) -> tantivy::Result<(StreamSeq, Vec<(MemoryId, u64)>)> {
+        let place = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (searcher, seq) = (self.reader.searcher(), StreamSeq(self.applied_seq.load(Ordering::Acquire)));
+        drop(place);
+        let mut documents = vec![];
+        for segment in searcher.segment_readers() {
+            let (ids, fingerprints) =
+                (segment.fast_fields().ip_addr(fields::ID)?, segment.fast_fields().u64(fields::FINGERPRINT)?);
+            for document in segment.doc_ids_alive() {
+                if let (Some(id), Some(fingerprint)) = (ids.first(document), fingerprints.first(document)) {
+                    documents.push((fields::id_of(id), fingerprint));
+                }
+            }
+        }
+        Ok((seq, documents))
+    }
+
     fn search(&self, space: &SpaceId, text: &str, among: Option<HashSet<MemoryId>>, limit: usize) -> tantivy::Result<Vec<Hit>> {
         let Some(question) = question::within(&self.fields, space, text) else { return Ok(vec![]) };
         if limit == 0 {
@@ -198,6 +216,14 @@ impl KeywordIndex for TantivyIndex {
 
     async fn commit(&self, upto: StreamSeq) -> Result<(), QueryError> {
         self.blocking(move |inner| inner.commit(upto)).await
+    }
+
+    async fn start_over(&self) -> Result<(), QueryError> {
+        self.blocking(|inner| inner.write(|writer| writer.delete_all_documents().map(drop))).await
+    }
+
+    async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError> {
+        self.blocking(Inner::documents).await
     }
 
     async fn clear(&self) -> Result<(), QueryError> {

@@ -1,0 +1,83 @@
+//! Proves that the keyword index of this process holds what the log says: each document's fingerprint against the fold of the log.
+//! Called by the operator only.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::StreamExt;
+
+use crate::{
+    domain::ids::MemoryId,
+    ports::{
+        EventReader, QueryError,
+        log::ReadError,
+        replay::{Difference, Error, Verified},
+    },
+    projectors::keyword::{self, Keyword},
+};
+
+pub async fn verify(index: &Keyword, log: &dyn EventReader) -> Result<Verified, Error> {
+    let (position, mut found) = index.documents().await.map_err(unavailable)?;
+    let mut living: HashMap<_, u64> = HashMap::new();
+    let mut events = log.read(crate::domain::ids::StreamSeq(0), None).await.map_err(Error::Log)?;
+    let mut at = 0;
+    while at < position.0 {
+        at = match events.next().await {
+            Some(Ok(recorded)) if recorded.seq > position => break,
+            Some(Ok(recorded)) => {
+                if recorded.event.aggregate == "memory"
+                    && let Some(change) = keyword::change(&recorded)
+                {
+                    let key = (change.space.clone(), change.id);
+                    match change.text {
+                        Some(text) => drop(living.insert(key, text.fingerprint(&change.space, change.id))),
+                        None => drop(living.remove(&key)),
+                    }
+                }
+                recorded.seq.0
+            }
+            Some(Err(ReadError::Poison { seq, .. })) => seq,
+            Some(Err(away)) => return Err(Error::Log(away)),
+            None => return Err(Error::Log(ReadError::Unavailable("the log's reader ended".into()))),
+        };
+    }
+    let mut expected: Vec<(MemoryId, u64)> = living.into_iter().map(|((_, id), fingerprint)| (id, fingerprint)).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    let difference = difference(&found, &expected);
+    let unequal_partitions = u64::from(difference.is_some());
+    Ok(Verified { position, rows: expected.len() as u64, unequal_partitions, difference })
+}
+
+/// The first memory of which the two say different things.
+fn difference(found: &[(MemoryId, u64)], expected: &[(MemoryId, u64)]) -> Option<Difference> {
+    let mut sides: BTreeMap<MemoryId, [Vec<u64>; 2]> = BTreeMap::new();
+    for (side, documents) in [found, expected].into_iter().enumerate() {
+        for (id, fingerprint) in documents {
+            sides.entry(*id).or_default()[side].push(*fingerprint);
+        }
+    }
+    let (id, [found, expected]) = sides.into_iter().find(|(_, [found, expected])| found != expected)?;
+    let shown = |side: Vec<u64>| (!side.is_empty()).then(|| side.into_iter().map(|it| format!("{it:016x}")).collect());
+    Some(Difference { table: "documents".into(), key: id.to_string(), found: shown(found), expected: shown(expected) })
+}
+
+fn unavailable(cause: QueryError) -> Error {
+    Error::Unavailable(cause.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_first_document_that_differs_is_named() {
+        let id = |n| MemoryId(Uuid::from_u128(n));
+        let all = [(id(1), 7), (id(2), 8), (id(3), 9)];
+        assert_eq!(difference(&all, &all), None);
+        let found = difference(&all[..1], &all).unwrap();
+        assert_eq!((found.key, found.found.is_none(), found.expected.is_some()), (id(2).to_string(), true, true));
+        assert_eq!(difference(&[(id(1), 6)], &all[..1]).unwrap().key, id(1).to_string());
+    }
+}
