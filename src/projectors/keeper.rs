@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{patience::Patience, ports::EventReader};
 
-/// How often the versions are looked at.
+/// How often the versions are looked at, and how often while one is being filled.
 const LOOK_MS: u64 = 200;
+const LOOK_FILLING_MS: u64 = 20;
 const PAUSE_MS_MAX: u64 = 2_000;
 /// A filled version this close to the live one may take its place.
 const NEAR_EVENTS: u64 = 5_000;
@@ -76,9 +77,9 @@ impl Keeper {
         let keep = async {
             loop {
                 match self.look(&mut running, &stop).await {
-                    Ok(()) => {
+                    Ok(filling) => {
                         pause.reset();
-                        sleep(Duration::from_millis(LOOK_MS)).await;
+                        sleep(Duration::from_millis(if filling { LOOK_FILLING_MS } else { LOOK_MS })).await;
                     }
                     Err(cause) => {
                         let wait = pause.next_pause();
@@ -98,7 +99,8 @@ impl Keeper {
         let _: Option<std::convert::Infallible> = stop.run_until_cancelled(keep).await;
     }
 
-    async fn look(&self, running: &mut HashMap<u32, Running>, stop: &CancellationToken) -> Result<(), store::Error> {
+    /// Answers whether a version is being filled.
+    async fn look(&self, running: &mut HashMap<u32, Running>, stop: &CancellationToken) -> Result<bool, store::Error> {
         let versions = prepare(&*self.store, &self.definition).await?;
         let kept = |it: &&Installed| matches!(it.state, VersionState::Live | VersionState::Filling);
         running.retain(|version, engine| {
@@ -112,7 +114,8 @@ impl Keeper {
             let engine = running.entry(version.version).or_insert_with(|| self.start(version, stop));
             engine.live.store(version.state == VersionState::Live, Ordering::SeqCst);
         }
-        self.make_live(&versions).await
+        self.make_live(&versions).await?;
+        Ok(versions.iter().any(|it| it.state == VersionState::Filling))
     }
 
     fn start(&self, version: &Installed, stop: &CancellationToken) -> Running {
