@@ -41,6 +41,9 @@ const PREFIX: &str = "rebuild";
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (count, rounds, writes) = (setting("count", 100_000), setting("rounds", 3), setting("writes", 400));
+    if std::env::var_os("BRAIN_LOG").is_some() {
+        second_brain::telemetry::log_to_stderr();
+    }
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
     let commands = Commands::new(nats.log(), Arc::new(SystemClock));

@@ -97,6 +97,9 @@ pub trait GraphReads: Send + Sync {
     async fn relationships(&self, space: &SpaceId, query: &RelationshipQuery) -> Result<Vec<RelationshipRecord>, QueryError>;
     /// The hops from any of `from`, at most `step.hops_max`, in the order of (weight descending, id).
     async fn hops(&self, space: &SpaceId, from: &[MemoryId], step: &Step) -> Result<Vec<Hop>, QueryError>;
+    /// The best hop, by (weight descending, id), from any of `from` to each memory that is not in `seen`, best first, at most
+    /// `step.hops_max`. Whether the far ends live is not asked.
+    async fn spread(&self, space: &SpaceId, from: &[MemoryId], seen: &[MemoryId], step: &Step) -> Result<Vec<Hop>, QueryError>;
     /// Those of `ids` that live, in any order.
     async fn nodes(&self, space: &SpaceId, ids: &[MemoryId], at: Option<StreamSeq>) -> Result<Vec<Node>, QueryError>;
     /// Every relationship with both ends among `ids`.

@@ -1,6 +1,6 @@
 //! How events become batches: as many as are waiting, within limits. Used by the engine; knows no store.
 //!
-//! Decision 2026-11-24: a batch gathers while the one before it is committed, and nobody lingers for company. Batches then grow
+//! Decision 2026-11-24: a batch gathers while the one before it is committed, and only what nobody waits for lingers for company. Batches then grow
 //! with the load by themselves, and an idle projection shows an event at once.
 
 use std::pin::pin;
@@ -14,10 +14,12 @@ use crate::{
     ports::log::ReadError,
 };
 
-/// Most events in a batch, those included that the projection does not want.
+/// Most events of a batch unless its definition says otherwise.
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Size of the data after which a batch is closed; one event of any size always fits.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Events after which others have the thread for a moment.
+const EVENTS_PER_BREATH: usize = 32;
 /// What an event weighs beside its data.
 const FRAME_BYTES: usize = 200;
 
@@ -78,8 +80,15 @@ impl Batch {
         }
     }
 
-    pub fn is_full(&self) -> bool {
-        self.seen >= BATCH_ROWS_MAX || self.bytes >= BATCH_BYTES_MAX
+    /// Lets others have the thread now and then: a feed that never waits would keep it for a whole batch.
+    async fn breathe(&self) {
+        if self.seen.is_multiple_of(EVENTS_PER_BREATH) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub fn is_full(&self, definition: &Definition) -> bool {
+        self.seen >= definition.batch_rows_max || self.bytes >= BATCH_BYTES_MAX
     }
 
     pub fn is_empty(&self) -> bool {
@@ -112,15 +121,16 @@ where
 
 /// Takes along what is there already, without waiting.
 /// An error that ends the feed only closes the batch, so that nothing read is lost: the feed's end comes again.
-pub fn top_up<S>(feed: &mut S, definition: &Definition, batch: &mut Batch)
+pub async fn top_up<S>(feed: &mut S, definition: &Definition, batch: &mut Batch)
 where
     S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
 {
-    while !batch.is_full() {
+    while !batch.is_full(definition) {
         let Some(Some(more)) = feed.next().now_or_never() else { return };
         if batch.push(definition, more).is_err() {
             return;
         }
+        batch.breathe().await;
     }
 }
 
@@ -135,8 +145,9 @@ where
         tokio::select! {
             biased;
             done = &mut work => return done,
-            more = feed.next(), if open && !batch.is_full() => {
+            more = feed.next(), if open && !batch.is_full(definition) => {
                 open = more.is_some_and(|more| batch.push(definition, more).is_ok());
+                batch.breathe().await;
             }
         }
     }
@@ -190,7 +201,7 @@ mod tests {
     {
         let mut batch = Batch::new(after);
         let begun = first(feed, definition, &mut batch).await.unwrap();
-        top_up(feed, definition, &mut batch);
+        top_up(feed, definition, &mut batch).await;
         begun.then_some(batch)
     }
 

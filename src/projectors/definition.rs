@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use super::batch::BATCH_ROWS_MAX;
+
 /// How the events of one key become a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,6 +28,10 @@ pub struct Definition {
     pub fold: Fold,
     /// Types of the events that it wants; all others only move its checkpoint.
     pub events: Vec<String>,
+    /// Most events of a batch, those included that the projection does not want.
+    pub batch_rows_max: usize,
+    /// How long a small batch waits for company: what nobody waits for at once leaves the processor to what somebody does.
+    pub linger_ms: u64,
     /// Whether an event that can never be applied is put aside. Where it is not, the projection stops at it.
     pub parks: bool,
     pub sql: Sql,
@@ -52,6 +58,8 @@ struct Header {
     stream: String,
     key: Vec<String>,
     fold: Fold,
+    #[serde(default)]
+    linger_ms: u64,
     #[serde(default = "parks_by_default")]
     parks: bool,
     events: Vec<String>,
@@ -73,7 +81,8 @@ pub enum Error {
 impl Definition {
     /// Reads a definition; `sql` is schema, indexes, live and apply, in this order.
     pub fn parse(header: &str, sql: [&str; 4]) -> Result<Self, Error> {
-        let Header { name, version, stream, key, fold, parks, events } = toml::from_str(header).map_err(Error::Toml)?;
+        let Header { name, version, stream, key, fold, linger_ms, parks, events } =
+            toml::from_str(header).map_err(Error::Toml)?;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
             Some("the name is not a word of a-z and _")
@@ -90,7 +99,18 @@ impl Definition {
             Some(reason) => Err(Error::Invalid { name, reason }),
             None => {
                 let [schema, indexes, live, apply] = sql.map(str::to_owned);
-                Ok(Self { name, version, stream, key, fold, events, parks, sql: Sql { schema, indexes, live, apply } })
+                Ok(Self {
+                    name,
+                    version,
+                    stream,
+                    key,
+                    fold,
+                    events,
+                    batch_rows_max: BATCH_ROWS_MAX,
+                    linger_ms,
+                    parks,
+                    sql: Sql { schema, indexes, live, apply },
+                })
             }
         }
     }

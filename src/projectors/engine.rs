@@ -1,7 +1,7 @@
 //! The loop of one projection: claim, read from the checkpoint, batch, apply, again. Started by `wiring`, one task each.
 //! Never writes outside its store and never causes an effect, so the same log may be read any number of times.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use crate::{
 };
 
 const PAUSE_MS_MAX: u64 = 2_000;
+/// Up to this many rows a batch may wait for more, see [`Definition::linger_ms`].
+const SMALL_BATCH_ROWS: usize = 64;
 
 /// Called after each commit of a live version with the position that is now visible. Must not block.
 pub type OnApplied = Arc<dyn Fn(StreamSeq) + Send + Sync>;
@@ -109,7 +111,11 @@ impl Projection {
             if batch.is_empty() && !batch::first(&mut feed, &self.definition, &mut batch).await.map_err(Interrupted::Log)? {
                 return Err(Interrupted::FeedEnded);
             }
-            batch::top_up(&mut feed, &self.definition, &mut batch);
+            batch::top_up(&mut feed, &self.definition, &mut batch).await;
+            if self.definition.linger_ms > 0 && batch.items.len() < SMALL_BATCH_ROWS {
+                let linger = tokio::time::sleep(Duration::from_millis(self.definition.linger_ms));
+                batch::gather_while(&mut feed, &self.definition, &mut batch, linger).await;
+            }
             let mut following = Batch::new(batch.upto);
             let applying = self.apply(epoch, &batch);
             batch::gather_while(&mut feed, &self.definition, &mut following, applying).await.map_err(Interrupted::Store)?;

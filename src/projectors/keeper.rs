@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -27,8 +27,12 @@ use crate::{patience::Patience, ports::EventReader};
 const LOOK_MS: u64 = 200;
 const LOOK_FILLING_MS: u64 = 20;
 const PAUSE_MS_MAX: u64 = 2_000;
-/// A filled version this close to the live one may take its place.
+/// A filled version this close to the live one gets its indexes.
 const NEAR_EVENTS: u64 = 5_000;
+/// One this close may take its place: what is left is a short batch, for which the live one is held.
+const NEXT_TO_EVENTS: u64 = 100;
+/// Most events of a batch while a version is filled: the live one gets its turn between them.
+const FILLING_ROWS_MAX: usize = 1_000;
 
 /// Everything that keeping a projection takes.
 pub struct Keeper {
@@ -120,7 +124,10 @@ impl Keeper {
 
     fn start(&self, version: &Installed, stop: &CancellationToken) -> Running {
         let (stop, live) = (stop.child_token(), Arc::new(AtomicBool::new(false)));
-        let definition = self.definition.at(version.version);
+        let mut definition = self.definition.at(version.version);
+        if version.state == VersionState::Filling {
+            definition.batch_rows_max = FILLING_ROWS_MAX;
+        }
         let engine = engine::run(definition, self.log.clone(), self.store.clone(), self.on_applied.clone(), stop.clone());
         let (on_stopped, shown) = (self.on_stopped.clone(), live.clone());
         self.tasks.spawn(async move {
@@ -145,13 +152,22 @@ impl Keeper {
         }
         let definition = self.definition.at(filling.version);
         if !filling.indexed {
+            let started = Instant::now();
             self.store.index(&definition).await?;
+            let took_ms = started.elapsed().as_millis();
+            tracing::info!(projection = definition.name, version = definition.version, took_ms, "the version is indexed");
         }
+        if filling.applied_seq.0 + NEXT_TO_EVENTS < live.applied_seq.0 {
+            return Ok(());
+        }
+        let started = Instant::now();
         if self.store.cut_over(&definition).await? {
+            let took_ms = started.elapsed().as_millis();
             tracing::info!(
                 projection = definition.name,
                 version = definition.version,
                 before = live.version,
+                took_ms,
                 "the version is live"
             );
             for retired in in_state(VersionState::Retired) {

@@ -110,7 +110,7 @@ impl Operator {
             if !batch::first(&mut feed, definition, &mut batch).await.map_err(Error::Log)? {
                 return Err(Error::Log(crate::ports::log::ReadError::Unavailable("the log's reader ended".into())));
             }
-            batch::top_up(&mut feed, definition, &mut batch);
+            batch::top_up(&mut feed, definition, &mut batch).await;
             batch.cut(upto);
             self.store.apply(definition, claim.epoch, &batch).await.map_err(broken)?;
             at = batch.upto;

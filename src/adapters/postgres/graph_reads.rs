@@ -89,28 +89,22 @@ impl GraphReads for PgGraphReads {
     }
 
     async fn hops(&self, space: &SpaceId, from: &[MemoryId], step: &Step) -> Result<Vec<Hop>, QueryError> {
-        let mut sql = Sql::new("SELECT * FROM (");
-        if step.direction != Direction::In {
-            hop(&mut sql, space, from, step, ["source_id", "target_id", "true"]);
-        }
-        if step.direction == Direction::Both {
-            sql.push(" UNION ALL ");
-        }
-        if step.direction != Direction::Out {
-            hop(&mut sql, space, from, step, ["target_id", "source_id", "false"]);
-        }
-        sql.push(") AS hops ORDER BY weight DESC, id, forward DESC LIMIT ").push_bind(i64::from(step.hops_max));
-        self.fetch(space, sql, |row| {
-            Ok(Hop {
-                id: RelationshipId(row.try_get("id")?),
-                from: MemoryId(row.try_get("from_id")?),
-                to: MemoryId(row.try_get("to_id")?),
-                forward: row.try_get("forward")?,
-                relationship_type: relationship_type(row)?,
-                weight: row.try_get("weight")?,
-            })
-        })
-        .await
+        let mut sql = Sql::new("SELECT h.* FROM (");
+        both_ways(&mut sql, space, from, step);
+        sql.push(") AS h JOIN ").push(nodes_of(step.at)).push(" n ON n.id = h.to_id AND n.deleted_at IS NULL AND n.space = ");
+        sql.push_bind(space.as_str());
+        standing("n", step.at, &mut sql);
+        sql.push(" ORDER BY h.weight DESC, h.id, h.forward DESC LIMIT ").push_bind(i64::from(step.hops_max));
+        self.fetch(space, sql, hop).await
+    }
+
+    async fn spread(&self, space: &SpaceId, from: &[MemoryId], seen: &[MemoryId], step: &Step) -> Result<Vec<Hop>, QueryError> {
+        let mut sql = Sql::new("SELECT * FROM (SELECT DISTINCT ON (to_id) * FROM (");
+        both_ways(&mut sql, space, from, step);
+        sql.push(") AS h WHERE to_id <> ALL(").push_bind(uuids(seen));
+        sql.push(") ORDER BY to_id, weight DESC, id, forward DESC) AS best ORDER BY weight DESC, id, forward DESC LIMIT ");
+        sql.push_bind(i64::from(step.hops_max));
+        self.fetch(space, sql, hop).await
     }
 
     async fn nodes(&self, space: &SpaceId, ids: &[MemoryId], at: Option<StreamSeq>) -> Result<Vec<Node>, QueryError> {
@@ -186,13 +180,23 @@ fn living_edges(sql: &mut Sql, space: &SpaceId, at: Option<StreamSeq>) {
     standing("e", at, sql);
 }
 
-/// One direction of a step: the near end is among `from`, the far end lives. The near end's life is the caller's to know.
-fn hop(sql: &mut Sql, space: &SpaceId, from: &[MemoryId], step: &Step, [near, far, forward]: [&'static str; 3]) {
+/// All hops of a step, whether their far ends live or not. That the near ends live is the caller's to know.
+fn both_ways(sql: &mut Sql, space: &SpaceId, from: &[MemoryId], step: &Step) {
+    if step.direction != Direction::In {
+        one_way(sql, space, from, step, ["source_id", "target_id", "true"]);
+    }
+    if step.direction == Direction::Both {
+        sql.push(" UNION ALL ");
+    }
+    if step.direction != Direction::Out {
+        one_way(sql, space, from, step, ["target_id", "source_id", "false"]);
+    }
+}
+
+fn one_way(sql: &mut Sql, space: &SpaceId, from: &[MemoryId], step: &Step, [near, far, forward]: [&'static str; 3]) {
     sql.push("SELECT e.id, e.").push(near).push(" AS from_id, e.").push(far).push(" AS to_id, e.relationship_type, e.weight, ");
-    sql.push(forward).push(" AS forward FROM ").push(edges_of(step.at)).push(" e JOIN ").push(nodes_of(step.at));
-    sql.push(" n ON n.space = e.space AND n.id = e.").push(far).push(" AND n.deleted_at IS NULL");
-    standing("n", step.at, sql);
-    sql.push(" WHERE e.deleted_at IS NULL AND e.space = ").push_bind(space.as_str()).push(" AND e.").push(near);
+    sql.push(forward).push(" AS forward FROM ").push(edges_of(step.at));
+    sql.push(" e WHERE e.deleted_at IS NULL AND e.space = ").push_bind(space.as_str()).push(" AND e.").push(near);
     sql.push(" = ANY(").push_bind(uuids(from)).push(")");
     standing("e", step.at, sql);
     if !step.types.is_empty() {
@@ -241,6 +245,17 @@ fn relationship(row: &PgRow) -> Result<RelationshipRecord, sqlx::Error> {
             updated_at: row.try_get("updated_at")?,
             deleted_at: row.try_get("deleted_at")?,
         },
+    })
+}
+
+fn hop(row: &PgRow) -> Result<Hop, sqlx::Error> {
+    Ok(Hop {
+        id: RelationshipId(row.try_get("id")?),
+        from: MemoryId(row.try_get("from_id")?),
+        to: MemoryId(row.try_get("to_id")?),
+        forward: row.try_get("forward")?,
+        relationship_type: relationship_type(row)?,
+        weight: row.try_get("weight")?,
     })
 }
 

@@ -104,19 +104,17 @@ pub async fn run(connection: &mut PgConnection, sql: &str) -> Result<(), sqlx::E
 pub async fn index(owner: &PgPool, definition: &Definition) -> Result<(), Fault> {
     const ONCE: &str = "UPDATE brain.checkpoints SET indexed = true WHERE projection = $1 AND version = $2 AND NOT indexed";
     let mut transaction = owner.begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('index projection', 0))").execute(&mut *transaction).await?;
+    // The checkpoint's row first, as every batch does: whoever took the table first would wait for us, and we for them.
+    let marked = sqlx::query(ONCE).bind(&definition.name).bind(definition.version as i32).execute(&mut *transaction).await?;
+    if marked.rows_affected() == 0 {
+        return Ok(());
+    }
     run(&mut transaction, &definition.sql.indexes).await?;
     let schema = definition.schema();
-    let tables: Vec<String> = tables(&mut transaction, &schema).await?;
-    for table in tables {
+    for table in tables(&mut transaction, &schema).await? {
         run(&mut transaction, &format!("ANALYZE {schema}.{table}")).await?;
     }
-    let marked = sqlx::query(ONCE).bind(&definition.name).bind(definition.version as i32).execute(&mut *transaction).await?;
-    if marked.rows_affected() == 1 {
-        transaction.commit().await?
-    } else {
-        transaction.rollback().await?
-    }
+    transaction.commit().await?;
     Ok(())
 }
 

@@ -65,6 +65,20 @@ impl GraphReads for Small {
         Ok(hops)
     }
 
+    async fn spread(&self, space: &SpaceId, from: &[MemoryId], seen: &[MemoryId], step: &Step) -> Result<Vec<Hop>, QueryError> {
+        let hops = self.hops(space, from, &Step { hops_max: u32::MAX, ..step.clone() }).await?;
+        let mut known: Vec<MemoryId> = seen.to_vec();
+        let mut best = vec![];
+        for hop in hops {
+            if !known.contains(&hop.to) {
+                known.push(hop.to);
+                best.push(hop);
+            }
+        }
+        best.truncate(step.hops_max as usize);
+        Ok(best)
+    }
+
     async fn nodes(&self, _: &SpaceId, ids: &[MemoryId], _: Option<StreamSeq>) -> Result<Vec<Node>, QueryError> {
         Ok(ids.iter().map(|id| node(*id)).rev().collect())
     }
