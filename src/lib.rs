@@ -27,6 +27,12 @@
 //! [`domain::memory::MemoryDecider`] decide, and appends with the expected sequence. The answer carries the position.
 //! The engine in [`projectors`] reads the event, applies it in one transaction with its checkpoint, and reads at that
 //! position show it.
+//!
+//! # A projection is rebuilt
+//! [`replay::Operator`] installs tables of the next version, marked as being filled. Every process's
+//! [`projectors::keeper::Keeper`] sees them and runs an engine for them beside the live one's; one of the engines gets the lock.
+//! When the version has nearly caught up the keeper indexes it, and [`projectors::Store::cut_over`] points the views to it in one
+//! transaction. An engine tells waiters of a commit only if that very commit was of a live version.
 
 pub mod adapters;
 pub mod api;
