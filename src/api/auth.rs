@@ -16,7 +16,10 @@ use sha2::{Digest, Sha256};
 use super::error::Problem;
 use crate::{
     commands::Caller,
-    domain::access::{Key, KeyScope},
+    domain::{
+        access::{Key, KeyScope},
+        ids::SpaceId,
+    },
     ports::{Clock, KeyDirectory},
 };
 
@@ -39,6 +42,15 @@ pub struct Identity(pub Key);
 impl Identity {
     pub fn caller(&self) -> Caller {
         Caller { space: self.0.space.clone(), principal: self.0.principal }
+    }
+
+    /// Whether the key is of the space that the instance's owner has: replay sees the rows of every space.
+    /// Errors: `auth.operator_only`.
+    pub fn require_operator(&self) -> Result<(), Problem> {
+        if self.0.space == SpaceId::default_space() {
+            return Ok(());
+        }
+        Err(Problem::new("auth.operator_only", "only keys of the instance's own space operate it"))
     }
 
     /// Errors: `auth.scope_missing`.

@@ -3,11 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::{ApiState, body, error::Problem, query};
+use super::{ApiState, auth::Identity, body, error::Problem, query};
 use crate::ports::replay::{Difference, ParkedEvent};
 
 const RETRY_BODY_BYTES_MAX: usize = 4 * 1_024;
 
+type Id = web::ReqData<Identity>;
 type State = web::Data<ApiState>;
 
 /// The version of a projection that is being filled, or will be live.
@@ -54,17 +55,20 @@ struct ParkedQuery {
     projection: Option<String>,
 }
 
-pub async fn rebuild(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+pub async fn rebuild(path: web::Path<String>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
     let version = state.replay.rebuild(&path).await?;
     Ok(HttpResponse::Accepted().json(VersionAnswer { projection: path.into_inner(), version }))
 }
 
-pub async fn rollback(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+pub async fn rollback(path: web::Path<String>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
     let version = state.replay.rollback(&path).await?;
     Ok(HttpResponse::Accepted().json(VersionAnswer { projection: path.into_inner(), version }))
 }
 
-pub async fn verify(path: web::Path<String>, state: State) -> Result<HttpResponse, Problem> {
+pub async fn verify(path: web::Path<String>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
     let found = state.replay.verify(&path).await?;
     Ok(HttpResponse::Ok().json(VerifyAnswer {
         projection: path.into_inner(),
@@ -76,7 +80,8 @@ pub async fn verify(path: web::Path<String>, state: State) -> Result<HttpRespons
     }))
 }
 
-pub async fn parked(request: HttpRequest, state: State) -> Result<HttpResponse, Problem> {
+pub async fn parked(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
     let asked: ParkedQuery = query::parse(&request)?;
     let parked = state.replay.parked(asked.projection.as_deref()).await?;
     Ok(HttpResponse::Ok().json(ParkedAnswer { parked }))
@@ -86,8 +91,10 @@ pub async fn retry(
     request: HttpRequest,
     path: web::Path<String>,
     payload: web::Payload,
+    identity: Id,
     state: State,
 ) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
     let input: RetryInput = body::typed(body::json(&request, payload, RETRY_BODY_BYTES_MAX).await?)?;
     let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
     Ok(HttpResponse::Ok().json(RetryAnswer { applied }))

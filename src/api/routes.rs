@@ -257,7 +257,8 @@ fn of_the_graph() -> Vec<Route> {
     ]
 }
 
-/// Decision 2026-11-24: operators are those who may rewrite times: the owner's key. Roles of their own come with accounts.
+/// Decision 2026-11-24: operators are those who may rewrite times in the instance's own space: the owner's key. Roles of their own
+/// come with accounts.
 const OPERATE: Option<KeyScope> = Some(KeyScope::MemoryImport);
 
 fn of_replay() -> Vec<Route> {

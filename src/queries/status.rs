@@ -31,7 +31,7 @@ pub struct ProjectionView {
     pub applied_seq: u64,
     /// The stream that feeds it, in whose positions `applied_seq` counts.
     pub stream: String,
-    /// Events of that stream that are not applied yet.
+    /// Events of that stream that are not applied yet; 0 for a retired version, which nobody follows.
     pub lag: u64,
     /// Seconds for which it has applied nothing while events wait; 0 when none do.
     pub lag_s: f64,
@@ -71,7 +71,9 @@ pub async fn ask(
     let StreamSeq(last_seq) = log.last_seq().await.map_err(Error::Log)?;
     let StreamSeq(derived_seq) = derived.last_seq().await.map_err(Error::Log)?;
     let view = |row: ProjectionStatus| {
-        let lag = if row.stream == "EVENTS" { last_seq } else { derived_seq }.saturating_sub(row.applied_seq.0);
+        let end = if row.stream == "EVENTS" { last_seq } else { derived_seq };
+        // Nobody is behind with what nobody follows.
+        let lag = if row.state == "retired" { 0 } else { end.saturating_sub(row.applied_seq.0) };
         ProjectionView {
             lag,
             lag_s: if lag == 0 { 0.0 } else { row.applied_ago_s },

@@ -77,6 +77,11 @@ async fn a_hand_made_change_is_found_and_a_rebuild_mends_it() {
     live(&world, "memories", &json!(1)).await;
     assert!(world.get(&list).await.body.to_string().contains("after the rebuild"));
     assert_eq!(replay(&world, "nothing", "rebuild").await.1["code"], json!("replay.unknown_projection"));
+    let stranger = world.stranger().await;
+    for (method, path) in [(Method::POST, "memories/verify"), (Method::POST, "memories/rebuild"), (Method::GET, "parked")] {
+        let request = world.anonymous(method, &format!("/api/v1/replay/{path}")).bearer_auth(&stranger);
+        assert_eq!(crate::harness::reply(request).await.body["code"], json!("auth.operator_only"), "{path}");
+    }
     world.end().await;
 }
 

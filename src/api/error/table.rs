@@ -6,6 +6,7 @@ pub const TABLE: &[(&str, u16, bool)] = &[
     ("auth.invalid_key", 401, false),
     ("auth.scope_missing", 403, false),
     ("auth.space_forbidden", 403, false),
+    ("auth.operator_only", 403, false),
     ("request.invalid_json", 400, false),
     ("request.unknown_field", 400, false),
     ("request.invalid_field", 400, false),

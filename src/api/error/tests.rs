@@ -59,6 +59,7 @@ fn the_rest_of_the_table() {
     auth.invalid_key 401 false
     auth.scope_missing 403 false
     auth.space_forbidden 403 false
+    auth.operator_only 403 false
     request.invalid_json 400 false
     request.unknown_field 400 false
     request.invalid_field 400 false
