@@ -109,6 +109,8 @@ pub async fn index(owner: &PgPool, definition: &Definition) -> Result<(), Fault>
     if marked.rows_affected() == 0 {
         return Ok(());
     }
+    // One worker: the others belong to those who read and write meanwhile.
+    run(&mut transaction, "SET LOCAL max_parallel_maintenance_workers = 0; SET LOCAL maintenance_work_mem = '256MB'").await?;
     run(&mut transaction, &definition.sql.indexes).await?;
     let schema = definition.schema();
     for table in tables(&mut transaction, &schema).await? {
