@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     batch::chain,
+    courtesy::{Courteous, LastCommit},
     definition::Definition,
     engine::{self, OnApplied, Stopped},
     store::{self, Installed, Store, VersionState},
@@ -77,10 +78,11 @@ impl Keeper {
     /// Until told to stop; outages are waited out.
     pub async fn keep(self, stop: CancellationToken) {
         let mut running: HashMap<u32, Running> = HashMap::new();
+        let last_commit = Arc::new(LastCommit::default());
         let mut pause = Patience::new(PAUSE_MS_MAX);
         let keep = async {
             loop {
-                match self.look(&mut running, &stop).await {
+                match self.look(&mut running, &last_commit, &stop).await {
                     Ok(filling) => {
                         pause.reset();
                         sleep(Duration::from_millis(if filling { LOOK_FILLING_MS } else { LOOK_MS })).await;
@@ -104,7 +106,12 @@ impl Keeper {
     }
 
     /// Answers whether a version is being filled.
-    async fn look(&self, running: &mut HashMap<u32, Running>, stop: &CancellationToken) -> Result<bool, store::Error> {
+    async fn look(
+        &self,
+        running: &mut HashMap<u32, Running>,
+        last_commit: &Arc<LastCommit>,
+        stop: &CancellationToken,
+    ) -> Result<bool, store::Error> {
         let versions = prepare(&*self.store, &self.definition).await?;
         let kept = |it: &&Installed| matches!(it.state, VersionState::Live | VersionState::Filling);
         running.retain(|version, engine| {
@@ -115,20 +122,28 @@ impl Keeper {
             stays
         });
         for version in versions.iter().filter(kept) {
-            let engine = running.entry(version.version).or_insert_with(|| self.start(version, stop));
+            let engine = running.entry(version.version).or_insert_with(|| self.start(version, last_commit, stop));
             engine.live.store(version.state == VersionState::Live, Ordering::SeqCst);
         }
         self.make_live(&versions).await?;
         Ok(versions.iter().any(|it| it.state == VersionState::Filling))
     }
 
-    fn start(&self, version: &Installed, stop: &CancellationToken) -> Running {
+    fn start(&self, version: &Installed, last_commit: &Arc<LastCommit>, stop: &CancellationToken) -> Running {
         let (stop, live) = (stop.child_token(), Arc::new(AtomicBool::new(false)));
         let mut definition = self.definition.at(version.version);
         if version.state == VersionState::Filling {
             definition.batch_rows_max = FILLING_ROWS_MAX;
         }
-        let engine = engine::run(definition, self.log.clone(), self.store.clone(), self.on_applied.clone(), stop.clone());
+        let filling = version.state == VersionState::Filling;
+        let log: Arc<dyn EventReader> =
+            if filling { Arc::new(Courteous { log: self.log.clone(), live: last_commit.clone() }) } else { self.log.clone() };
+        let (tell, last_commit) = (self.on_applied.clone(), last_commit.clone());
+        let on_applied: OnApplied = Arc::new(move |seq| {
+            last_commit.note();
+            tell(seq);
+        });
+        let engine = engine::run(definition, log, self.store.clone(), on_applied, stop.clone());
         let (on_stopped, shown) = (self.on_stopped.clone(), live.clone());
         self.tasks.spawn(async move {
             if let Err(stopped) = engine.await

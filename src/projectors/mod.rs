@@ -3,6 +3,7 @@
 //! Started by `wiring`, one task per projection. Knows no SQL dialect and no network; the projections stand in `/projections`.
 
 pub mod batch;
+mod courtesy;
 pub mod definition;
 pub mod directory;
 pub mod engine;
