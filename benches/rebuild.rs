@@ -212,7 +212,7 @@ impl Client {
     async fn settle(&self, nats: &Nats) -> anyhow::Result<()> {
         let end = nats.log().last_seq().await?;
         loop {
-            let status = self.get("/api/v1/status").await?;
+            let status = self.get("/api/v1/replay").await?;
             let rows = status["projections"].as_array().cloned().unwrap_or_default();
             let behind = |row: &Value| row["stream"] == "EVENTS" && row["applied_seq"].as_u64() < Some(end.0);
             if !rows.iter().any(behind) {
@@ -228,7 +228,7 @@ impl Client {
         let request = self.http.post(format!("{}/api/v1/replay/memories/rebuild", self.url)).bearer_auth(&self.key);
         let answer: Value = request.send().await?.error_for_status()?.json().await?;
         loop {
-            let status = self.get("/api/v1/status").await?;
+            let status = self.get("/api/v1/replay").await?;
             let rows = status["projections"].as_array().cloned().unwrap_or_default();
             let is_live =
                 |row: &Value| row["name"] == "memories" && row["version"] == answer["version"] && row["state"] == "live";

@@ -20,7 +20,7 @@ use super::{
     },
     error::Problem,
     events::EventPage,
-    replay::{ParkedAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
+    replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
     routes::{self, Route},
 };
 use crate::queries::status::Status;
@@ -111,6 +111,7 @@ fn schemas() -> Map<String, Value> {
     add::<EventPage>(&mut found);
     add::<VersionAnswer>(&mut found);
     add::<VerifyAnswer>(&mut found);
+    add::<ProjectionsAnswer>(&mut found);
     add::<ParkedAnswer>(&mut found);
     add::<RetryInput>(&mut found);
     add::<RetryAnswer>(&mut found);

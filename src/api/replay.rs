@@ -4,12 +4,21 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{ApiState, auth::Identity, body, error::Problem, query};
-use crate::ports::replay::{Difference, ParkedEvent};
+use crate::{
+    ports::replay::{Difference, ParkedEvent},
+    queries::status::{self, ProjectionView},
+};
 
 const RETRY_BODY_BYTES_MAX: usize = 4 * 1_024;
 
 type Id = web::ReqData<Identity>;
 type State = web::Data<ApiState>;
+
+/// Every version of every projection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProjectionsAnswer {
+    pub projections: Vec<ProjectionView>,
+}
 
 /// The version of a projection that is being filled, or will be live.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -53,6 +62,12 @@ pub struct RetryAnswer {
 #[serde(deny_unknown_fields)]
 struct ParkedQuery {
     projection: Option<String>,
+}
+
+pub async fn projections(identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
+    let (_, projections) = status::projections(&*state.log, &*state.derived, &*state.positions).await?;
+    Ok(HttpResponse::Ok().json(ProjectionsAnswer { projections }))
 }
 
 pub async fn rebuild(path: web::Path<String>, identity: Id, state: State) -> Result<HttpResponse, Problem> {

@@ -268,6 +268,13 @@ fn of_replay() -> Vec<Route> {
         ..route(method, path, handler, summary)
     };
     vec![
+        operate(
+            Method::GET,
+            "/api/v1/replay",
+            || web::get().to(replay::projections),
+            "ProjectionsAnswer",
+            "Where every version of every projection stands",
+        ),
         Route {
             gives: (202, Some("VersionAnswer")),
             ..operate(
@@ -275,7 +282,7 @@ fn of_replay() -> Vec<Route> {
                 "/api/v1/replay/{projection}/rebuild",
                 || web::post().to(replay::rebuild),
                 "VersionAnswer",
-                "Fill a projection anew beside the live one; status shows its progress",
+                "Fill a projection anew beside the live one; GET /api/v1/replay shows its progress",
             )
         },
         Route {

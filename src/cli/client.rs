@@ -11,7 +11,13 @@ use serde_json::Value;
 
 use super::Usage;
 use crate::{
-    api::error::Problem,
+    api::{
+        dto::{
+            MemoryPage, MemoryView,
+            graph::{RelationshipPage, RelationshipView},
+        },
+        error::Problem,
+    },
     wiring::credentials::{self, Credentials},
 };
 
@@ -140,6 +146,34 @@ impl Connection {
         Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url }
     }
 
+    /// Reads a list to its end, page by page; `each` gets the rows of a page.
+    pub async fn pages<P: Page>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        mut each: impl FnMut(Vec<P::Row>),
+    ) -> Result<(), Error> {
+        let mut cursor = None;
+        loop {
+            let at = cursor.map(|cursor| ("cursor", cursor));
+            let page: P = self.get(path).query(query).query(at.as_slice()).read().await?;
+            let (rows, next) = page.split();
+            each(rows);
+            match next {
+                Some(_) => cursor = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Reports what went wrong, on standard output as well where a program reads it; gives the exit code.
+    pub fn fail(&self, error: &Error) -> anyhow::Result<ExitCode> {
+        if let (true, Error::Refused(problem)) = (self.json, error) {
+            println!("{}", serde_json::to_string(problem)?);
+        }
+        Ok(error.report())
+    }
+
     /// Prints the answer, as JSON or by `table`, or reports the refusal; gives the exit code.
     pub fn show<T: DeserializeOwned>(
         &self,
@@ -147,12 +181,7 @@ impl Connection {
         table: impl FnOnce(T) -> String,
     ) -> anyhow::Result<ExitCode> {
         match answer {
-            Err(error) => {
-                if let (true, Error::Refused(problem)) = (self.json, &error) {
-                    println!("{}", serde_json::to_string(problem)?);
-                }
-                Ok(error.report())
-            }
+            Err(error) => self.fail(&error),
             Ok(value) if self.json => {
                 println!("{value}");
                 Ok(ExitCode::SUCCESS)
@@ -163,6 +192,27 @@ impl Connection {
                 Ok(ExitCode::SUCCESS)
             }
         }
+    }
+}
+
+/// A page of a list.
+pub trait Page: DeserializeOwned {
+    type Row;
+    /// Its rows, and where the next page begins.
+    fn split(self) -> (Vec<Self::Row>, Option<String>);
+}
+
+impl Page for MemoryPage {
+    type Row = MemoryView;
+    fn split(self) -> (Vec<MemoryView>, Option<String>) {
+        (self.memories, self.next_cursor)
+    }
+}
+
+impl Page for RelationshipPage {
+    type Row = RelationshipView;
+    fn split(self) -> (Vec<RelationshipView>, Option<String>) {
+        (self.relationships, self.next_cursor)
     }
 }
 
@@ -196,6 +246,11 @@ impl Request {
 
     /// Sends it and gives the JSON answer of a success.
     pub async fn send(self) -> Result<Value, Error> {
+        self.read().await
+    }
+
+    /// Sends it and gives the answer of a success as what it must be.
+    pub async fn read<T: DeserializeOwned>(self) -> Result<T, Error> {
         let (status, bytes) = self.bytes().await?;
         serde_json::from_slice(&bytes).map_err(|_| Error::Strange { status })
     }

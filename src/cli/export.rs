@@ -6,18 +6,18 @@ use std::{collections::HashSet, fs, io::Write, path::Path, path::PathBuf, proces
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     Usage,
     client::{Connection, Error},
+    filters::Filters,
     records::{self, csv, note},
 };
 use crate::{
     api::dto::{
-        MemoryInput, MemoryPage,
+        MemoryInput, MemoryPage, MemoryView,
         graph::{RelationshipInput, RelationshipPage, RelationshipView},
     },
     queries::status::Status,
@@ -44,17 +44,8 @@ pub struct Args {
     output: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
-    /// semantic, episodic or procedural
-    #[arg(long = "type")]
-    memory_type: Option<String>,
-    #[arg(long)]
-    tag: Option<String>,
-    #[arg(long)]
-    user_id: Option<String>,
-    #[arg(long)]
-    agent_id: Option<String>,
-    #[arg(long)]
-    run_id: Option<String>,
+    #[command(flatten)]
+    filters: Filters,
     /// As it stood at this position or RFC 3339 time; now when absent
     #[arg(long)]
     as_of: Option<String>,
@@ -70,7 +61,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     if args.output.is_none() && args.format == Format::Markdown {
         bail!(Usage("--format markdown needs a folder to write to".into()));
     }
-    let collected = match collect(&args, connection).await {
+    let collected = match collect(args.filters, args.as_of, connection).await {
         Ok(collected) => collected,
         Err(error) => return Ok(error.report()),
     };
@@ -87,33 +78,21 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-async fn collect(args: &Args, connection: &Connection) -> Result<Collected, Error> {
-    let moment = match &args.as_of {
-        Some(moment) => moment.clone(),
-        None => typed::<Status>(connection.get("/api/v1/status").send().await?)?.log.last_seq.to_string(),
+async fn collect(filters: Filters, as_of: Option<String>, connection: &Connection) -> Result<Collected, Error> {
+    let moment = match as_of {
+        Some(moment) => moment,
+        None => connection.get("/api/v1/status").read::<Status>().await?.log.last_seq.to_string(),
     };
-    let optional = [
-        ("memory_type", &args.memory_type),
-        ("tag", &args.tag),
-        ("user_id", &args.user_id),
-        ("agent_id", &args.agent_id),
-        ("run_id", &args.run_id),
-    ];
-    let mut filters = vec![("limit", PAGE_ROWS.to_string()), ("as_of", moment.clone())];
-    filters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    let mut query = vec![("limit", PAGE_ROWS.to_string()), ("as_of", moment.clone())];
+    query.extend(filters.query());
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} memories, {elapsed}").expect("the template is a constant"));
-    let (mut memories, mut cursor) = (vec![], None);
-    loop {
-        let query = filters.iter().cloned().chain(cursor.map(|cursor| ("cursor", cursor))).collect::<Vec<_>>();
-        let page: MemoryPage = typed(connection.get("/api/v1/memories").query(&query).send().await?)?;
-        memories.extend(page.memories.into_iter().map(records::of));
+    let mut memories = vec![];
+    let add = |rows: Vec<MemoryView>| {
+        memories.extend(rows.into_iter().map(records::of));
         bar.set_position(memories.len() as u64);
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    };
+    connection.pages::<MemoryPage>("/api/v1/memories", &query, add).await?;
     bar.finish_and_clear();
     memories.reverse();
     let ids = memories.iter().filter_map(|memory| memory.id).collect();
@@ -123,18 +102,14 @@ async fn collect(args: &Args, connection: &Connection) -> Result<Collected, Erro
 
 /// The relationships among the memories that are exported.
 async fn relationships(connection: &Connection, moment: &str, ids: &HashSet<Uuid>) -> Result<Vec<RelationshipInput>, Error> {
-    let (mut found, mut cursor) = (vec![], None);
-    loop {
-        let mut query = vec![("limit", RELATIONSHIP_PAGE_ROWS.to_string()), ("as_of", moment.to_owned())];
-        query.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page: RelationshipPage = typed(connection.get("/api/v1/relationships").query(&query).send().await?)?;
-        let among = page.relationships.into_iter().filter(|it| ids.contains(&it.source_id) && ids.contains(&it.target_id));
+    let mut found = vec![];
+    let query = [("limit", RELATIONSHIP_PAGE_ROWS.to_string()), ("as_of", moment.to_owned())];
+    let add = |rows: Vec<RelationshipView>| {
+        let among = rows.into_iter().filter(|it| ids.contains(&it.source_id) && ids.contains(&it.target_id));
         found.extend(among.map(input));
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            return Ok(found);
-        }
-    }
+    };
+    connection.pages::<RelationshipPage>("/api/v1/relationships", &query, add).await?;
+    Ok(found)
 }
 
 fn input(view: RelationshipView) -> RelationshipInput {
@@ -146,10 +121,6 @@ fn input(view: RelationshipView) -> RelationshipInput {
         properties: view.properties,
         created_at: Some(view.created_at),
     }
-}
-
-fn typed<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
-    serde_json::from_value(answer).map_err(|_| Error::Strange { status: reqwest::StatusCode::OK })
 }
 
 fn write(collected: &Collected, format: Format, path: &Path) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ pub mod add;
 pub mod client;
 pub mod events;
 pub mod export;
+mod filters;
 pub mod get;
 pub mod graph;
 pub mod history;

@@ -4,14 +4,13 @@ use std::{process::ExitCode, time::Duration};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
 
 use super::{
     client::{Connection, Error, REFUSED},
     table,
 };
 use crate::{
-    api::replay::{ParkedAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
+    api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
     queries::status::{ProjectionView, Status},
 };
 
@@ -74,22 +73,26 @@ fn post(connection: &Connection, projection: &str, wish: &str) -> super::client:
     connection.request(Method::POST, &format!("/api/v1/replay/{projection}/{wish}"))
 }
 
+async fn projections(connection: &Connection) -> Result<Vec<ProjectionView>, Error> {
+    Ok(connection.get("/api/v1/replay").read::<ProjectionsAnswer>().await?.projections)
+}
+
 /// Asks for a rebuild or a rollback and waits until the version is live.
 async fn change(connection: &Connection, projection: &str, wish: &str) -> anyhow::Result<ExitCode> {
     let answer = match post(connection, projection, wish).send().await {
         Ok(answer) => answer,
-        refused => return connection.show(refused, |_: Value| String::new()),
+        Err(error) => return connection.fail(&error),
     };
     let version: VersionAnswer = serde_json::from_value(answer.clone())?;
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events, {elapsed}").expect("the template is a constant");
     bar.set_style(style);
     loop {
-        let status: Status = match connection.get("/api/v1/status").send().await {
-            Ok(status) => serde_json::from_value(status)?,
-            Err(error) => return Ok(error.report()),
+        let rows = match projections(connection).await {
+            Ok(rows) => rows,
+            Err(error) => return connection.fail(&error),
         };
-        let Some(row) = status.projections.iter().find(|row| row.name == projection && row.version == version.version) else {
+        let Some(row) = rows.iter().find(|row| row.name == projection && row.version == version.version) else {
             return Ok(Error::Strange { status: StatusCode::OK }.report());
         };
         bar.set_length(row.applied_seq + row.lag);
@@ -103,21 +106,20 @@ async fn change(connection: &Connection, projection: &str, wish: &str) -> anyhow
     connection.show(Ok(answer), |answer: VersionAnswer| format!("{} version {} is live", answer.projection, answer.version))
 }
 
-async fn verify(connection: &Connection, mut projections: Vec<String>) -> anyhow::Result<ExitCode> {
-    if projections.is_empty() {
-        let status: Status = match connection.get("/api/v1/status").send().await {
-            Ok(status) => serde_json::from_value(status)?,
-            Err(error) => return Ok(error.report()),
+async fn verify(connection: &Connection, mut names: Vec<String>) -> anyhow::Result<ExitCode> {
+    if names.is_empty() {
+        let live = |row: &ProjectionView| row.state == "live";
+        names = match projections(connection).await {
+            Ok(rows) => rows.into_iter().filter(live).map(|row| row.name).collect(),
+            Err(error) => return connection.fail(&error),
         };
-        let live = |row: &&ProjectionView| row.state == "live";
-        projections = status.projections.iter().filter(live).map(|row| row.name.clone()).collect();
     }
     let mut answers = vec![];
-    for projection in &projections {
+    for projection in &names {
         eprintln!("brain: verifying {projection}");
-        match post(connection, projection, "verify").patience(VERIFY_WAIT).send().await {
-            Ok(answer) => answers.push(serde_json::from_value::<VerifyAnswer>(answer)?),
-            refused => return connection.show(refused, |_: Value| String::new()),
+        match post(connection, projection, "verify").patience(VERIFY_WAIT).read::<VerifyAnswer>().await {
+            Ok(answer) => answers.push(answer),
+            Err(error) => return connection.fail(&error),
         }
     }
     let equal = answers.iter().all(|answer| answer.equal);

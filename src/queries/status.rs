@@ -60,7 +60,7 @@ pub enum Error {
     Positions(#[source] QueryError),
 }
 
-/// Collects the status. The ends of the streams are read first, so that a lag is never too small by a race.
+/// Collects the status.
 pub async fn ask(
     log: &dyn EventLog,
     derived: &dyn DerivedLog,
@@ -68,6 +68,18 @@ pub async fn ask(
     search: &dyn SearchReads,
     parts: Vec<Part>,
 ) -> Result<Status, Error> {
+    let (log, projections) = projections(log, derived, positions).await?;
+    let embeddings_pending = search.embeddings_pending().await.map_err(Error::Positions)?;
+    Ok(Status { log, projections, embeddings_pending, parts })
+}
+
+/// Where every version of every projection stands: cheap enough to ask many times a second.
+/// The ends of the streams are read first, so that a lag is never too small by a race.
+pub async fn projections(
+    log: &dyn EventLog,
+    derived: &dyn DerivedLog,
+    positions: &dyn Positions,
+) -> Result<(LogView, Vec<ProjectionView>), Error> {
     let StreamSeq(last_seq) = log.last_seq().await.map_err(Error::Log)?;
     let StreamSeq(derived_seq) = derived.last_seq().await.map_err(Error::Log)?;
     let view = |row: ProjectionStatus| {
@@ -88,6 +100,5 @@ pub async fn ask(
         }
     };
     let projections = positions.all().await.map_err(Error::Positions)?.into_iter().map(view).collect();
-    let embeddings_pending = search.embeddings_pending().await.map_err(Error::Positions)?;
-    Ok(Status { log: LogView { last_seq }, projections, embeddings_pending, parts })
+    Ok((LogView { last_seq }, projections))
 }

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{REQUESTS_IN_FLIGHT_MAX, source::Scope};
 use crate::{
-    api::dto::MemoryPage,
+    api::dto::{MemoryPage, MemoryView},
     cli::client::{Connection, Error},
 };
 
@@ -28,23 +28,15 @@ pub struct Gone {
 
 /// The living memories of the scope that this import did not produce, in the order of their files.
 pub async fn find(connection: &Connection, scope: &Scope, produced: &HashSet<Uuid>) -> Result<Vec<Gone>, Error> {
-    let (mut gone, mut cursor) = (Vec::new(), None);
-    loop {
-        let mut query = vec![("limit", PAGE_ROWS.to_string())];
-        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-        let answer = connection.get("/api/v1/memories").query(&query).send().await?;
-        let strange = |_| Error::Strange { status: StatusCode::OK };
-        let page: MemoryPage = serde_json::from_value(answer).map_err(strange)?;
-        gone.extend(page.memories.into_iter().filter(|memory| !produced.contains(&memory.id)).filter_map(|memory| {
+    let mut gone = Vec::new();
+    let add = |rows: Vec<MemoryView>| {
+        gone.extend(rows.into_iter().filter(|memory| !produced.contains(&memory.id)).filter_map(|memory| {
             let file = scope.file_of(memory.source.uri.as_deref()?)?.to_owned();
             let excerpt = memory.content.split_whitespace().take(8).collect::<Vec<_>>().join(" ");
             Some(Gone { file, id: memory.id, excerpt })
         }));
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => break,
-        }
-    }
+    };
+    connection.pages::<MemoryPage>("/api/v1/memories", &[("limit", PAGE_ROWS.to_string())], add).await?;
     gone.sort();
     Ok(gone)
 }

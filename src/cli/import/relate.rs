@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -15,7 +15,10 @@ use super::{
     source,
 };
 use crate::{
-    api::dto::graph::{Related, RelationshipInput, RelationshipPage},
+    api::{
+        dto::graph::{Related, RelationshipInput, RelationshipPage, RelationshipView},
+        error::Problem,
+    },
     cli::client::{Connection, Error},
     domain::ids::{MemoryId, RelationshipId},
 };
@@ -34,27 +37,36 @@ pub async fn read(
     report: &mut Report,
 ) -> Result<(), Error> {
     let inputs: Vec<RelationshipInput> = found.files.iter().flat_map(|file| source::relationships(file)).collect();
-    let puts = inputs.iter().map(|input| send(connection, input)).collect::<Vec<_>>();
-    let mut answers = stream::iter(puts).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
+    put(connection, &inputs, log_end, report, |report, problem| {
+        report.refused.push(Refusal {
+            file: "relationships".into(),
+            position: 0,
+            place: String::new(),
+            field: problem.errors.first().map(|fault| fault.field.clone()).unwrap_or_default(),
+            reason: problem.detail,
+        });
+    })
+    .await
+}
+
+/// Sends the relationships and counts what was made; a refusal goes to `refused`.
+async fn put(
+    connection: &Connection,
+    inputs: &[RelationshipInput],
+    log_end: Option<u64>,
+    report: &mut Report,
+    refused: impl Fn(&mut Report, Problem),
+) -> Result<(), Error> {
+    let send = |input| connection.put("/api/v1/relationships").body(input).read::<Related>();
+    let mut answers = stream::iter(inputs.iter().map(send).collect::<Vec<_>>()).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
     while let Some(answer) = answers.next().await {
         match answer {
             Ok(related) => report.link(related.position, log_end),
-            Err(Error::Refused(problem)) => report.refused.push(Refusal {
-                file: "relationships".into(),
-                position: 0,
-                place: String::new(),
-                field: problem.errors.first().map(|fault| fault.field.clone()).unwrap_or_default(),
-                reason: problem.detail,
-            }),
+            Err(Error::Refused(problem)) => refused(report, *problem),
             Err(lost) => return Err(lost),
         }
     }
     Ok(())
-}
-
-async fn send(connection: &Connection, input: &RelationshipInput) -> Result<Related, Error> {
-    let answer = connection.put("/api/v1/relationships").body(input).send().await?;
-    serde_json::from_value(answer).map_err(strange)
 }
 
 /// Relates what `found` links to; relationships of this root between memories of `produced` that no link asks for any more are deleted.
@@ -73,17 +85,12 @@ pub async fn run(
             None => report.links_open += 1,
         }
     }
-    let puts = wanted.iter().map(|(from, to)| put(connection, (*from, *to), &mark)).collect::<Vec<_>>();
-    let mut answers = stream::iter(puts).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Ok(related) => report.link(related.position, log_end),
-            // The memory of the link's end was refused, which the report says already.
-            Err(Error::Refused(_)) => report.links_open += 1,
-            Err(lost) => return Err(lost),
-        }
+    let inputs: Vec<_> = wanted.iter().map(|ends| input(*ends, &mark)).collect();
+    // The memory of a refused link's end was refused itself, which the report says already.
+    put(connection, &inputs, log_end, report, |report, _| report.links_open += 1).await?;
+    if produced.is_empty() {
+        return Ok(());
     }
-    drop(answers);
     let kept: HashSet<Uuid> = wanted.iter().map(|(from, to)| id_of(*from, *to)).collect();
     let vanished = vanished(connection, &mark, produced, &kept).await?;
     report.unlinked = vanished.len() as u64;
@@ -96,19 +103,14 @@ fn id_of(from: Uuid, to: Uuid) -> Uuid {
     RelationshipId::of(MemoryId(from), TYPE, MemoryId(to)).0
 }
 
-async fn put(connection: &Connection, (from, to): (Uuid, Uuid), mark: &str) -> Result<Related, Error> {
-    let input = RelationshipInput {
+fn input((from, to): (Uuid, Uuid), mark: &str) -> RelationshipInput {
+    RelationshipInput {
         source_id: Some(from),
         target_id: Some(to),
         relationship_type: Some(TYPE.to_owned()),
         properties: Map::from_iter([(MARK.to_owned(), Value::from(mark))]),
         ..RelationshipInput::default()
-    };
-    send(connection, &input).await
-}
-
-fn strange(_: serde_json::Error) -> Error {
-    Error::Strange { status: StatusCode::OK }
+    }
 }
 
 /// Relationships that an earlier import of this root made from memories of this one, and no link asks for.
@@ -118,18 +120,13 @@ async fn vanished(
     produced: &HashSet<Uuid>,
     kept: &HashSet<Uuid>,
 ) -> Result<Vec<Uuid>, Error> {
-    let (mut vanished, mut cursor) = (Vec::new(), None);
-    loop {
-        let mut query = vec![("limit", PAGE_ROWS.to_string()), ("relationship_type", TYPE.to_owned())];
-        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-        let answer = connection.get("/api/v1/relationships").query(&query).send().await?;
-        let page: RelationshipPage = serde_json::from_value(answer).map_err(strange)?;
-        let ours = page.relationships.iter().filter(|it| it.properties.get(MARK).and_then(Value::as_str) == Some(mark));
+    let mut vanished = Vec::new();
+    let query = [("limit", PAGE_ROWS.to_string()), ("relationship_type", TYPE.to_owned())];
+    let add = |rows: Vec<RelationshipView>| {
+        let ours = rows.iter().filter(|it| it.properties.get(MARK).and_then(Value::as_str) == Some(mark));
         let gone = ours.filter(|it| produced.contains(&it.source_id) && !kept.contains(&it.id));
         vanished.extend(gone.map(|it| it.id));
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(vanished),
-        }
-    }
+    };
+    connection.pages::<RelationshipPage>("/api/v1/relationships", &query, add).await?;
+    Ok(vanished)
 }
