@@ -46,7 +46,7 @@ pub struct Sql {
     pub indexes: String,
     /// Points the views in `live` to this version.
     pub live: String,
-    /// One statement from the table `staged` into the projection's tables.
+    /// One statement from the relation `staged` into the projection's tables.
     pub apply: String,
 }
 

@@ -79,15 +79,15 @@ struct Careful<'a> {
 }
 
 impl Careful<'_> {
-    /// Stages and applies the rows under a savepoint; gives the cause when they are poisonous and nothing was changed.
+    /// Applies the rows under a savepoint; gives the cause when they are poisonous and nothing was changed.
     async fn try_part(&mut self, rows: &[Row<'_>]) -> Result<Option<sqlx::Error>, Fault> {
         if rows.is_empty() {
             return Ok(None);
         }
         sqlx::raw_sql("SAVEPOINT part").execute(&mut *self.connection).await?;
-        match self.stage_and_apply(rows).await {
+        match staging::apply(self.connection, self.definition, rows).await {
             Ok(()) => {
-                sqlx::raw_sql("DELETE FROM staged; RELEASE SAVEPOINT part").execute(&mut *self.connection).await?;
+                sqlx::raw_sql("RELEASE SAVEPOINT part").execute(&mut *self.connection).await?;
                 Ok(None)
             }
             Err(error) => match Fault::from(error) {
@@ -99,11 +99,6 @@ impl Careful<'_> {
                 other => Err(other),
             },
         }
-    }
-
-    async fn stage_and_apply(&mut self, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
-        staging::stage(self.connection, rows).await?;
-        staging::apply(self.connection, self.definition).await
     }
 
     /// Parks the rows whose aggregate is parked already and gives back the others.

@@ -111,8 +111,7 @@ impl PgProjectionStore {
             return Ok(None);
         }
         if !rows.is_empty() {
-            staging::stage(&mut transaction, &rows).await?;
-            staging::apply(&mut transaction, definition).await?;
+            staging::apply(&mut transaction, definition, &rows).await?;
         }
         transaction.commit().await?;
         Ok(Some(Applied { live: standing.live, parked: 0 }))

@@ -47,8 +47,7 @@ pub async fn retry(owner: &PgPool, definition: &Definition, aggregate: (&str, &s
     let data: Vec<String> = events.iter().map(|(_, event)| event.data.to_string()).collect();
     let rows: Vec<Staged<'_>> = events.iter().zip(&data).map(|((seq, event), data)| Staged { seq: *seq, event, data }).collect();
     if !rows.is_empty() {
-        staging::stage(&mut transaction, &rows).await?;
-        staging::apply(&mut transaction, definition).await?;
+        staging::apply(&mut transaction, definition, &rows).await?;
     }
     transaction.commit().await?;
     Ok(rows.len())
