@@ -14,7 +14,7 @@ use crate::{
     ports::log::ReadError,
 };
 
-/// Most events of a batch unless its definition says otherwise.
+/// Most events of a batch, those included that the projection does not want.
 pub const BATCH_ROWS_MAX: usize = 5_000;
 /// Size of the data after which a batch is closed; one event of any size always fits.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -87,8 +87,8 @@ impl Batch {
         }
     }
 
-    pub fn is_full(&self, definition: &Definition) -> bool {
-        self.seen >= definition.batch_rows_max || self.bytes >= BATCH_BYTES_MAX
+    pub fn is_full(&self) -> bool {
+        self.seen >= BATCH_ROWS_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 
     pub fn is_empty(&self) -> bool {
@@ -125,7 +125,7 @@ pub async fn top_up<S>(feed: &mut S, definition: &Definition, batch: &mut Batch)
 where
     S: Stream<Item = Result<Recorded, ReadError>> + Unpin,
 {
-    while !batch.is_full(definition) {
+    while !batch.is_full() {
         let Some(Some(more)) = feed.next().now_or_never() else { return };
         if batch.push(definition, more).is_err() {
             return;
@@ -145,7 +145,7 @@ where
         tokio::select! {
             biased;
             done = &mut work => return done,
-            more = feed.next(), if open && !batch.is_full(definition) => {
+            more = feed.next(), if open && !batch.is_full() => {
                 open = more.is_some_and(|more| batch.push(definition, more).is_ok());
                 batch.breathe().await;
             }

@@ -3,8 +3,6 @@
 
 use serde::Deserialize;
 
-use super::batch::BATCH_ROWS_MAX;
-
 /// How the events of one key become a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,8 +26,6 @@ pub struct Definition {
     pub fold: Fold,
     /// Types of the events that it wants; all others only move its checkpoint.
     pub events: Vec<String>,
-    /// Most events of a batch, those included that the projection does not want.
-    pub batch_rows_max: usize,
     /// How long a small batch waits for company: what nobody waits for at once leaves the processor to what somebody does.
     pub linger_ms: u64,
     /// Whether an event that can never be applied is put aside. Where it is not, the projection stops at it.
@@ -106,7 +102,6 @@ impl Definition {
                     key,
                     fold,
                     events,
-                    batch_rows_max: BATCH_ROWS_MAX,
                     linger_ms,
                     parks,
                     sql: Sql { schema, indexes, live, apply },

@@ -32,8 +32,6 @@ const PAUSE_MS_MAX: u64 = 2_000;
 const NEAR_EVENTS: u64 = 5_000;
 /// One this close may take its place: what is left is a short batch, for which the live one is held.
 const NEXT_TO_EVENTS: u64 = 100;
-/// Most events of a batch while a version is filled: the live one gets its turn between them.
-const FILLING_ROWS_MAX: usize = 1_000;
 
 /// Everything that keeping a projection takes.
 pub struct Keeper {
@@ -131,10 +129,7 @@ impl Keeper {
 
     fn start(&self, version: &Installed, last_commit: &Arc<LastCommit>, stop: &CancellationToken) -> Running {
         let (stop, live) = (stop.child_token(), Arc::new(AtomicBool::new(false)));
-        let mut definition = self.definition.at(version.version);
-        if version.state == VersionState::Filling {
-            definition.batch_rows_max = FILLING_ROWS_MAX;
-        }
+        let definition = self.definition.at(version.version);
         let filling = version.state == VersionState::Filling;
         let log: Arc<dyn EventReader> =
             if filling { Arc::new(Courteous { log: self.log.clone(), live: last_commit.clone() }) } else { self.log.clone() };
