@@ -2,8 +2,8 @@
 //!
 //! Called by the handlers of memories. Never guesses: a header that does not parse is refused.
 
-use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, http::header};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{auth::Identity, body::short, error::Problem};
@@ -50,10 +50,17 @@ pub fn etag(revision: Revision) -> String {
 }
 
 /// Whether `If-None-Match` names this revision, so that the client has it already.
-pub fn is_known(request: &HttpRequest, revision: Revision) -> bool {
+fn is_known(request: &HttpRequest, revision: Revision) -> bool {
     let values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     let tag = etag(revision);
     values.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
+/// The view with its ETag, or 304 when the client has this revision.
+pub fn unless_known<T: Serialize>(request: &HttpRequest, revision: Revision, view: impl FnOnce() -> T) -> HttpResponse {
+    let mut answer = if is_known(request, revision) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer.insert_header((header::ETAG, etag(revision)));
+    if is_known(request, revision) { answer.finish() } else { answer.json(view()) }
 }
 
 /// The memory that the path names.

@@ -1,7 +1,7 @@
 //! Query parameters: parsed strictly, with the one at fault named, and the moments that `as_of` means. Called by the handlers that read.
 
 use actix_web::{HttpRequest, web};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{ApiState, auth::Identity, body::short, error::Problem, freshness};
 use crate::{
@@ -33,6 +33,25 @@ fn misfit(pair: &str, message: &str) -> Problem {
     let reason = if message.contains("unknown field") { "there is no such parameter" } else { message };
     let detail = format!("{}: {}", short(name), short(reason));
     Problem::new("request.invalid_query", detail).at(short(name), None, Some(short(value).into()))
+}
+
+/// A value that must be there. Errors: `request.missing_field`.
+pub fn named<T>(field: &str, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::new("request.missing_field", format!("{field} is missing")).at(field, None, None))
+}
+
+/// The parameters of a read that shows one moment and nothing else is asked of.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moment {
+    min_position: Option<u64>,
+    as_of: Option<String>,
+}
+
+impl Moment {
+    pub fn when(&self) -> (Option<&str>, Option<u64>) {
+        (self.as_of.as_deref(), self.min_position)
+    }
 }
 
 /// A limit within its bounds, or its default.

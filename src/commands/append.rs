@@ -3,7 +3,9 @@
 //! A conflict, a lost answer and "duplicate" look alike from here: the log is asked for our command id before anything is
 //! decided again, so no try is ever applied twice and none is reported lost that was kept.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+
+use futures::{Stream, TryStreamExt, stream};
 
 use super::{Commands, Error, Identity};
 use crate::{
@@ -74,7 +76,7 @@ where
         if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
             return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted, actual: revision });
         }
-        let state = state_of::<D>(newest)?;
+        let state = state_of::<D>(newest.as_ref())?;
         let events = D::decide(command(), &state).map_err(&rejected)?;
         let Some(event) = events.first() else {
             return Ok(Outcome { state, revision, position: expected, changed: false });
@@ -122,17 +124,24 @@ impl Commands {
     }
 
     async fn search_subject(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
-        let mut from = StreamSeq(1);
-        while let Some(found) = self.log.next(&load.space, load.aggregate, &load.id, from).await.map_err(unreadable)? {
+        let mut history = pin!(self.history(load));
+        while let Some(found) = history.try_next().await? {
             if found.event.command_id == load.identity.command_id {
                 return Ok(Some(found));
             }
             if found.seq >= end {
                 break;
             }
-            from = StreamSeq(found.seq.0 + 1);
         }
         Ok(None)
+    }
+
+    /// The events of the aggregate, oldest first.
+    pub(super) fn history(&self, load: &Load) -> impl Stream<Item = Result<Recorded, Error>> {
+        stream::try_unfold(StreamSeq(1), move |from| async move {
+            let found = self.log.next(&load.space, load.aggregate, &load.id, from).await.map_err(unreadable)?;
+            Ok(found.map(|found| (found.clone(), StreamSeq(found.seq.0 + 1))))
+        })
     }
 
     async fn search_command_log(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
@@ -152,11 +161,11 @@ where
     D::Event: Storable,
 {
     let (revision, position) = (found.event.revision, found.seq);
-    Ok(Outcome { state: state_of::<D>(Some(found))?, revision, position, changed: true })
+    Ok(Outcome { state: state_of::<D>(Some(&found))?, revision, position, changed: true })
 }
 
 /// Every event carries the whole aggregate, so the newest one is the state.
-fn state_of<D>(newest: Option<Recorded>) -> Result<D::State, Error>
+pub fn state_of<D>(newest: Option<&Recorded>) -> Result<D::State, Error>
 where
     D: Decider,
     D::Event: Storable,

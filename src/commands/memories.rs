@@ -1,5 +1,7 @@
 //! Commands on memories. Called by the API; what may happen is the domain's to say.
 
+use futures::TryStreamExt;
+
 use super::{
     Caller, Commands, Error, Identity,
     append::{self, Load, Outcome},
@@ -8,9 +10,9 @@ use super::{
 use crate::{
     domain::{
         ids::{MemoryId, Revision, StreamSeq, Timestamp},
-        memory::{self, Draft, Memory, MemoryDecider, draft::Patch},
+        memory::{self, Draft, MemoryDecider, draft::Patch},
     },
-    journal::{Recorded, events::Storable},
+    journal::Recorded,
     ports::MemoryRecord,
 };
 
@@ -55,20 +57,18 @@ impl Commands {
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn memory(&self, wish: Wish) -> Result<Done, Error> {
         let at = self.clock.now();
-        let (mut load, undoes) = (
-            Load {
-                space: wish.caller.space,
-                actor: wish.caller.principal,
-                aggregate: "memory",
-                id: wish.id.to_string(),
-                identity: wish.identity,
-                command_hash: hash_of(&(wish.id, &wish.action)),
-                at,
-                if_match: wish.if_match,
-                new_id: wish.identity.fresh && wish.id.0 == wish.identity.command_id.0,
-            },
-            wish.action == Action::Undo,
-        );
+        let undoes = wish.action == Action::Undo;
+        let mut load = Load {
+            space: wish.caller.space,
+            actor: wish.caller.principal,
+            aggregate: "memory",
+            id: wish.id.to_string(),
+            identity: wish.identity,
+            command_hash: hash_of(&(wish.id, &wish.action)),
+            at,
+            if_match: wish.if_match,
+            new_id: wish.identity.fresh && wish.id.0 == wish.identity.command_id.0,
+        };
         let command = match wish.action {
             Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at },
             Action::Update(patch) => memory::Command::Update { patch, at },
@@ -94,34 +94,19 @@ impl Commands {
 
     /// The command that leads back to the state before the last event, guarded against anything that happens meanwhile.
     async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
-        let history = self.history(load).await?;
+        let history: Vec<Recorded> = self.history(load).try_collect().await?;
         let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
         if load.if_match.is_none_or(|wanted| wanted == last.event.revision) {
             load.if_match = Some(last.event.revision);
         }
         let at = load.at;
-        Ok(match earlier.last().map(state_of).transpose()? {
+        Ok(match append::state_of::<MemoryDecider>(earlier.last())? {
             Some(before) if before.deleted_at.is_none() => {
                 memory::Command::Put { draft: before.body.into(), at, created_at: Some(before.created_at) }
             }
             _ => memory::Command::Delete { at },
         })
     }
-
-    /// All events of the aggregate, oldest first.
-    async fn history(&self, load: &Load) -> Result<Vec<Recorded>, Error> {
-        let (mut history, mut from) = (vec![], StreamSeq(1));
-        while let Some(next) = self.log.next(&load.space, load.aggregate, &load.id, from).await.map_err(append::unreadable)? {
-            from = StreamSeq(next.seq.0 + 1);
-            history.push(next);
-        }
-        Ok(history)
-    }
-}
-
-fn state_of(recorded: &Recorded) -> Result<Memory, Error> {
-    let event = memory::Event::load(&recorded.event.kind, &recorded.event.data);
-    Ok(event.map_err(|cause| Error::Unavailable(Box::new(cause)))?.memory().clone())
 }
 
 fn done(id: MemoryId, outcome: Outcome<memory::State>) -> Result<Done, Error> {

@@ -8,10 +8,9 @@ use super::{
 use crate::{
     domain::{
         ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq, Timestamp},
-        memory,
+        memory::MemoryDecider,
         relationship::{self, Draft, Patch, Rejection, RelationshipDecider},
     },
-    journal::events::Storable,
     ports::RelationshipRecord,
 };
 
@@ -88,9 +87,8 @@ impl Commands {
 
     async fn lives(&self, space: &SpaceId, id: MemoryId) -> Result<bool, Error> {
         let newest = self.log.last(space, "memory", &id.to_string()).await.map_err(append::unreadable)?;
-        let Some(newest) = newest else { return Ok(false) };
-        let event = memory::Event::load(&newest.event.kind, &newest.event.data);
-        Ok(event.map_err(|cause| Error::Unavailable(Box::new(cause)))?.memory().deleted_at.is_none())
+        let memory = append::state_of::<MemoryDecider>(newest.as_ref())?;
+        Ok(memory.is_some_and(|memory| memory.deleted_at.is_none()))
     }
 }
 

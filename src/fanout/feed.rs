@@ -85,7 +85,7 @@ impl Tail {
                 // Nobody could understand it; only the head moves.
                 Some(Err(ReadError::Poison { seq, .. })) => self.push(StreamSeq(seq), None),
                 Some(Err(away)) => return Err(away),
-                None => return Err(ReadError::Unavailable("the log's reader ended".into())),
+                None => return Err(ReadError::ended()),
             }
             pause.reset();
         }
@@ -235,7 +235,7 @@ impl Subscription {
                 self.catching_up = None;
                 match ended {
                     Some(Err(away)) => Err(away),
-                    _ => Err(ReadError::Unavailable("the log's reader ended".into())),
+                    _ => Err(ReadError::ended()),
                 }
             }
         }

@@ -37,6 +37,13 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// A stream that never ends has ended: whoever read it opens another one.
+    pub fn ended() -> Self {
+        Self::Unavailable("the log's reader ended".into())
+    }
+}
+
 /// Events in order, without gap, for ever. A poisonous message is an item, not the end; an `Unavailable` item ends it.
 pub type Events = BoxStream<'static, Result<Recorded, ReadError>>;
 

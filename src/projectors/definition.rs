@@ -95,17 +95,7 @@ impl Definition {
             Some(reason) => Err(Error::Invalid { name, reason }),
             None => {
                 let [schema, indexes, live, apply] = sql.map(str::to_owned);
-                Ok(Self {
-                    name,
-                    version,
-                    stream,
-                    key,
-                    fold,
-                    events,
-                    linger_ms,
-                    parks,
-                    sql: Sql { schema, indexes, live, apply },
-                })
+                Ok(Self { name, version, stream, key, fold, events, linger_ms, parks, sql: Sql { schema, indexes, live, apply } })
             }
         }
     }

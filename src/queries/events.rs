@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::freshness::Error;
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::public::{self, PublicEvent, Types},
@@ -45,13 +46,16 @@ pub struct Page {
 
 /// Reads one page: out of memory where it reaches back far enough, else from the log.
 /// A message that is no known event is passed: no subscriber could have understood it.
-pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, ReadError> {
+pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, Error> {
     // The end of the log first: what the space gets later may lie beyond it, but nothing of the space up to it is missed.
-    let log_end = log.last_seq().await?;
+    let log_end = log.last_seq().await.map_err(Error::Log)?;
+    if question.after > log_end {
+        return Err(Error::BeyondLog { position: question.after, last_seq: log_end });
+    }
     let deadline = Instant::now() + question.wait;
     let mut page = Page { events: vec![], position: question.after, more: false };
     if feed.recent(question.after, 1).is_none() {
-        read_log(space, question, log, &mut page).await?;
+        read_log(space, question, log, &mut page).await.map_err(Error::Log)?;
         // What the space has is read; what follows is in memory, or the next page reads it.
         if page.more || !page.events.is_empty() {
             return Ok(page);
@@ -76,7 +80,7 @@ pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dy
         }
         if !is_whole {
             // The tail is about to get there: the log has it.
-            let late = |_| ReadError::Unavailable("the log's tail does not get to its end".into());
+            let late = |_| Error::Log(ReadError::Unavailable("the log's tail does not get to its end".into()));
             timeout(TAIL_WAIT, feed.moved(page.position)).await.map_err(late)?;
         }
     }
@@ -100,7 +104,7 @@ async fn read_log(space: &SpaceId, question: &Question, log: &dyn EventLog, page
             }
             Some(Err(ReadError::Poison { seq, .. })) => StreamSeq(seq),
             Some(Err(away)) => return Err(away),
-            None => return Err(ReadError::Unavailable("the log's reader ended".into())),
+            None => return Err(ReadError::ended()),
         };
         page.position = page.position.max(seq);
         if page.position >= space_end {

@@ -1,5 +1,6 @@
 //! The states that a memory had, newest first. Called by `GET …/{id}/history` and the comparison of two of them.
 
+use super::cut;
 use crate::{
     domain::ids::{MemoryId, Revision, SpaceId},
     ports::{HistoryReads, MemoryRevision, QueryError},
@@ -26,8 +27,6 @@ pub async fn ask(
 ) -> Result<Page, QueryError> {
     // One row more than the page holds tells whether there is another one.
     let mut revisions = history.revisions(space, id, before, limit + 1).await?;
-    let more = revisions.len() > limit as usize;
-    revisions.truncate(limit as usize);
-    let next = revisions.last().filter(|_| more).map(|last| last.record.revision);
+    let next = cut(&mut revisions, limit).map(|last| last.record.revision);
     Ok(Page { revisions, next })
 }

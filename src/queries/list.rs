@@ -1,5 +1,6 @@
 //! Pages of living memories, newest first. Called by `GET /api/v1/memories`; never counts, never skips by offset.
 
+use super::cut;
 use crate::{
     domain::ids::{MemoryId, SpaceId, Timestamp},
     ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
@@ -21,8 +22,6 @@ pub struct Page {
 pub async fn ask(space: &SpaceId, query: &ListQuery, memories: &dyn MemoryReads) -> Result<Page, QueryError> {
     // One row more than the page holds tells whether there is another one.
     let mut rows = memories.list(space, &ListQuery { limit: query.limit + 1, ..query.clone() }).await?;
-    let more = rows.len() > query.limit as usize;
-    rows.truncate(query.limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| (row.memory.created_at, row.id));
+    let next = cut(&mut rows, query.limit).map(|row| (row.memory.created_at, row.id));
     Ok(Page { memories: rows, next })
 }

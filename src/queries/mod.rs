@@ -10,6 +10,7 @@ pub mod get;
 pub mod graph;
 pub mod history;
 pub mod list;
+pub mod relationships;
 pub mod search;
 pub mod status;
 
@@ -22,3 +23,10 @@ pub const EDGE_HISTORY: &str = "edge_history";
 pub const POSITIONS: &str = "positions";
 /// The projection that searches ask for words.
 pub const KEYWORD: &str = "keyword";
+
+/// Cuts what was asked for with one row more than a page holds; gives the page's last row when there are more behind it.
+fn cut<T>(rows: &mut Vec<T>, limit: u32) -> Option<&T> {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    rows.last().filter(|_| more)
+}

@@ -37,7 +37,7 @@ pub async fn verify(index: &Keyword, log: &dyn EventReader) -> Result<Verified, 
             }
             Some(Err(ReadError::Poison { seq, .. })) => seq,
             Some(Err(away)) => return Err(Error::Log(away)),
-            None => return Err(Error::Log(ReadError::Unavailable("the log's reader ended".into()))),
+            None => return Err(Error::Log(ReadError::ended())),
         };
     }
     let mut expected: Vec<(MemoryId, u64)> = living.into_iter().map(|((_, id), fingerprint)| (id, fingerprint)).collect();

@@ -108,7 +108,7 @@ impl Operator {
         while at < upto {
             let mut batch = Batch::new(at);
             if !batch::first(&mut feed, definition, &mut batch).await.map_err(Error::Log)? {
-                return Err(Error::Log(crate::ports::log::ReadError::Unavailable("the log's reader ended".into())));
+                return Err(Error::Log(crate::ports::log::ReadError::ended()));
             }
             batch::top_up(&mut feed, definition, &mut batch).await;
             batch.cut(upto);

@@ -21,7 +21,6 @@ pub const TABLE: &[(&str, u16, bool)] = &[
     ("request.unknown_route", 404, false),
     ("request.wrong_method", 405, false),
     ("list.bad_cursor", 400, false),
-    ("list.bad_limit", 400, false),
     ("search.query_empty", 400, false),
     ("search.query_too_long", 400, false),
     ("search.bad_limit", 400, false),

@@ -74,7 +74,6 @@ fn the_rest_of_the_table() {
     request.unknown_route 404 false
     request.wrong_method 405 false
     list.bad_cursor 400 false
-    list.bad_limit 400 false
     search.query_empty 400 false
     search.query_too_long 400 false
     search.bad_limit 400 false

@@ -128,8 +128,7 @@ async fn moment(asked: &Asked, identity: &Identity, state: &ApiState) -> Result<
 }
 
 fn id(field: &str, given: &Option<String>) -> Result<uuid::Uuid, Problem> {
-    let missing = || Problem::new("request.missing_field", format!("{field} is missing")).at(field, None, None);
-    precondition::uuid(field, given.as_deref().ok_or_else(missing)?)
+    precondition::uuid(field, query::named(field, given.as_deref())?)
 }
 
 fn depth(given: Option<u32>) -> Result<u32, Problem> {

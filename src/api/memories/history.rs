@@ -65,10 +65,7 @@ pub async fn compare(
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::memory_id(&path)?;
     let asked: DiffQuery = query::parse(&request)?;
-    let named = |field: &str, value: Option<u64>| {
-        value.ok_or_else(|| Problem::new("request.missing_field", format!("{field} is missing")).at(field, None, None))
-    };
-    let (from, to) = (named("from", asked.from)?, named("to", asked.to)?);
+    let (from, to) = (query::named("from", asked.from)?, query::named("to", asked.to)?);
     freshness::wait_for(&state, &identity, MEMORY_HISTORY, asked.min_position).await?;
     let old = revision(&state, &identity, id, ("from", from)).await?;
     let new = revision(&state, &identity, id, ("to", to)).await?;

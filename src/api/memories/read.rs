@@ -1,6 +1,6 @@
 //! Reading one memory and listing them. Called by the routes; answers from the read model only.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::cursor;
@@ -19,13 +19,6 @@ use crate::{
         list::{LIMIT_DEFAULT, LIMIT_MAX},
     },
 };
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GetQuery {
-    min_position: Option<u64>,
-    as_of: Option<String>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,19 +42,12 @@ pub async fn get(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::memory_id(&path)?;
-    let asked: GetQuery = query::parse(&request)?;
-    let when = (asked.as_of.as_deref(), asked.min_position);
-    let at = query::moment(&state, &identity, when, MEMORIES, &[MEMORY_HISTORY]).await?;
+    let asked: query::Moment = query::parse(&request)?;
+    let at = query::moment(&state, &identity, asked.when(), MEMORIES, &[MEMORY_HISTORY]).await?;
     match queries::get::ask(&identity.0.space, id, at, &*state.memories).await? {
         Found::Never => Err(Problem::new("memory.not_found", "there is no memory with this id")),
         Found::Deleted => Err(Problem::new("memory.deleted", "the memory is deleted; it can be restored")),
-        Found::Living(record) => {
-            let etag = (header::ETAG, precondition::etag(record.revision));
-            if precondition::is_known(&request, record.revision) {
-                return Ok(HttpResponse::NotModified().insert_header(etag).finish());
-            }
-            Ok(HttpResponse::Ok().insert_header(etag).json(MemoryView::from(*record)))
-        }
+        Found::Living(record) => Ok(precondition::unless_known(&request, record.revision, || MemoryView::from(*record))),
     }
 }
 
@@ -72,11 +58,7 @@ pub async fn list(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let filters: Filters = query::parse(&request)?;
-    let limit = filters.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
-        return Err(Problem::new("list.bad_limit", detail).at("limit", Some(LIMIT_MAX.into()), Some(limit.into())));
-    }
+    let limit = query::limit(filters.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let space = &identity.0.space;
     let mut question = ListQuery {
         limit,

@@ -1,6 +1,6 @@
 //! Reading one relationship and listing them. Called by the routes; answers from the read model only.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use crate::{
@@ -16,18 +16,11 @@ use crate::{
         relationship::RelationshipType,
     },
     ports::RelationshipQuery,
-    queries::{EDGE_HISTORY, GRAPH, MEMORY_HISTORY},
+    queries::{
+        EDGE_HISTORY, GRAPH, MEMORY_HISTORY,
+        relationships::{self, LIMIT_DEFAULT, LIMIT_MAX},
+    },
 };
-
-const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 1_000;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GetQuery {
-    min_position: Option<u64>,
-    as_of: Option<String>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,21 +42,14 @@ pub async fn get(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::relationship_id(&path)?;
-    let asked: GetQuery = query::parse(&request)?;
-    let when = (asked.as_of.as_deref(), asked.min_position);
-    let at = query::moment(&state, &identity, when, GRAPH, &[EDGE_HISTORY]).await?;
+    let asked: query::Moment = query::parse(&request)?;
+    let at = query::moment(&state, &identity, asked.when(), GRAPH, &[EDGE_HISTORY]).await?;
     match state.graph.relationship(&identity.0.space, id, at).await? {
         None => Err(Problem::new("relationship.not_found", "there is no relationship with this id")),
         Some(record) if record.relationship.deleted_at.is_some() => {
             Err(Problem::new("relationship.deleted", "the relationship is deleted; create it again"))
         }
-        Some(record) => {
-            let etag = (header::ETAG, precondition::etag(record.revision));
-            if precondition::is_known(&request, record.revision) {
-                return Ok(HttpResponse::NotModified().insert_header(etag).finish());
-            }
-            Ok(HttpResponse::Ok().insert_header(etag).json(RelationshipView::from(record)))
-        }
+        Some(record) => Ok(precondition::unless_known(&request, record.revision, || RelationshipView::from(record))),
     }
 }
 
@@ -78,7 +64,7 @@ pub async fn list(
     let id = |field: &str, text: &Option<String>| text.as_deref().map(|text| precondition::uuid(field, text)).transpose();
     let relationship_type = filters.relationship_type.as_deref().map(relationship_type).transpose()?;
     let mut question = RelationshipQuery {
-        limit: limit + 1,
+        limit,
         after: id("cursor", &filters.cursor)?.map(RelationshipId),
         source: id("source_id", &filters.source_id)?.map(MemoryId),
         target: id("target_id", &filters.target_id)?.map(MemoryId),
@@ -87,10 +73,8 @@ pub async fn list(
     };
     let when = (filters.as_of.as_deref(), filters.min_position);
     question.at = query::moment(&state, &identity, when, GRAPH, &[EDGE_HISTORY, MEMORY_HISTORY]).await?;
-    let mut rows = state.graph.relationships(&identity.0.space, &question).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.id.to_string());
+    let (rows, next) = relationships::ask(&identity.0.space, &question, &*state.graph).await?;
+    let next_cursor = next.map(|id| id.to_string());
     let relationships = rows.into_iter().map(RelationshipView::from).collect();
     Ok(HttpResponse::Ok().json(RelationshipPage { relationships, next_cursor }))
 }

@@ -9,7 +9,7 @@ use crate::{
         body::{self, MEMORY_BODY_BYTES_MAX},
         dto::graph::{Related, RelationshipInput, RelationshipPatch},
         error::Problem,
-        precondition,
+        precondition, query,
     },
     commands::{RelationshipAction, RelationshipWish},
     domain::{
@@ -61,17 +61,13 @@ async fn input(request: &HttpRequest, payload: web::Payload, identity: &Identity
         identity.require(KeyScope::MemoryImport)?;
     }
     let draft = Draft {
-        source: MemoryId(named("source_id", input.source_id)?),
-        target: MemoryId(named("target_id", input.target_id)?),
-        relationship_type: named("relationship_type", input.relationship_type)?,
+        source: MemoryId(query::named("source_id", input.source_id)?),
+        target: MemoryId(query::named("target_id", input.target_id)?),
+        relationship_type: query::named("relationship_type", input.relationship_type)?,
         weight: input.weight,
         properties: input.properties,
     };
     Ok((draft, input.created_at))
-}
-
-fn named<T>(field: &str, value: Option<T>) -> Result<T, Problem> {
-    value.ok_or_else(|| Problem::new("request.missing_field", format!("{field} is missing")).at(field, None, None))
 }
 
 async fn run(
