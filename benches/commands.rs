@@ -20,7 +20,7 @@ use second_brain::{
     journal::{codec, subject::Prefix},
     ports::IdSource,
     runtime::Durability,
-    wiring::{Brain, Links, Place, Roles},
+    wiring::{Brain, Links, Outward, Place, Roles},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -118,7 +118,13 @@ async fn post(client: &reqwest::Client, front: &Brain, n: usize) -> anyhow::Resu
 
 async fn front_door(ground: &Ground, data_dir: &Path) -> anyhow::Result<Brain> {
     ground.database("front").await?.close().await;
-    let place = Place { data_dir, prefix: Prefix::parse("front")?, listen: ([127, 0, 0, 1], 0).into(), roles: Roles::all() };
+    let place = Place {
+        data_dir,
+        prefix: Prefix::parse("front")?,
+        listen: ([127, 0, 0, 1], 0).into(),
+        roles: Roles::all(),
+        outward: Outward::default(),
+    };
     Brain::start(Links::embedded(&ground.servers, "front"), place).await
 }
 

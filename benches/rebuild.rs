@@ -29,7 +29,7 @@ use second_brain::{
     ports::IdSource,
     projectors::definition,
     runtime::Durability,
-    wiring::{Brain, Links, Place, Roles},
+    wiring::{Brain, Links, Outward, Place, Roles},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -52,7 +52,13 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     // Without the embedder, which would take a core for an hour.
     let roles: Roles = "api,projector".parse().map_err(anyhow::Error::msg)?;
-    let place = Place { data_dir: folder.path(), prefix: Prefix::parse(PREFIX)?, listen: ([127, 0, 0, 1], 0).into(), roles };
+    let place = Place {
+        data_dir: folder.path(),
+        prefix: Prefix::parse(PREFIX)?,
+        listen: ([127, 0, 0, 1], 0).into(),
+        roles,
+        outward: Outward::default(),
+    };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
     client.settle(&nats).await?;

@@ -10,7 +10,7 @@ use ground::{Ground, setting};
 use second_brain::{
     journal::subject::Prefix,
     runtime::Durability,
-    wiring::{Brain, Links, Place, Roles},
+    wiring::{Brain, Links, Outward, Place, Roles},
 };
 
 #[tokio::main]
@@ -21,7 +21,13 @@ async fn main() -> anyhow::Result<()> {
     let (folder, vault) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let bytes = write(vault.path(), notes)?;
     let roles: Roles = "api,projector".parse().map_err(anyhow::Error::msg)?;
-    let place = Place { data_dir: folder.path(), prefix: Prefix::parse("vault")?, listen: ([127, 0, 0, 1], 0).into(), roles };
+    let place = Place {
+        data_dir: folder.path(),
+        prefix: Prefix::parse("vault")?,
+        listen: ([127, 0, 0, 1], 0).into(),
+        roles,
+        outward: Outward::default(),
+    };
     let brain = Brain::start(Links::embedded(&ground.servers, "vault"), place).await?;
     let megabytes = bytes as f64 / 1e6;
     println!("{notes} notes, {megabytes:.1} MB\n| what | time | MB/s |\n|---|---|---|");

@@ -1,7 +1,7 @@
 //! Every setting that comes from the environment, with its default. Read once at start; an unknown `BRAIN_*` stops the start.
 
 /// Variables that brain knows, with what they mean. Those of the command line are read by clap.
-pub const KNOWN: [(&str, &str); 14] = [
+pub const KNOWN: [(&str, &str); 16] = [
     ("BRAIN_URL", "where a brain serves; default: credentials.json of the data folder"),
     ("BRAIN_API_KEY", "the key that client verbs send; default: credentials.json of the data folder"),
     ("BRAIN_DATA_DIR", "the data folder; default /var/lib/second-brain for root, else the XDG data folder"),
@@ -9,11 +9,13 @@ pub const KNOWN: [(&str, &str); 14] = [
     ("BRAIN_PREFIX", "first token of every subject and stream name; default brain"),
     ("BRAIN_NATS_SERVER", "a nats-server of at least 2.14.5 to run instead of the provisioned one"),
     ("BRAIN_POSTGRES_BIN", "the bin folder of a Postgres of at least 16 with pgvector 0.8"),
-    ("BRAIN_ROLES", "what `brain serve` does: api, projector, reactor; default all"),
+    ("BRAIN_ROLES", "what `brain serve` does: api, projector, reactor, fanout; default all"),
     ("BRAIN_NATS_URL", "NATS of `brain serve`: nats://user:password@host:4222"),
     ("BRAIN_NATS_REPLICAS", "copies of each stream in that cluster; default 1"),
     ("BRAIN_DATABASE_URL", "Postgres of `brain serve`: postgres://user:password@host:5432/brain"),
     ("BRAIN_LISTEN", "address and port of `brain serve`; default 127.0.0.1:7700"),
+    ("BRAIN_MASTER_KEY_FILE", "the key that seals secrets; default master.key of the data folder, made by `brain up`"),
+    ("BRAIN_WEBHOOK_ALLOW_LOOPBACK", "true lets webhooks go to this machine, also by http; for development"),
     ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
     ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
 ];

@@ -33,6 +33,9 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),
     ("brain_embedder_texts", Kind::Counter, "texts embedded by this process"),
     ("brain_embeddings_pending", Kind::Gauge, "memories that wait for their vector"),
+    ("brain_webhooks_dispatched_seq", Kind::Gauge, "every endpoint has its deliveries of everything up to here"),
+    ("brain_webhook_attempt_seconds", Kind::Histogram, "time of one request to an endpoint"),
+    ("brain_webhook_attempts", Kind::Counter, "requests to endpoints, by what came of them"),
 ];
 
 /// Logs to standard error, filtered by `BRAIN_LOG`. Once per process.

@@ -1,7 +1,9 @@
 //! The outbound edge: one folder per foreign system, each behind a port. No adapter knows another.
 
 pub mod candle;
+pub mod http;
 pub mod nats;
 pub mod postgres;
 pub mod system;
 pub mod tantivy;
+pub mod vault;

@@ -19,6 +19,7 @@ pub mod replay;
 pub mod routes;
 mod search;
 mod status;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use actix_web::web;
 use crate::{
     commands::Commands,
     ports::replay::Replay,
+    ports::webhooks::{HttpSender, Prober, Vault, WebhookReads},
     ports::{Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
     queries::{search::SearchParts, status::Part},
 };
@@ -39,6 +41,7 @@ pub struct ApiState {
     pub history: Arc<dyn HistoryReads>,
     pub search: SearchParts,
     pub replay: Arc<dyn Replay>,
+    pub webhooks: WebhookParts,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
     pub feed: Arc<dyn Feed>,
@@ -52,6 +55,14 @@ pub struct ApiState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// `Err` says in one sentence what is not ready.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// What the handlers of webhooks need.
+pub struct WebhookParts {
+    pub reads: Arc<dyn WebhookReads>,
+    pub vault: Arc<dyn Vault>,
+    pub sender: Arc<dyn HttpSender>,
+    pub prober: Arc<dyn Prober>,
 }
 
 /// Registers every route, or only those of health and metrics; give the result to `App::configure`. Clone it for each worker.

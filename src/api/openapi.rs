@@ -17,6 +17,10 @@ use super::{
         },
         history::{DiffAnswer, HistoryPage},
         search::{SearchAnswer, SearchInput},
+        webhook::{
+            AttemptView, DeliveryAnswer, DeliveryPage, HealthAnswer, RecoverAnswer, RecoverInput, RedeliverAnswer,
+            RedeliverInput, RotateInput, SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+        },
     },
     error::Problem,
     events::EventPage,
@@ -115,9 +119,28 @@ fn schemas() -> Map<String, Value> {
     add::<ParkedAnswer>(&mut found);
     add::<RetryInput>(&mut found);
     add::<RetryAnswer>(&mut found);
+    webhooks(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);
     found
+}
+
+fn webhooks(found: &mut Map<String, Value>) {
+    add::<WebhookInput>(found);
+    add::<WebhookPatch>(found);
+    add::<WebhookWritten>(found);
+    add::<WebhookPage>(found);
+    add::<WebhookView>(found);
+    add::<RotateInput>(found);
+    add::<SecretsAnswer>(found);
+    add::<HealthAnswer>(found);
+    add::<AttemptView>(found);
+    add::<DeliveryPage>(found);
+    add::<DeliveryAnswer>(found);
+    add::<RecoverInput>(found);
+    add::<RecoverAnswer>(found);
+    add::<RedeliverInput>(found);
+    add::<RedeliverAnswer>(found);
 }
 
 /// Adds the schema of `T` and of every type that it refers to.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{auth::Identity, body::short, error::Problem};
 use crate::{
     commands,
-    domain::ids::{CommandId, MemoryId, RelationshipId, Revision},
+    domain::ids::{CommandId, MemoryId, RelationshipId, Revision, WebhookId},
     ports::IdSource,
 };
 
@@ -71,6 +71,11 @@ pub fn memory_id(text: &str) -> Result<MemoryId, Problem> {
 /// The relationship that the path names.
 pub fn relationship_id(text: &str) -> Result<RelationshipId, Problem> {
     uuid("id", text).map(RelationshipId)
+}
+
+/// The webhook that the path names.
+pub fn webhook_id(text: &str) -> Result<WebhookId, Problem> {
+    uuid("id", text).map(WebhookId)
 }
 
 /// An id in the path or the query.

@@ -2,6 +2,8 @@
 //!
 //! Called by [`super::configure`]. Nothing is reachable that does not stand here.
 
+mod webhooks;
+
 use actix_web::{
     ResponseError,
     http::{Method, header},
@@ -65,6 +67,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(of_the_past());
     routes.extend(of_relationships());
     routes.extend(of_the_graph());
+    routes.extend(webhooks::all());
     routes.extend(of_replay());
     routes.extend(of_operation());
     routes.extend(of_supervision());

@@ -9,14 +9,14 @@ use super::up::told_to_stop;
 use crate::{
     journal::subject::Prefix,
     runtime, telemetry,
-    wiring::{Brain, Links, Place, Roles},
+    wiring::{Brain, Links, Outward, Place, Roles},
 };
 
 /// Serve roles apart from each other: any number of processes of each, against servers of your own.
 #[derive(clap::Args)]
 pub struct Args {
-    /// api, projector, reactor: what this process does, separated by commas
-    #[arg(long, env = "BRAIN_ROLES", default_value = "api,projector,reactor")]
+    /// api, projector, reactor, fanout: what this process does, separated by commas
+    #[arg(long, env = "BRAIN_ROLES", default_value = "api,projector,reactor,fanout")]
     pub roles: Roles,
     /// NATS with JetStream, 2.14.5 or newer: nats://user:password@host:4222
     #[arg(long, env = "BRAIN_NATS_URL", hide_env_values = true)]
@@ -33,6 +33,8 @@ pub struct Args {
     /// Address and port to serve HTTP on; without the role api only health and metrics are served
     #[arg(long, env = "BRAIN_LISTEN", default_value = "127.0.0.1:7700")]
     pub listen: std::net::SocketAddr,
+    #[command(flatten)]
+    pub outward: Outward,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -45,8 +47,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
     let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
     std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
-    let place =
-        Place { data_dir: &data_dir, prefix: Prefix::parse(&args.prefix)?, listen: args.listen, roles: args.roles.clone() };
+    let place = Place {
+        data_dir: &data_dir,
+        prefix: Prefix::parse(&args.prefix)?,
+        listen: args.listen,
+        roles: args.roles.clone(),
+        outward: args.outward,
+    };
     let brain = tokio::select! {
         started = Brain::start(links, place) => started?,
         () = told_to_stop(&mut terminate) => return Ok(ExitCode::FAILURE),

@@ -9,7 +9,7 @@ use crate::{
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
     telemetry,
-    wiring::{self, Brain, Links, Place, Roles},
+    wiring::{self, Brain, Links, Outward, Place, Roles},
 };
 
 /// Start the server. The first start fetches nats-server and Postgres once and says so.
@@ -24,6 +24,8 @@ pub struct Args {
     /// power: an acknowledged write survives a power cut; os: it survives a crash of brain, and writes are faster
     #[arg(long, value_enum, default_value_t = Durability::Power)]
     pub durability: Durability,
+    #[command(flatten)]
+    pub outward: Outward,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -42,7 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
-        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles: Roles::all() };
+        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles: Roles::all(), outward: args.outward };
         anyhow::Ok((Brain::start(Links::embedded(&servers, "brain"), place).await?, servers))
     };
     let (brain, servers) = tokio::select! {

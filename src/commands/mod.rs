@@ -8,6 +8,7 @@ mod acknowledged;
 mod append;
 mod memories;
 mod relationships;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -16,16 +17,17 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     domain::{
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
-        memory, relationship,
+        memory, relationship, webhook,
     },
     journal::codec,
-    ports::{Clock, CommandLog, EventLog, QueryError},
+    ports::{Clock, CommandLog, EventLog, QueryError, webhooks::VaultError},
 };
 use acknowledged::Acknowledged;
 
 pub use self::{
     memories::{Action, Done, Wish},
     relationships::{RelationshipAction, RelationshipDone, RelationshipWish},
+    webhooks::{Material, WebhookAction, WebhookDone, WebhookWish},
 };
 
 /// Who asks, and in which space.
@@ -50,6 +52,10 @@ pub enum Error {
     Memory(#[from] memory::Rejection),
     #[error(transparent)]
     Relationship(#[from] relationship::Rejection),
+    #[error(transparent)]
+    Webhook(#[from] webhook::Rejection),
+    #[error("secrets cannot be sealed")]
+    Vault(#[source] VaultError),
     #[error("there is no such key")]
     UnknownKey,
     #[error("the {aggregate} is at revision {actual}, not {expected}")]

@@ -19,16 +19,20 @@ pub enum KeyScope {
     /// May set `created_at` when putting memories.
     #[serde(rename = "memory:import")]
     MemoryImport,
+    /// May read and change webhooks, and see their secrets.
+    #[serde(rename = "webhook:admin")]
+    WebhookAdmin,
 }
 
 impl KeyScope {
-    pub const ALL: [Self; 3] = [Self::MemoryRead, Self::MemoryWrite, Self::MemoryImport];
+    pub const ALL: [Self; 4] = [Self::MemoryRead, Self::MemoryWrite, Self::MemoryImport, Self::WebhookAdmin];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MemoryRead => "memory:read",
             Self::MemoryWrite => "memory:write",
             Self::MemoryImport => "memory:import",
+            Self::WebhookAdmin => "webhook:admin",
         }
     }
 }
@@ -120,7 +124,12 @@ impl Decider for KeyDecider {
     fn decide(command: KeyCommand, state: &Option<Key>) -> Result<Vec<KeyEvent>, KeyRejection> {
         match (command, state) {
             (KeyCommand::Issue(key), None) => Ok(vec![KeyEvent::Issued(key)]),
-            (KeyCommand::Issue(_), Some(_)) => Ok(vec![]),
+            // What may be done grows with the program: the owner's key is given what it lacks.
+            (KeyCommand::Issue(key), Some(old)) => {
+                let lacks = key.scopes.iter().any(|scope| !old.scopes.contains(scope));
+                let grown = Key { scopes: key.scopes, ..old.clone() };
+                Ok(if lacks && old.revoked_at.is_none() { vec![KeyEvent::Issued(grown)] } else { vec![] })
+            }
             (KeyCommand::Revoke { .. }, None) => Err(KeyRejection::NotFound),
             (KeyCommand::Revoke { .. }, Some(key)) if key.revoked_at.is_some() => Ok(vec![]),
             (KeyCommand::Revoke { at }, Some(key)) => Ok(vec![KeyEvent::Revoked(Key { revoked_at: Some(at), ..key.clone() })]),
@@ -160,6 +169,10 @@ mod tests {
         let revoke = || KeyCommand::Revoke { at: DateTime::UNIX_EPOCH };
         given::<KeyDecider>([]).when(KeyCommand::Issue(key())).then([KeyEvent::Issued(key())]);
         given::<KeyDecider>([KeyEvent::Issued(key())]).when(KeyCommand::Issue(key())).then([]);
+        let poorer = Key { scopes: vec![KeyScope::MemoryRead], ..key() };
+        let issued = KeyEvent::Issued(poorer.clone());
+        given::<KeyDecider>([issued]).when(KeyCommand::Issue(key())).then([KeyEvent::Issued(key())]);
+        given::<KeyDecider>([KeyEvent::Issued(key())]).when(KeyCommand::Issue(poorer)).then([]);
         given::<KeyDecider>([KeyEvent::Issued(key())]).when(revoke()).then([KeyEvent::Revoked(revoked.clone())]);
         given::<KeyDecider>([KeyEvent::Revoked(revoked.clone())]).when(revoke()).then([]);
         given::<KeyDecider>([]).when(revoke()).then_rejected(KeyRejection::NotFound);

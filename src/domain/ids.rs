@@ -45,6 +45,8 @@ uuid_ids! {
     PrincipalId,
     /// An API key's public id; the secret is only known by its hash.
     KeyId,
+    /// An endpoint that wants to be told; equals the id of the command that registered it.
+    WebhookId,
 }
 
 impl CommandId {

@@ -10,3 +10,4 @@ pub mod json_object;
 pub mod memory;
 pub mod relationship;
 pub mod violation;
+pub mod webhook;

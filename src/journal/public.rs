@@ -30,6 +30,8 @@ pub struct PublicEvent {
     pub dataschema: String,
     /// Position in the log, as a decimal number; later events have greater ones.
     pub sequence: String,
+    /// W3C Trace Context: the trace is the wish that caused the event.
+    pub traceparent: String,
     /// The whole aggregate after the event, under its name, with who did it, what changed, and old values where a filter needs them.
     #[schema(value_type = Object)]
     pub data: Value,
@@ -42,6 +44,10 @@ pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
         return None;
     }
     let mut aggregate = event.data.as_object().cloned().unwrap_or_default();
+    if event.aggregate == "webhook" {
+        // Addresses, headers and secrets are between brain and the endpoint's owner.
+        aggregate.retain(|field, _| matches!(field.as_str(), "description" | "disabled_reason" | "disabled_at"));
+    }
     aggregate.insert("id".into(), event.aggregate_id.clone().into());
     aggregate.insert("revision".into(), event.revision.0.into());
     let mut data = Map::from_iter([
@@ -64,13 +70,25 @@ pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
         datacontenttype: "application/json".into(),
         dataschema: format!("/schemas/{}.v{}.json", event.kind, upcast::newest(&event.kind).unwrap_or(event.version)),
         sequence: recorded.seq.to_string(),
+        traceparent: format!("00-{}-{}-01", event.correlation_id.simple(), &event.id.0.simple().to_string()[..16]),
         data: data.into(),
     })
 }
 
-/// Whether events of this type are for the world.
+/// Public events that nothing emits yet; they are registered, so that whoever will want them can ask for them now.
+const PLANNED: [(&str, &str); 4] = [
+    ("graph.built", "The knowledge graph was rebuilt"),
+    ("analysis.completed", "A task of analysis has ended"),
+    ("reasoning.query", "A reasoning query was executed"),
+    ("export.completed", "A task of export has ended"),
+];
+
+/// Whether events of this type are for the world. Of webhooks only that one was switched on or off.
 pub fn is_public(kind: &str) -> bool {
-    kind.starts_with("memory.") || kind.starts_with("relationship.")
+    kind.starts_with("memory.")
+        || kind.starts_with("relationship.")
+        || matches!(kind, "webhook.enabled" | "webhook.disabled")
+        || PLANNED.iter().any(|(planned, _)| *planned == kind)
 }
 
 /// Types of events by name, or all of an aggregate by `memory.*`; `*` is every type.
@@ -82,8 +100,10 @@ pub struct Types(Vec<String>);
 #[error("there are no public events of type {0:?}; there are {known}", known = known().join(", "))]
 pub struct UnknownType(pub String);
 
-fn known() -> Vec<&'static str> {
-    upcast::KNOWN.iter().map(|(kind, _)| *kind).filter(|kind| is_public(kind)).collect()
+/// Every type of public events, those included that nothing emits yet.
+pub fn known() -> Vec<&'static str> {
+    let planned = PLANNED.iter().map(|(kind, _)| *kind);
+    upcast::KNOWN.iter().map(|(kind, _)| *kind).filter(|kind| is_public(kind)).chain(planned).collect()
 }
 
 impl Types {
@@ -101,7 +121,8 @@ impl Types {
     }
 }
 
-fn fits(pattern: &str, kind: &str) -> bool {
+/// Whether a pattern names this type: by name, all of an aggregate by `memory.*`, every one by `*`.
+pub fn fits(pattern: &str, kind: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(stem) => (stem.is_empty() || stem.ends_with('.')) && kind.starts_with(stem),
         None => pattern == kind,

@@ -1,12 +1,12 @@
 //! Old events become new ones here, one total function per (type, version). Called by the codec on every read; never writes.
 //!
-//! All events are at version 1 today: the chain is empty but in place. To change a stored shape, add the new struct
-//! to `events/`, raise the version in [`KNOWN`], and add a step to [`lift`]; the frozen examples prove that old bytes still read.
+//! To change a stored shape, add the new struct to `events/`, raise the version in [`KNOWN`], and add a step to [`lift`]; the frozen
+//! examples prove that old bytes still read. Keys are at version 2, of which every key of version 1 is one.
 
 use super::envelope::Envelope;
 
 /// Every event that may stand in the log or among the derived facts, with the newest version of its data.
-pub const KNOWN: [(&str, u16); 12] = [
+pub const KNOWN: [(&str, u16); 19] = [
     ("memory.created", 1),
     ("memory.updated", 1),
     ("memory.deleted", 1),
@@ -14,9 +14,16 @@ pub const KNOWN: [(&str, u16); 12] = [
     ("relationship.created", 1),
     ("relationship.updated", 1),
     ("relationship.deleted", 1),
+    ("webhook.registered", 1),
+    ("webhook.updated", 1),
+    ("webhook.enabled", 1),
+    ("webhook.disabled", 1),
+    ("webhook.secret_rotated", 1),
+    ("webhook.secret_revoked", 1),
+    ("webhook.deleted", 1),
     ("space.created", 1),
-    ("key.issued", 1),
-    ("key.revoked", 1),
+    ("key.issued", 2),
+    ("key.revoked", 2),
     ("embedding.computed", 1),
     ("embedder.advanced", 1),
 ];
@@ -40,5 +47,5 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
     if event.version > known {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
-    Ok(event)
+    Ok(Envelope { version: known, ..event })
 }

@@ -9,6 +9,7 @@ mod reads;
 pub mod replay;
 mod search;
 mod vectors;
+pub mod webhooks;
 
 pub use self::{
     feed::{Feed, Recent},

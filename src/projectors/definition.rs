@@ -170,6 +170,8 @@ built_in! {
     positions,
     /// Which event a keyed command has caused.
     command_log,
+    /// Endpoints that want to be told of events.
+    webhooks,
 }
 
 #[cfg(test)]

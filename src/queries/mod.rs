@@ -13,10 +13,12 @@ pub mod list;
 pub mod relationships;
 pub mod search;
 pub mod status;
+pub mod webhooks;
 
 /// The projection that answers questions about memories.
 pub const MEMORIES: &str = "memories";
-/// The projections that answer questions about the graph, about the past of both, and about which time was when.
+/// The projections that answer questions about webhooks, about the graph, about the past of both, and about which time was when.
+pub const WEBHOOKS: &str = "webhooks";
 pub const GRAPH: &str = "graph";
 pub const MEMORY_HISTORY: &str = "memory_history";
 pub const EDGE_HISTORY: &str = "edge_history";

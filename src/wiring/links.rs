@@ -18,6 +18,8 @@ const APP_ROLE: &str = "brain_app";
 /// Addresses and credentials, and what can be said of the servers behind them.
 pub struct Links {
     pub nats: Access,
+    /// This process runs the servers itself, so it is the only one of its instance.
+    pub is_embedded: bool,
     pub owner_url: String,
     /// As `brain_app`, which sees one space at a time.
     pub app_url: String,
@@ -35,6 +37,7 @@ impl Links {
         let weak = Arc::downgrade(servers);
         Self {
             nats: Access { url: nats.url.clone(), user: nats.user.clone(), password: nats.password.clone(), replicas: 1 },
+            is_embedded: true,
             owner_url: postgres.owner_url(database),
             app_url: postgres.app_url(database),
             monitor_url: Some(nats.monitor_url.clone()),
@@ -56,6 +59,7 @@ impl Links {
         let url = nats.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
             nats: Access { url, user, password, replicas },
+            is_embedded: false,
             owner_url: database_url.to_owned(),
             app_url: app.into(),
             monitor_url: None,

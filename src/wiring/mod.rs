@@ -1,16 +1,18 @@
 //! The composition root: the only place that names concrete adapters. Called by `brain up` and by the behaviour tests.
 //!
 //! Holds the explicit list of what runs: the directory of keys, one engine per projection, the keyword index, the embedder,
-//! the HTTP server.
+//! the webhooks, the HTTP server.
 
 pub mod credentials;
 mod durability;
 mod links;
+mod outward;
 mod positions;
 mod roles;
 
 pub use self::{
     links::Links,
+    outward::Outward,
     roles::{Role, Roles},
 };
 
@@ -33,7 +35,7 @@ use crate::{
     api::{self, ApiState},
     commands::Commands,
     domain::ids::SpaceId,
-    fanout::feed::Tail,
+    fanout::{self, feed::Tail},
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex},
     projectors::{
@@ -64,6 +66,7 @@ pub struct Place<'a> {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
     pub roles: Roles,
+    pub outward: Outward,
 }
 
 /// Everything that a running brain consists of.
@@ -83,15 +86,10 @@ impl Brain {
     /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles } = place;
+        let Place { data_dir, prefix, listen, roles, outward } = place;
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
-        let postgres = Postgres::connect(&links.owner_url, &links.app_url).await?;
-        // Here and not only in the engines: the first question may come before an engine has looked.
-        let store = postgres.projection_store();
-        for definition in projectors::definition::all() {
-            prepare(&*store, &definition).await.context("cannot make the tables of the read models")?;
-        }
+        let postgres = with_tables(&links).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (events, derived) = (nats.log(), nats.derived());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -109,14 +107,19 @@ impl Brain {
             let (model, clock) = (embedder.clone(), clock.clone());
             tasks.spawn(reactors::embedder::run(events.clone(), derived.clone(), model, clock, stop.clone()));
         }
-        let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-        let address = socket.local_addr().context("the listening socket has no address")?;
+        let (socket, address) = bind(listen)?;
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
+        if roles.include(Role::Api) || roles.include(Role::Fanout) {
+            tasks.spawn(tail.clone().follow(stop.clone()));
+        }
+        let webhooks = outward.webhooks(data_dir, &links, (&tail, &events), (&postgres, &commands, &clock))?;
+        if roles.include(Role::Fanout) {
+            tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
+        }
         let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
         if roles.include(Role::Api) {
             tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
             tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
-            tasks.spawn(tail.clone().follow(stop.clone()));
             tasks.spawn(listen_to_commits(nats.clone(), postgres.clone(), stop.clone()));
             let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
             directory.reached(known).await;
@@ -129,11 +132,12 @@ impl Brain {
             history: postgres.history_reads(),
             search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
             replay: Arc::new(Operator {
-                store: store.clone(),
+                store: postgres.projection_store(),
                 events: nats.log(),
                 derived: nats.derived(),
                 keyword: keyword.clone(),
             }),
+            webhooks: outward::for_clients(webhooks, &postgres),
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
             feed: tail,
@@ -176,6 +180,22 @@ impl Brain {
         self.tasks.wait().await;
         self.postgres.close().await;
     }
+}
+
+/// Connects and makes the read models' tables: the first question may come before an engine has looked.
+async fn with_tables(links: &Links) -> anyhow::Result<Postgres> {
+    let postgres = Postgres::connect(&links.owner_url, &links.app_url).await?;
+    let store = postgres.projection_store();
+    for definition in projectors::definition::all() {
+        prepare(&*store, &definition).await.context("cannot make the tables of the read models")?;
+    }
+    Ok(postgres)
+}
+
+fn bind(listen: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
+    let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let address = socket.local_addr().context("the listening socket has no address")?;
+    Ok((socket, address))
 }
 
 /// Stops the embedded servers once nobody else holds them.

@@ -11,16 +11,19 @@ pub enum Role {
     Projector,
     /// Turns events into derived facts.
     Reactor,
+    /// Sends events to webhooks; of two that do, one waits for the other to end.
+    Fanout,
 }
 
 impl Role {
-    pub const ALL: [Self; 3] = [Self::Api, Self::Projector, Self::Reactor];
+    pub const ALL: [Self; 4] = [Self::Api, Self::Projector, Self::Reactor, Self::Fanout];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Projector => "projector",
             Self::Reactor => "reactor",
+            Self::Fanout => "fanout",
         }
     }
 }

@@ -14,3 +14,4 @@ mod search;
 mod search_exact;
 mod time;
 mod vault;
+mod webhooks;

@@ -4,6 +4,7 @@
 //! Nothing here is the truth: all of it can be filled again from the log.
 
 mod command_log;
+mod delivery_store;
 mod filter_sql;
 mod frozen;
 mod graph_reads;
@@ -17,6 +18,7 @@ mod snapshot;
 mod staging;
 mod unparking;
 mod versions;
+mod webhook_reads;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -26,16 +28,21 @@ use sqlx::{
 };
 
 use command_log::PgCommandLog;
+use delivery_store::PgDeliveries;
 use graph_reads::PgGraphReads;
 use history_reads::PgHistoryReads;
 use memory_reads::PgMemoryReads;
 use positions::PgPositions;
 use projection_store::PgProjectionStore;
 use search_reads::PgSearchReads;
+use webhook_reads::PgWebhookReads;
 
 use crate::{
     domain::ids::StreamSeq,
-    ports::{CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads},
+    ports::{
+        CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads,
+        webhooks::{DeliveryStore, WebhookReads},
+    },
     projectors::Store,
 };
 
@@ -96,6 +103,14 @@ impl Postgres {
 
     pub fn graph_reads(&self) -> Arc<dyn GraphReads> {
         Arc::new(PgGraphReads::new(self.app.clone()))
+    }
+
+    pub fn webhook_reads(&self) -> Arc<dyn WebhookReads> {
+        Arc::new(PgWebhookReads::new(self.app.clone(), self.owner.clone()))
+    }
+
+    pub fn deliveries(&self) -> Arc<dyn DeliveryStore> {
+        Arc::new(PgDeliveries::new(self.owner.clone()))
     }
 
     pub fn history_reads(&self) -> Arc<dyn HistoryReads> {

@@ -5,6 +5,7 @@
 pub mod graph;
 pub mod history;
 pub mod search;
+pub mod webhook;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};

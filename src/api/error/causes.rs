@@ -3,8 +3,8 @@
 use super::{Fault, Problem};
 use crate::{
     commands,
-    domain::{memory::Rejection, relationship, violation::Violation},
-    ports::{QueryError, log::ReadError, replay},
+    domain::{memory::Rejection, relationship, violation::Violation, webhook},
+    ports::{QueryError, log::ReadError, replay, webhooks::VaultError},
     queries::{freshness, graph::path, search, status},
 };
 
@@ -43,6 +43,28 @@ impl From<relationship::Rejection> for Problem {
     }
 }
 
+impl From<webhook::Rejection> for Problem {
+    fn from(rejection: webhook::Rejection) -> Self {
+        use webhook::Rejection as R;
+        let (code, detail) = (rejection.code(), rejection.to_string());
+        match rejection {
+            R::Deleted => Self::with_status(code, 409, detail),
+            R::Invalid(broken) => Self { errors: broken.into_iter().map(Fault::from).collect(), ..Self::new(code, detail) },
+            R::AlreadyExists | R::NotFound | R::TooManySecrets => Self::new(code, detail),
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        let code = match error {
+            VaultError::NoKey => "secrets.no_master_key",
+            VaultError::Unsealable => "secrets.unsealable",
+        };
+        Self::new(code, error.to_string()).logged(&error)
+    }
+}
+
 impl From<commands::Error> for Problem {
     fn from(error: commands::Error) -> Self {
         use commands::Error as E;
@@ -50,6 +72,8 @@ impl From<commands::Error> for Problem {
         match error {
             E::Memory(rejection) => rejection.into(),
             E::Relationship(rejection) => rejection.into(),
+            E::Webhook(rejection) => rejection.into(),
+            E::Vault(cause) => cause.into(),
             // Keys are no resource of the API as yet.
             E::UnknownKey => Self::new("internal", detail).logged(&error),
             E::PreconditionFailed { aggregate, expected, actual } => Self::new(

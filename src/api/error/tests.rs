@@ -1,7 +1,7 @@
 //! The table as clients know it: a changed line here is a changed contract.
 
 use super::*;
-use crate::domain::{ids::MemoryId, memory::Rejection, relationship::Rejection as Relation};
+use crate::domain::{ids::MemoryId, memory::Rejection, relationship::Rejection as Relation, webhook::Rejection as Hook};
 
 fn lines(wanted: impl Fn(&str) -> bool) -> String {
     let rows = TABLE.iter().filter(|(code, ..)| wanted(code));
@@ -53,8 +53,38 @@ fn the_table_of_aggregates() {
 }
 
 #[test]
+fn the_rows_of_webhooks() {
+    insta::assert_snapshot!(lines(|code| code.starts_with("webhook.")), @r"
+    webhook.invalid 400 false
+    webhook.url_invalid 400 false
+    webhook.url_forbidden 422 false
+    webhook.no_events 400 false
+    webhook.too_many_events 400 false
+    webhook.unknown_event 400 false
+    webhook.too_many_tags 400 false
+    webhook.too_many_headers 400 false
+    webhook.header_invalid 400 false
+    webhook.header_reserved 400 false
+    webhook.field_too_long 400 false
+    webhook.out_of_range 400 false
+    webhook.nul_character 400 false
+    webhook.secret_invalid 400 false
+    webhook.bad_parameter 400 false
+    webhook.not_found 404 false
+    webhook.delivery_not_found 404 false
+    webhook.already_exists 409 false
+    webhook.too_many_secrets 409 false
+    webhook.not_active 409 false
+    webhook.deleted 410 false
+    webhook.deleted 409 false
+    webhook.revision_mismatch 412 false
+    webhook.contention 409 true
+    ");
+}
+
+#[test]
 fn the_rest_of_the_table() {
-    insta::assert_snapshot!(lines(|code| !is_of_an_aggregate(code)), @r"
+    insta::assert_snapshot!(lines(|code| !is_of_an_aggregate(code) && !code.starts_with("webhook.")), @r"
     auth.missing_key 401 false
     auth.invalid_key 401 false
     auth.scope_missing 403 false
@@ -86,6 +116,8 @@ fn the_rest_of_the_table() {
     read.position_beyond_log 400 false
     read.not_yet_visible 504 true
     read.unavailable 503 true
+    secrets.no_master_key 503 false
+    secrets.unsealable 500 false
     graph.bad_parameter 400 false
     graph.too_far 422 false
     events.bad_parameter 400 false
@@ -114,6 +146,10 @@ fn every_rejection_has_a_row_and_no_row_stands_twice() {
     }
     let missing = Relation::EndMissing { field: "source_id", id: MemoryId(uuid::Uuid::nil()) };
     for rejection in [Relation::Invalid(vec![]), Relation::AlreadyExists, Relation::NotFound, Relation::Deleted, missing] {
+        assert_eq!(Problem::from(rejection.clone()).code, rejection.code());
+    }
+    let hooks = [Hook::Invalid(vec![]), Hook::AlreadyExists, Hook::NotFound, Hook::Deleted, Hook::TooManySecrets];
+    for rejection in hooks {
         assert_eq!(Problem::from(rejection.clone()).code, rejection.code());
     }
     assert_eq!(Problem::from(Rejection::Deleted).status, 409);

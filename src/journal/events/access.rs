@@ -27,9 +27,9 @@ impl Storable for SpaceCreated {
     }
 }
 
-/// The data of `key.issued` and `key.revoked`.
+/// The data of `key.issued` and `key.revoked`; version 1 differs by knowing no `webhook:admin` among the scopes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct KeyV1 {
+pub struct KeyV2 {
     pub id: KeyId,
     pub space: SpaceId,
     pub principal: PrincipalId,
@@ -41,16 +41,16 @@ pub struct KeyV1 {
     pub revoked_at: Option<Timestamp>,
 }
 
-impl From<&Key> for KeyV1 {
+impl From<&Key> for KeyV2 {
     fn from(key: &Key) -> Self {
         let Key { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at } = key.clone();
         Self { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at }
     }
 }
 
-impl From<KeyV1> for Key {
-    fn from(key: KeyV1) -> Self {
-        let KeyV1 { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at } = key;
+impl From<KeyV2> for Key {
+    fn from(key: KeyV2) -> Self {
+        let KeyV2 { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at } = key;
         Self { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at }
     }
 }
@@ -61,11 +61,11 @@ impl Storable for KeyEvent {
             Self::Issued(_) => "key.issued",
             Self::Revoked(_) => "key.revoked",
         };
-        stored(kind, &KeyV1::from(self.key()))
+        Stored { version: 2, ..stored(kind, &KeyV2::from(self.key())) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
-        let key = Key::from(read::<KeyV1>(kind, data)?);
+        let key = Key::from(read::<KeyV2>(kind, data)?);
         match kind {
             "key.issued" => Ok(Self::Issued(key)),
             "key.revoked" => Ok(Self::Revoked(key)),

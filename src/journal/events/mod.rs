@@ -7,11 +7,13 @@ mod memory;
 mod relationship;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
-pub use access::{KeyV1, SpaceV1};
+pub use access::{KeyV2, SpaceV1};
 pub use derived::{EmbedderV1, EmbeddingV1, HalfVector};
 pub use memory::MemoryV1;
 pub use relationship::RelationshipV1;
+pub use webhook::{FilterV1, SecretV1, WebhookV1};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -16,6 +16,7 @@ use crate::{
         ids::{CommandId, KeyId, MemoryId, PrincipalId, Revision, SpaceId},
         memory::{Event, Memory, draft::Draft},
         relationship::{self, Relationship},
+        webhook::{self, Webhook},
     },
     journal::{codec, derived, envelope::Envelope, upcast},
 };
@@ -24,8 +25,9 @@ fn schema_of(kind: &str) -> Schema {
     match kind.split('.').next() {
         Some("memory") => schema_for!(MemoryV1),
         Some("relationship") => schema_for!(RelationshipV1),
+        Some("webhook") => schema_for!(WebhookV1),
         Some("space") => schema_for!(SpaceV1),
-        Some("key") => schema_for!(KeyV1),
+        Some("key") => schema_for!(KeyV2),
         Some("embedding") => schema_for!(EmbeddingV1),
         Some("embedder") => schema_for!(EmbedderV1),
         _ => panic!("no schema for {kind}"),
@@ -66,6 +68,25 @@ fn example_of(kind: &str) -> Envelope {
     derived_example_of(kind).unwrap_or_else(|| event_example_of(kind))
 }
 
+fn webhook_example(at: crate::domain::ids::Timestamp) -> Webhook {
+    let draft = webhook::Draft {
+        url: "https://example.org/hook".into(),
+        description: "an example".into(),
+        events: vec!["memory.*".into()],
+        filter: webhook::Filter { tags: vec!["habit".into()], memory_types: vec![], importance_min: Some(0.5) },
+        payload: webhook::Payload::Thin,
+        headers: [("X-Token".to_owned(), "1.c2VhbGVk".to_owned())].into(),
+        retry: webhook::Retry { max_retries: Some(3), ..Default::default() },
+        concurrency: None,
+        rate_per_s: Some(5),
+        ordered: true,
+    };
+    let asymmetric = Some(webhook::Asymmetric { sealed: "1.c2VlZA".into(), public: "whpk_a2V5".into() });
+    let secret = webhook::Secret { sealed: "1.c2VjcmV0".into(), asymmetric, created_at: at, expires_at: None };
+    let config = draft.validate().expect("valid");
+    Webhook { config, secrets: vec![secret], disabled: None, created_at: at, updated_at: at, deleted_at: None }
+}
+
 fn event_example_of(kind: &str) -> Envelope {
     let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
     let draft = Draft { content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
@@ -92,6 +113,7 @@ fn event_example_of(kind: &str) -> Envelope {
     .expect("valid");
     let relation = Relationship { ends, body, created_at: at, updated_at: at, deleted_at: None };
     let (changed, before) = (vec![crate::domain::memory::Field::Tags], Before { tags: Some(vec![]), ..Before::default() });
+    let hook = webhook_example(at);
     let stored = match kind {
         "memory.created" => Event::Created(memory).store(),
         "memory.updated" => Event::Updated { memory, changed, before }.store(),
@@ -100,6 +122,13 @@ fn event_example_of(kind: &str) -> Envelope {
         "relationship.created" => relationship::Event::Created(relation).store(),
         "relationship.updated" => relationship::Event::Updated(relation, vec!["weight"]).store(),
         "relationship.deleted" => relationship::Event::Deleted(Relationship { deleted_at: Some(at), ..relation }).store(),
+        "webhook.registered" => webhook::Event::Registered(hook).store(),
+        "webhook.updated" => webhook::Event::Updated(hook, vec!["events"]).store(),
+        "webhook.enabled" => webhook::Event::Enabled(hook).store(),
+        "webhook.disabled" => webhook::Event::Disabled(Webhook { disabled: Some((webhook::Reason::Gone, at)), ..hook }).store(),
+        "webhook.secret_rotated" => webhook::Event::SecretRotated(hook).store(),
+        "webhook.secret_revoked" => webhook::Event::SecretRevoked(hook).store(),
+        "webhook.deleted" => webhook::Event::Deleted(Webhook { secrets: vec![], deleted_at: Some(at), ..hook }).store(),
         "space.created" => SpaceCreated(Space { id: SpaceId::default_space(), created_at: at }).store(),
         "key.issued" => KeyEvent::Issued(key).store(),
         "key.revoked" => KeyEvent::Revoked(Key { revoked_at: Some(at), ..key }).store(),

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod proxy;
+mod sink;
 
 use std::{
     net::SocketAddr,
@@ -10,6 +11,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use reqwest::{Method, StatusCode};
@@ -20,17 +22,19 @@ use second_brain::{
         system::SystemClock,
     },
     commands::Commands,
+    fanout::webhooks::Settings,
     journal::subject::Prefix,
     ports::Clock,
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
-    wiring::{Brain, Links, Place, Roles, credentials},
+    wiring::{Brain, Links, Outward, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 pub use fleet::Fleet;
 pub use proxy::Proxy;
+pub use sink::{Answer, Request, Sink};
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -172,7 +176,9 @@ impl World {
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
-        let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all() };
+        let settings = Settings { breaker_recovery: Duration::from_millis(300), ..Settings::default() };
+        let outward = Outward { master_key_file: None, webhook_allow_loopback: true, settings };
+        let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all(), outward };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some([nats, postgres]) = &self.proxies {

@@ -1,0 +1,93 @@
+//! The way out to endpoints: one shared client that follows no redirect, knows no proxy, looks at every address before it connects, and
+//! never reads more of an answer than it needs. Implements [`HttpSender`].
+
+mod guard;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use reqwest::{Client, redirect::Policy};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+pub use guard::Guard;
+
+use crate::ports::webhooks::{HttpSender, Post, Reply, SendError};
+
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// Most of an answer that is ever read, in bytes; the rest is cut off with its connection.
+const ANSWER_BYTES_MAX: usize = 64 * 1_024;
+/// How much of it attempts keep.
+const HEAD_CHARS_MAX: usize = 512;
+/// Idle connections that are kept to one host.
+const IDLE_PER_HOST_MAX: usize = 64;
+
+/// Sends by HTTP/1.1 or 2, over TLS with the roots of the web.
+pub struct Sender {
+    client: Client,
+    guard: Guard,
+}
+
+impl Sender {
+    /// Errors: TLS cannot be set up.
+    pub fn new(guard: Guard) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_WAIT)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .tcp_nodelay(true)
+            .dns_resolver(Arc::new(guard))
+            .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, guard })
+    }
+
+    /// The status is known once the head of the answer is there, and stands whatever becomes of the rest.
+    async fn send(&self, post: Post) -> Result<Reply, SendError> {
+        let deadline = Instant::now() + post.timeout;
+        let patience = post.timeout;
+        let mut request = self.client.post(post.url).header("content-type", "application/cloudevents+json; charset=utf-8");
+        for (name, value) in &post.headers {
+            request = request.header(name, value);
+        }
+        let sent = timeout_at(deadline, request.body(post.body).send()).await;
+        let mut answer = sent.map_err(|_| SendError::Timeout(patience))?.map_err(failed)?;
+        let status = answer.status().as_u16();
+        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut body = Vec::new();
+        while let Ok(Ok(Some(part))) = timeout_at(deadline, answer.chunk()).await {
+            body.extend_from_slice(&part);
+            if body.len() >= ANSWER_BYTES_MAX {
+                break;
+            }
+        }
+        let head = String::from_utf8_lossy(&body).chars().filter(|one| *one != '\0').take(HEAD_CHARS_MAX).collect();
+        Ok(Reply { status, retry_after, head })
+    }
+}
+
+#[async_trait]
+impl HttpSender for Sender {
+    fn admits(&self, url: &Url) -> Result<(), SendError> {
+        self.guard.admits_url(url)
+    }
+
+    async fn post(&self, post: Post) -> Result<Reply, SendError> {
+        self.guard.admits_url(&post.url)?;
+        self.send(post).await
+    }
+}
+
+/// What the client's error means; the refusal of a name comes from inside it.
+fn failed(error: reqwest::Error) -> SendError {
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |one| one.source());
+    for cause in causes {
+        if let Some(refused) = cause.downcast_ref::<SendError>() {
+            return refused.clone();
+        }
+    }
+    let deepest = std::iter::successors(Some(&error as &dyn std::error::Error), |one| one.source()).last();
+    let text = deepest.map(ToString::to_string).unwrap_or_default();
+    if error.is_connect() { SendError::Connect(text) } else { SendError::Broken(text) }
+}

@@ -1,0 +1,215 @@
+//! Commands on webhooks. Called by the API, and by the deliverer that switches an endpoint off. Seals secrets and header values before
+//! anything is decided, so that neither the log nor a read model ever holds one in the open.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Caller, Commands, Error, Identity,
+    append::{self, Load, Outcome},
+    hash_of,
+};
+use crate::{
+    domain::{
+        ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp, WebhookId},
+        violation::Violation,
+        webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Secret, WebhookDecider},
+    },
+    journal::public,
+    ports::webhooks::{Vault, VaultError, WebhookRecord},
+};
+
+/// What a client wants done to one webhook; header values and secrets come as they are.
+#[derive(Clone, PartialEq)]
+pub enum WebhookAction {
+    Register { draft: Draft, secret: Material },
+    Update(Patch),
+    Enable,
+    Disable(Reason),
+    Rotate { secret: Material, overlap_h: u32 },
+    Revoke,
+    Delete,
+}
+
+/// Key material: the HMAC key, and the pair of `v1a` where it is wanted.
+#[derive(Clone, PartialEq)]
+pub struct Material {
+    pub key: Vec<u8>,
+    /// Seed and public half, in the form that is shown.
+    pub asymmetric: Option<([u8; 32], String)>,
+}
+
+/// One command on one webhook; see [`super::Wish`].
+#[derive(Clone)]
+pub struct WebhookWish {
+    pub caller: Caller,
+    pub identity: Identity,
+    pub id: WebhookId,
+    pub if_match: Option<Revision>,
+    pub action: WebhookAction,
+}
+
+/// The webhook after the command, and the position from which reads show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookDone {
+    pub record: WebhookRecord,
+    pub position: StreamSeq,
+    pub changed: bool,
+}
+
+impl Commands {
+    /// Decides and records one command on one webhook.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
+    pub async fn webhook(&self, wish: WebhookWish, vault: &dyn Vault) -> Result<WebhookDone, Error> {
+        let at = self.clock.now();
+        let WebhookWish { caller, identity, id, if_match, action } = wish;
+        let sealer = Sealer { vault, at, place: &|field: &str| webhook::place(&caller.space, id, field) };
+        let load = Load {
+            actor: caller.principal,
+            aggregate: "webhook",
+            id: id.to_string(),
+            identity,
+            command_hash: hash_of(&(id, spoken(&action))),
+            at,
+            if_match,
+            new_id: identity.fresh && id.0 == identity.command_id.0,
+            space: caller.space.clone(),
+        };
+        let command = sealer.command(action)?;
+        let outcome = append::run::<WebhookDecider, _>(self, &load, || command.clone(), Error::Webhook).await?;
+        self.acknowledged.note(load.actor, outcome.position);
+        done(id, outcome)
+    }
+
+    /// Switches an endpoint off in the name of the instance.
+    pub async fn disable_webhook(&self, space: &SpaceId, id: WebhookId, reason: Reason) -> Result<(), Error> {
+        let at = self.clock.now();
+        let actor = PrincipalId(uuid::Uuid::nil());
+        let key = format!("disable webhook {id} {}", at.timestamp_micros());
+        let identity = Identity { command_id: CommandId::keyed(space, actor, &key), fresh: true };
+        let load = Load {
+            space: space.clone(),
+            actor,
+            aggregate: "webhook",
+            id: id.to_string(),
+            identity,
+            command_hash: 0,
+            at,
+            if_match: None,
+            new_id: false,
+        };
+        let command = || webhook::Command::Disable { reason, at };
+        match append::run::<WebhookDecider, _>(self, &load, command, Error::Webhook).await {
+            Ok(_) | Err(Error::Webhook(Rejection::Deleted | Rejection::NotFound)) => Ok(()),
+            Err(cause) => Err(cause),
+        }
+    }
+}
+
+/// What a wish says, for noticing that a key was used for another one: without what is random or secret in it.
+fn spoken(action: &WebhookAction) -> String {
+    let names = |headers: &BTreeMap<String, String>| headers.keys().cloned().collect::<Vec<_>>();
+    match action {
+        WebhookAction::Register { draft, .. } => {
+            let (headers, draft) = (names(&draft.headers), Draft { headers: BTreeMap::new(), ..draft.clone() });
+            format!("register {draft:?} {headers:?}")
+        }
+        WebhookAction::Update(patch) => {
+            let (headers, patch) = (patch.headers.as_ref().map(names), Patch { headers: None, ..patch.clone() });
+            format!("update {patch:?} {headers:?}")
+        }
+        WebhookAction::Enable => "enable".into(),
+        WebhookAction::Disable(reason) => format!("disable {reason:?}"),
+        WebhookAction::Rotate { overlap_h, .. } => format!("rotate {overlap_h}"),
+        WebhookAction::Revoke => "revoke".into(),
+        WebhookAction::Delete => "delete".into(),
+    }
+}
+
+struct Sealer<'a> {
+    vault: &'a dyn Vault,
+    at: Timestamp,
+    place: &'a dyn Fn(&str) -> String,
+}
+
+impl Sealer<'_> {
+    fn command(&self, action: WebhookAction) -> Result<webhook::Command, Error> {
+        let at = self.at;
+        Ok(match action {
+            WebhookAction::Register { draft, secret } => {
+                check_events(&draft.events)?;
+                let headers = self.headers(draft.headers)?;
+                webhook::Command::Register { draft: Draft { headers, ..draft }, secret: self.secret(secret)?, at }
+            }
+            WebhookAction::Update(patch) => {
+                patch.events.as_deref().map_or(Ok(()), check_events)?;
+                let headers = patch.headers.map(|headers| self.headers(headers)).transpose()?;
+                webhook::Command::Update { patch: Patch { headers, ..patch }, at }
+            }
+            WebhookAction::Enable => webhook::Command::Enable { at },
+            WebhookAction::Disable(reason) => webhook::Command::Disable { reason, at },
+            WebhookAction::Rotate { secret, overlap_h } => {
+                webhook::Command::Rotate { secret: self.secret(secret)?, overlap_h, at }
+            }
+            WebhookAction::Revoke => webhook::Command::Revoke { at },
+            WebhookAction::Delete => webhook::Command::Delete { at },
+        })
+    }
+
+    fn secret(&self, material: Material) -> Result<Secret, Error> {
+        let Material { key, asymmetric } = material;
+        let asymmetric = match asymmetric {
+            Some((seed, public)) => Some(Asymmetric { sealed: self.seal("asymmetric", &seed)?, public }),
+            None => None,
+        };
+        Ok(Secret { sealed: self.seal("secret", &key)?, asymmetric, created_at: self.at, expires_at: None })
+    }
+
+    fn headers(&self, headers: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Error> {
+        let seal = |(name, value): (String, String)| {
+            let printable = value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
+            if !printable || value.len() > HEADER_VALUE_CHARS_MAX {
+                let detail = format!("a header's value has up to {HEADER_VALUE_CHARS_MAX} visible ASCII characters");
+                let violation = Violation::new("webhook.header_invalid", format!("headers.{name}"), detail);
+                let violation = violation.limit(HEADER_VALUE_CHARS_MAX).value(value.len());
+                return Err(Error::Webhook(Rejection::Invalid(vec![violation])));
+            }
+            let sealed = self.seal(&format!("headers/{name}"), value.as_bytes())?;
+            Ok((name, sealed))
+        };
+        headers.into_iter().map(seal).collect()
+    }
+
+    fn seal(&self, field: &str, text: &[u8]) -> Result<String, Error> {
+        self.vault.seal(&(self.place)(field), text).map_err(Error::from)
+    }
+}
+
+/// Longest value of a header.
+const HEADER_VALUE_CHARS_MAX: usize = 1_024;
+
+impl From<VaultError> for Error {
+    fn from(cause: VaultError) -> Self {
+        Self::Vault(cause)
+    }
+}
+
+/// Every pattern must name a public event that there is or will be.
+fn check_events(patterns: &[String]) -> Result<(), Error> {
+    let known = public::known();
+    let strange = |(index, pattern): (usize, &String)| {
+        if known.iter().any(|kind| public::fits(pattern, kind)) {
+            return None;
+        }
+        let shown: String = pattern.chars().take(64).collect();
+        let detail = format!("{shown:?} names no public event; there are {}", known.join(", "));
+        Some(Violation::new("webhook.unknown_event", format!("events[{index}]"), detail).value(shown))
+    };
+    let broken: Vec<Violation> = patterns.iter().enumerate().filter_map(strange).collect();
+    if broken.is_empty() { Ok(()) } else { Err(Error::Webhook(Rejection::Invalid(broken))) }
+}
+
+fn done(id: WebhookId, outcome: Outcome<webhook::State>) -> Result<WebhookDone, Error> {
+    let Outcome { state, revision, position, changed } = outcome;
+    let webhook = state.ok_or(Rejection::NotFound)?;
+    Ok(WebhookDone { record: WebhookRecord { id, revision, webhook }, position, changed })
+}

@@ -1,0 +1,94 @@
+//! What goes out of a brain: how webhooks are put together, and what of it is a setting. Called when a brain starts.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use async_trait::async_trait;
+
+use super::Links;
+use crate::{
+    adapters::{
+        http::{Guard, Sender},
+        postgres::Postgres,
+        vault::MasterKey,
+    },
+    api::WebhookParts,
+    commands::Commands,
+    domain::{
+        ids::{SpaceId, WebhookId},
+        webhook::Reason,
+    },
+    fanout::{
+        feed::Tail,
+        webhooks::{EndpointControl, Parts, Settings},
+    },
+    ports::{Clock, EventLog},
+};
+
+/// Settings of what leaves the machine.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Outward {
+    /// The key that seals secrets; all processes of an instance share it [default: master.key in the data folder]
+    #[arg(long, env = "BRAIN_MASTER_KEY_FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// Let webhooks go to this machine, also by http: for development
+    #[arg(long, env = "BRAIN_WEBHOOK_ALLOW_LOOPBACK")]
+    pub webhook_allow_loopback: bool,
+    #[arg(skip)]
+    pub settings: Settings,
+}
+
+impl Outward {
+    /// What webhooks consist of.
+    pub(super) fn webhooks(
+        self,
+        data_dir: &Path,
+        links: &Links,
+        (tail, events): (&Arc<Tail>, &Arc<dyn EventLog>),
+        (postgres, commands, clock): (&Postgres, &Arc<Commands>, &Arc<dyn Clock>),
+    ) -> anyhow::Result<Parts> {
+        crate::cli::client::install_tls();
+        let guard = Guard { allow_loopback: self.webhook_allow_loopback };
+        let sender = Sender::new(guard).context("cannot set up TLS for webhooks")?;
+        let vault = match self.master_key_file {
+            Some(path) => MasterKey::open(&path)?,
+            // Alone, a brain makes its own key; one of several must be told which it is.
+            None if links.is_embedded || data_dir.join("master.key").exists() => MasterKey::open(&data_dir.join("master.key"))?,
+            None => MasterKey::absent(),
+        };
+        Ok(Parts {
+            tail: tail.clone(),
+            log: events.clone(),
+            store: postgres.deliveries(),
+            sender: Arc::new(sender),
+            vault: Arc::new(vault),
+            control: Arc::new(Control(commands.clone())),
+            clock: clock.clone(),
+            settings: self.settings,
+        })
+    }
+}
+
+/// What the handlers of webhooks need of it.
+pub(super) fn for_clients(parts: Parts, postgres: &Postgres) -> WebhookParts {
+    let (vault, sender) = (parts.vault.clone(), parts.sender.clone());
+    WebhookParts { reads: postgres.webhook_reads(), vault, sender, prober: Arc::new(parts) }
+}
+
+/// Switches endpoints off by the one write path.
+struct Control(Arc<Commands>);
+
+#[async_trait]
+impl EndpointControl for Control {
+    async fn disable(
+        &self,
+        space: &SpaceId,
+        id: WebhookId,
+        reason: Reason,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.disable_webhook(space, id, reason).await?)
+    }
+}
