@@ -20,6 +20,7 @@ pub mod status;
 pub mod table;
 pub mod up;
 pub mod update;
+pub mod webhooks;
 
 use std::process::ExitCode;
 
@@ -71,6 +72,8 @@ enum Verb {
     Events(Client<events::Args>),
     /// Rebuild projections from the log, roll them back, prove them equal to it
     Replay(Client<replay::Args>),
+    /// Have events sent to an address, and see what became of them
+    Webhooks(Client<webhooks::Args>),
     /// Import a folder of notes; a second import writes only what changed
     Import(Client<import::Args>),
     /// Write memories and relationships to files that import reads back identically
@@ -150,6 +153,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Unrelate(verb) => relate::unrelate(verb.args, &verb.connection.open()?).await,
         Verb::Graph(verb) => graph::run(verb.args, &verb.connection.open()?).await,
         Verb::Events(verb) => events::run(verb.args, &verb.connection.open()?).await,
+        Verb::Webhooks(verb) => webhooks::run(verb.args, &verb.connection.open()?).await,
         Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,

@@ -9,6 +9,7 @@ use crate::{
             graph::{GraphStats, NeighborsAnswer, PathAnswer},
             history::RevisionView,
             search::{ArmView, SearchResult},
+            webhook::{AttemptView, DeliveryView, HealthAnswer, WebhookView},
         },
         replay::VerifyAnswer,
     },
@@ -190,4 +191,78 @@ pub fn status(status: &Status) -> String {
     }
     let pending = status.embeddings_pending;
     format!("log position: {}\nembeddings pending: {pending}\n{projections}\n{parts}", status.log.last_seq)
+}
+
+/// A row for each webhook.
+pub fn webhooks(views: &[WebhookView]) -> String {
+    let mut table = table(&["id", "active", "events", "url"]);
+    for view in views {
+        table.add_row(vec![view.id.to_string(), standing(view), view.events.join(", "), printable(&view.url)]);
+    }
+    table.to_string()
+}
+
+fn standing(view: &WebhookView) -> String {
+    match &view.disabled_reason {
+        Some(reason) => format!("no: {reason}"),
+        None => "yes".to_owned(),
+    }
+}
+
+/// One webhook, field by field.
+pub fn webhook(view: &WebhookView) -> String {
+    let mut table = table(&["field", "value"]);
+    table.add_row(vec!["id".to_owned(), view.id.to_string()]);
+    table.add_row(vec!["url".to_owned(), printable(&view.url)]);
+    table.add_row(vec!["active".to_owned(), standing(view)]);
+    table.add_row(vec!["description".to_owned(), printable(&view.description)]);
+    table.add_row(vec!["events".to_owned(), view.events.join(", ")]);
+    table.add_row(vec!["tags".to_owned(), printable(&view.filter.tags.join(", "))]);
+    table.add_row(vec!["payload".to_owned(), view.payload.clone()]);
+    table.add_row(vec!["headers".to_owned(), view.headers.join(", ")]);
+    table.add_row(vec!["ordered".to_owned(), view.ordered.to_string()]);
+    for secret in &view.secrets {
+        let end = secret.expires_at.map_or("signs".to_owned(), |end| format!("signs until {}", end.to_rfc3339()));
+        let public = secret.public_key.as_deref().map(|key| format!(", {key}")).unwrap_or_default();
+        table.add_row(vec!["secret".to_owned(), format!("of {}, {end}{public}", secret.created_at.to_rfc3339())]);
+    }
+    table.to_string()
+}
+
+/// A row for each delivery.
+pub fn deliveries(views: &[DeliveryView]) -> String {
+    let mut table = table(&["position", "type", "subject", "state", "attempts", "next"]);
+    for view in views {
+        let next = view.due_at.map(|due| due.to_rfc3339()).unwrap_or_default();
+        let (position, attempts) = (view.position.to_string(), view.attempts.to_string());
+        table.add_row(vec![position, view.kind.clone(), view.subject.clone(), view.state.clone(), attempts, next]);
+    }
+    table.to_string()
+}
+
+/// A row for each attempt.
+pub fn attempts(views: &[AttemptView]) -> String {
+    let mut table = table(&["attempt", "at", "ms", "status", "error"]);
+    for view in views {
+        let status = view.status.map(|status| status.to_string()).unwrap_or_default();
+        let error = view.detail.as_deref().map(printable).unwrap_or_default();
+        let (number, duration) = (view.number.to_string(), format!("{:.1}", view.duration_ms));
+        table.add_row(vec![number, view.at.to_rfc3339(), duration, status, error]);
+    }
+    table.to_string()
+}
+
+/// How an endpoint fares, field by field.
+pub fn health(view: &HealthAnswer) -> String {
+    let mut table = table(&["field", "value"]);
+    let rate = view.success_rate.map_or("no attempts".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    let ms = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1} ms"));
+    let pause = view.paused_until.map(|until| format!(", nothing is sent before {}", until.to_rfc3339()));
+    table.add_row(vec!["active".to_owned(), view.active.to_string()]);
+    table.add_row(vec!["breaker".to_owned(), format!("{}{}", view.breaker, pause.unwrap_or_default())]);
+    table.add_row(vec!["success, 24 h".to_owned(), format!("{rate} of {}", view.attempts)]);
+    table.add_row(vec!["p50 / p95".to_owned(), format!("{} / {}", ms(view.p50_ms), ms(view.p95_ms))]);
+    table.add_row(vec!["pending".to_owned(), format!("{}, the oldest for {:.0} s", view.pending, view.backlog_s)]);
+    table.add_row(vec!["failed".to_owned(), view.failed.to_string()]);
+    table.to_string()
 }

@@ -126,6 +126,17 @@ pub struct DispatchClaim {
     pub applied_seq: StreamSeq,
 }
 
+/// Which of the pending deliveries are wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub now: Timestamp,
+    /// On their way already.
+    pub without: Vec<StreamSeq>,
+    /// Only those before which nothing of the same aggregate is pending.
+    pub ordered: bool,
+    pub limit: u32,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// Another process dispatches.
@@ -147,16 +158,8 @@ pub trait DeliveryStore: Send + Sync {
     async fn endpoints(&self) -> Result<Vec<(Endpoint, Condition)>, DeliveryError>;
     /// Writes down what was found up to a position. A delivery that exists is left as it is.
     async fn dispatch(&self, epoch: i64, upto: StreamSeq, found: &Dispatched) -> Result<(), DeliveryError>;
-    /// Pending deliveries of an endpoint that are due, oldest first, but for those `without`; of an `ordered` one only those
-    /// before which nothing of the same aggregate is pending.
-    async fn due(
-        &self,
-        webhook: WebhookId,
-        now: Timestamp,
-        without: &[StreamSeq],
-        ordered: bool,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, DeliveryError>;
+    /// Pending deliveries of an endpoint that are due, oldest first.
+    async fn due(&self, webhook: WebhookId, wanted: &Due) -> Result<Vec<Delivery>, DeliveryError>;
     /// When the next pending delivery becomes due that is not yet.
     async fn next_due(&self, webhook: WebhookId, now: Timestamp) -> Result<Option<Timestamp>, DeliveryError>;
     async fn record(&self, outcomes: &[Outcome]) -> Result<(), DeliveryError>;
@@ -294,12 +297,6 @@ pub trait Vault: Send + Sync {
 /// Sends one request to an endpoint on the spot, with nothing written down.
 #[async_trait]
 pub trait Prober: Send + Sync {
-    /// Errors: in words, why the endpoint cannot be sent to at all.
-    async fn probe(
-        &self,
-        place: (&SpaceId, WebhookId),
-        webhook: Webhook,
-        event_id: &str,
-        body: String,
-    ) -> Result<Attempt, String>;
+    /// `event` is an id and a body. Errors: in words, why the endpoint cannot be sent to at all.
+    async fn probe(&self, space: &SpaceId, record: WebhookRecord, event: (&str, String)) -> Result<Attempt, String>;
 }

@@ -9,8 +9,8 @@ use crate::{
     domain::ids::{EventId, SpaceId, StreamSeq, Timestamp, WebhookId},
     journal::events::WebhookV1,
     ports::webhooks::{
-        Breaker, Condition, Delivery, DeliveryError, DeliveryStore, DispatchClaim, Dispatched, Endpoint, Outcome, Redelivery,
-        Standing,
+        Breaker, Condition, Delivery, DeliveryError, DeliveryStore, DispatchClaim, Dispatched, Due, Endpoint, Outcome,
+        Redelivery, Standing,
     },
 };
 
@@ -142,14 +142,7 @@ impl DeliveryStore for PgDeliveries {
         }
     }
 
-    async fn due(
-        &self,
-        webhook: WebhookId,
-        now: Timestamp,
-        without: &[StreamSeq],
-        ordered: bool,
-        limit: u32,
-    ) -> Result<Vec<Delivery>, DeliveryError> {
+    async fn due(&self, webhook: WebhookId, wanted: &Due) -> Result<Vec<Delivery>, DeliveryError> {
         const SQL: &str = "SELECT * FROM brain.deliveries d \
             WHERE webhook = $1 AND state = 'pending' AND due_at <= $2 AND seq <> ALL($3) \
               AND (NOT $4 OR NOT EXISTS (SELECT FROM brain.deliveries e WHERE e.webhook = $1 AND e.state = 'pending' \
@@ -157,10 +150,10 @@ impl DeliveryStore for PgDeliveries {
             ORDER BY due_at, seq LIMIT $5";
         let rows = sqlx::query(SQL)
             .bind(webhook.0)
-            .bind(now)
-            .bind(seqs(without.iter().copied()))
-            .bind(ordered)
-            .bind(i64::from(limit))
+            .bind(wanted.now)
+            .bind(seqs(wanted.without.iter().copied()))
+            .bind(wanted.ordered)
+            .bind(i64::from(wanted.limit))
             .fetch_all(&self.owner)
             .await
             .map_err(unavailable)?;

@@ -38,6 +38,10 @@ fn set_going(
 }
 
 pub(super) fn all() -> Vec<Route> {
+    endpoints().into_iter().chain(of_deliveries()).collect()
+}
+
+fn endpoints() -> Vec<Route> {
     vec![
         Route {
             gives: (201, Some("WebhookWritten")),
@@ -72,6 +76,11 @@ pub(super) fn all() -> Vec<Route> {
         ),
         get("/api/v1/webhooks/{id}/secret", || web::get().to(read::secret), "SecretsAnswer", "The secrets that sign now"),
         get("/api/v1/webhooks/{id}/health", || web::get().to(read::health), "HealthAnswer", "How an endpoint fares"),
+    ]
+}
+
+fn of_deliveries() -> Vec<Route> {
+    vec![
         Route {
             scope: ADMIN,
             gives: (200, Some("AttemptView")),

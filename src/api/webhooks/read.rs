@@ -89,8 +89,7 @@ pub async fn test(path: web::Path<String>, identity: Id, state: State) -> Result
         "subject": format!("webhook/{}", record.id), "time": now, "timestamp": now, "datacontenttype": "application/json",
         "data": {"webhook": {"id": record.id, "description": record.webhook.config.description}},
     });
-    let place = (&identity.0.space, record.id);
-    let attempt = state.webhooks.prober.probe(place, record.webhook, &event_id, event.to_string()).await;
+    let attempt = state.webhooks.prober.probe(&identity.0.space, record, (&event_id, event.to_string())).await;
     let attempt = attempt.map_err(|why| Problem::new("secrets.unsealable", why))?;
     Ok(HttpResponse::Ok().json(AttemptView::from(attempt)))
 }

@@ -32,7 +32,7 @@ use crate::{
     ports::{
         Feed,
         log::ReadError,
-        webhooks::{Attempt, Condition, Delivery, DeliveryError, Endpoint, Outcome, Standing},
+        webhooks::{Attempt, Condition, Delivery, DeliveryError, Due, Endpoint, Outcome, Standing},
     },
 };
 
@@ -182,9 +182,9 @@ impl Lane {
 
     /// Takes what is due out of the store, but for what is on its way.
     async fn take(&self, endpoint: &Endpoint, now: Timestamp, traffic: &mut Traffic) -> Result<(), DeliveryError> {
-        let held: Vec<StreamSeq> = traffic.held.keys().copied().collect();
-        let ordered = endpoint.webhook.config.ordered;
-        let due = self.parts.store.due(endpoint.id, now, &held, ordered, TAKEN_TOGETHER).await?;
+        let held = traffic.held.keys().copied().collect();
+        let wanted = Due { now, without: held, ordered: endpoint.webhook.config.ordered, limit: TAKEN_TOGETHER };
+        let due = self.parts.store.due(endpoint.id, &wanted).await?;
         traffic.more = due.len() == TAKEN_TOGETHER as usize;
         traffic.next_due = match due.is_empty() && traffic.held.is_empty() {
             true => self.parts.store.next_due(endpoint.id, now).await?,

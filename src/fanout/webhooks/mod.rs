@@ -25,11 +25,11 @@ use super::feed::Tail;
 use crate::{
     domain::{
         ids::{SpaceId, WebhookId},
-        webhook::{Reason, Webhook},
+        webhook::Reason,
     },
     ports::{
         Clock, EventLog,
-        webhooks::{Attempt, DeliveryStore, HttpSender, Prober, Vault},
+        webhooks::{Attempt, DeliveryStore, HttpSender, Prober, Vault, WebhookRecord},
     },
 };
 
@@ -78,15 +78,9 @@ pub struct Parts {
 
 #[async_trait]
 impl Prober for Parts {
-    async fn probe(
-        &self,
-        (space, id): (&SpaceId, WebhookId),
-        webhook: Webhook,
-        event_id: &str,
-        body: String,
-    ) -> Result<Attempt, String> {
-        let target = Target::new(space, id, webhook, &*self.vault).map_err(|cause| cause.to_string())?;
-        Ok(target.send(event_id, body, 1, &*self.sender, &*self.clock).await.attempt)
+    async fn probe(&self, space: &SpaceId, record: WebhookRecord, (id, body): (&str, String)) -> Result<Attempt, String> {
+        let target = Target::new(space, record.id, record.webhook, &*self.vault).map_err(|cause| cause.to_string())?;
+        Ok(target.send(id, body, 1, &*self.sender, &*self.clock).await.attempt)
     }
 }
 

@@ -1,0 +1,191 @@
+//! `brain webhooks …`: who is told of events, and what became of it.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use chrono::{DateTime, Utc};
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    client::{Connection, Request},
+    table,
+};
+use crate::api::dto::webhook::{
+    AttemptView, DeliveryAnswer, DeliveryPage, FilterDto, HealthAnswer, RecoverAnswer, RedeliverAnswer, RotateInput,
+    SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    wish: Wish,
+}
+
+#[derive(clap::Subcommand)]
+enum Wish {
+    /// Send events to an address from now on, and print the secret that signs them
+    Add(Add),
+    /// Show all webhooks
+    List,
+    /// Show one
+    Show { id: Uuid },
+    /// Change address or events
+    Update {
+        id: Uuid,
+        #[arg(long)]
+        url: Option<String>,
+        /// Types of events; repeat it for several
+        #[arg(long = "event")]
+        events: Vec<String>,
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Switch one on; what was pending is sent
+    Enable { id: Uuid },
+    /// Switch one off; what is pending waits
+    Disable { id: Uuid },
+    /// Delete one; nothing more is sent
+    Rm { id: Uuid },
+    /// Make a new secret, beside which the old one signs for a while
+    Rotate {
+        id: Uuid,
+        /// How long the old one still signs, in hours
+        #[arg(long, default_value_t = 24)]
+        overlap_h: u32,
+    },
+    /// Let the newest secret alone sign
+    Revoke { id: Uuid },
+    /// Print the secrets that sign now
+    Secret { id: Uuid },
+    /// Send a test event now and show what came of it
+    Test { id: Uuid },
+    /// Show how one fares: success rate, times, backlog
+    Health { id: Uuid },
+    /// Show what was sent, newest first; one delivery with its attempts when a position is named
+    Deliveries {
+        id: Uuid,
+        position: Option<u64>,
+        /// pending, delivered, failed or discarded
+        #[arg(long)]
+        state: Option<String>,
+        /// 1 to 200
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Try one delivery again
+    Resend { id: Uuid, position: u64 },
+    /// Try again what has failed since then
+    Recover {
+        id: Uuid,
+        /// RFC 3339
+        since: DateTime<Utc>,
+    },
+    /// Deliver what one has missed after a position
+    Replay { id: Uuid, after: u64 },
+}
+
+#[derive(clap::Args)]
+struct Add {
+    url: String,
+    /// Types of events: memory.created, memory.* or *; repeat it for several
+    #[arg(long = "event", default_value = "*")]
+    events: Vec<String>,
+    /// Only of memories with one of these tags; repeat it for several
+    #[arg(long = "tag")]
+    tags: Vec<String>,
+    /// A header to send along, as Name: value; repeat it for several
+    #[arg(long = "header", value_parser = header)]
+    headers: Vec<(String, String)>,
+    #[arg(long, default_value = "")]
+    description: String,
+    /// Send no content, only what has changed
+    #[arg(long)]
+    thin: bool,
+    /// Events of one memory one after the other, in order
+    #[arg(long)]
+    ordered: bool,
+    /// Sign with an ed25519 key as well
+    #[arg(long)]
+    asymmetric: bool,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is written Name: value")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
+    const ALL: &str = "/api/v1/webhooks";
+    let get = |id: Uuid, rest: &str| connection.get(&format!("{ALL}/{id}{rest}"));
+    let post = |id: Uuid, rest: &str| connection.request(Method::POST, &format!("{ALL}/{id}{rest}"));
+    match args.wish {
+        Wish::Add(add) => written(connection, connection.request(Method::POST, ALL).body(&input(add)), "added").await,
+        Wish::List => connection.show(connection.get(ALL).send().await, |page: WebhookPage| table::webhooks(&page.webhooks)),
+        Wish::Show { id } => connection.show(get(id, "").send().await, |view: WebhookView| table::webhook(&view)),
+        Wish::Update { id, url, events, description } => {
+            let events = (!events.is_empty()).then_some(events);
+            let patch = WebhookPatch { url, events, description, ..WebhookPatch::default() };
+            let request = connection.request(Method::PATCH, &format!("{ALL}/{id}")).body(&patch);
+            written(connection, request, "updated").await
+        }
+        Wish::Enable { id } => written(connection, post(id, "/enable"), "enabled").await,
+        Wish::Disable { id } => written(connection, post(id, "/disable"), "disabled").await,
+        Wish::Rm { id } => written(connection, connection.request(Method::DELETE, &format!("{ALL}/{id}")), "deleted").await,
+        Wish::Rotate { id, overlap_h } => {
+            let input = RotateInput { secret: None, overlap_h: Some(overlap_h) };
+            written(connection, post(id, "/secret/rotate").body(&input), "rotated").await
+        }
+        Wish::Revoke { id } => written(connection, post(id, "/secret/revoke"), "revoked older secrets of").await,
+        Wish::Secret { id } => {
+            let lines = |answer: SecretsAnswer| [answer.secrets, answer.public_keys].concat().join("\n");
+            connection.show(get(id, "/secret").send().await, lines)
+        }
+        Wish::Test { id } => connection.show(post(id, "/test").send().await, |attempt: AttemptView| table::attempts(&[attempt])),
+        Wish::Health { id } => connection.show(get(id, "/health").send().await, |health: HealthAnswer| table::health(&health)),
+        Wish::Deliveries { id, position: Some(position), .. } => {
+            let show = |answer: DeliveryAnswer| {
+                format!("{}\n{}", table::deliveries(&[answer.delivery]), table::attempts(&answer.attempts))
+            };
+            connection.show(get(id, &format!("/deliveries/{position}")).send().await, show)
+        }
+        Wish::Deliveries { id, position: None, state, limit } => {
+            let mut query = vec![("limit", limit.to_string())];
+            query.extend(state.map(|state| ("state", state)));
+            let answer = get(id, "/deliveries").query(&query).send().await;
+            connection.show(answer, |page: DeliveryPage| table::deliveries(&page.deliveries))
+        }
+        Wish::Resend { id, position } => recovered(connection, post(id, &format!("/deliveries/{position}/resend"))).await,
+        Wish::Recover { id, since } => recovered(connection, post(id, "/recover").body(&json!({"since": since}))).await,
+        Wish::Replay { id, after } => {
+            let answer = post(id, "/replay").body(&json!({"after": after})).send().await;
+            connection.show(answer, |it: RedeliverAnswer| format!("looking for missed events from {} to {}", it.after, it.upto))
+        }
+    }
+}
+
+fn input(add: Add) -> WebhookInput {
+    WebhookInput {
+        url: Some(add.url),
+        events: add.events,
+        filter: FilterDto { tags: add.tags, ..FilterDto::default() },
+        headers: BTreeMap::from_iter(add.headers),
+        description: add.description,
+        payload: add.thin.then(|| "thin".to_owned()),
+        ordered: add.ordered,
+        asymmetric: add.asymmetric,
+        ..WebhookInput::default()
+    }
+}
+
+async fn written(connection: &Connection, request: Request, verb: &str) -> anyhow::Result<ExitCode> {
+    connection.show(request.send().await, |answer: WebhookWritten| {
+        let secret = answer.secret.map(|secret| format!("\nsecret {secret}")).unwrap_or_default();
+        let it = &answer.webhook;
+        format!("{verb} {} (revision {}, position {}){secret}", it.id, it.revision, answer.position)
+    })
+}
+
+async fn recovered(connection: &Connection, request: Request) -> anyhow::Result<ExitCode> {
+    connection.show(request.send().await, |answer: RecoverAnswer| format!("{} deliveries are pending again", answer.recovered))
+}
