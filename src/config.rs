@@ -1,7 +1,7 @@
 //! Every setting that comes from the environment, with its default. Read once at start; an unknown `BRAIN_*` stops the start.
 
 /// Variables that brain knows, with what they mean. Those of the command line are read by clap.
-pub const KNOWN: [(&str, &str); 16] = [
+pub const KNOWN: [(&str, &str); 17] = [
     ("BRAIN_URL", "where a brain serves; default: credentials.json of the data folder"),
     ("BRAIN_API_KEY", "the key that client verbs send; default: credentials.json of the data folder"),
     ("BRAIN_DATA_DIR", "the data folder; default /var/lib/second-brain for root, else the XDG data folder"),
@@ -16,6 +16,7 @@ pub const KNOWN: [(&str, &str); 16] = [
     ("BRAIN_LISTEN", "address and port of `brain serve`; default 127.0.0.1:7700"),
     ("BRAIN_MASTER_KEY_FILE", "the key that seals secrets; default master.key of the data folder, made by `brain up`"),
     ("BRAIN_WEBHOOK_ALLOW_LOOPBACK", "true lets webhooks go to this machine, also by http; for development"),
+    ("BRAIN_ALLOWED_ORIGINS", "sites whose pages may open live connections, with commas; default none but our own"),
     ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
     ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
 ];

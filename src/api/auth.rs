@@ -63,7 +63,7 @@ impl Identity {
 }
 
 impl Gate {
-    fn identify(&self, headers: &HeaderMap, scope: KeyScope) -> Result<Identity, Problem> {
+    pub(super) fn identify(&self, headers: &HeaderMap, scope: KeyScope) -> Result<Identity, Problem> {
         let invalid = || Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked");
         let secret = secret(headers)?;
         let key = self.keys.find(&sha256_hex(secret)).filter(|key| key.is_valid_at(self.clock.now())).ok_or_else(invalid)?;

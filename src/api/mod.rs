@@ -10,6 +10,7 @@ pub mod events;
 mod freshness;
 mod graph;
 mod health;
+pub mod live;
 mod memories;
 pub mod openapi;
 mod precondition;
@@ -24,9 +25,11 @@ mod webhooks;
 use std::sync::Arc;
 
 use actix_web::web;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::Commands,
+    fanout::live::Hub,
     ports::replay::Replay,
     ports::webhooks::{HttpSender, Prober, Vault, WebhookReads},
     ports::{Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
@@ -42,6 +45,7 @@ pub struct ApiState {
     pub search: SearchParts,
     pub replay: Arc<dyn Replay>,
     pub webhooks: WebhookParts,
+    pub live: LiveParts,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
     pub feed: Arc<dyn Feed>,
@@ -63,6 +67,16 @@ pub struct WebhookParts {
     pub vault: Arc<dyn Vault>,
     pub sender: Arc<dyn HttpSender>,
     pub prober: Arc<dyn Prober>,
+}
+
+/// What the sockets and streams need.
+pub struct LiveParts {
+    pub hub: Arc<Hub>,
+    pub door: live::door::Door,
+    /// Sites whose pages may connect, beside our own: `https://example.org`.
+    pub origins: Vec<String>,
+    /// Tells all connections to go and come again.
+    pub stop: CancellationToken,
 }
 
 /// Registers every route, or only those of health and metrics; give the result to `App::configure`. Clone it for each worker.

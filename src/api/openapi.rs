@@ -24,6 +24,7 @@ use super::{
     },
     error::Problem,
     events::EventPage,
+    live::door::{TokenAnswer, TokenInput},
     replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
     routes::{self, Route},
 };
@@ -119,6 +120,8 @@ fn schemas() -> Map<String, Value> {
     add::<ParkedAnswer>(&mut found);
     add::<RetryInput>(&mut found);
     add::<RetryAnswer>(&mut found);
+    add::<TokenInput>(&mut found);
+    add::<TokenAnswer>(&mut found);
     webhooks(&mut found);
     add::<Status>(&mut found);
     add::<Problem>(&mut found);

@@ -2,6 +2,7 @@
 //!
 //! Called by [`super::configure`]. Nothing is reachable that does not stand here.
 
+mod live;
 mod webhooks;
 
 use actix_web::{
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Route> {
         gives: (200, Some("EventPage")),
         ..route(Method::GET, "/api/v1/events", || web::get().to(events::handle), "What happened, in order, page by page")
     });
+    routes.extend(live::all());
     routes.extend(of_the_past());
     routes.extend(of_relationships());
     routes.extend(of_the_graph());

@@ -121,6 +121,11 @@ impl Tail {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The newest position in memory.
+    pub fn head(&self) -> StreamSeq {
+        self.ring().head
+    }
+
     /// Follows from a position on.
     pub fn subscribe(self: &Arc<Self>, after: StreamSeq) -> Subscription {
         Subscription { tail: self.clone(), at: after, epoch: None, catching_up: None }

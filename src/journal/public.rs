@@ -92,7 +92,7 @@ pub fn is_public(kind: &str) -> bool {
 }
 
 /// Types of events by name, or all of an aggregate by `memory.*`; `*` is every type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Types(Vec<String>);
 
 /// No public event has such a type.

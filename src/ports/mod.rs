@@ -24,7 +24,7 @@ pub use self::{
 
 use crate::domain::{
     access::Key,
-    ids::{CommandId, Timestamp},
+    ids::{CommandId, KeyId, Timestamp},
 };
 
 /// The time, so that tests can move it by hand.
@@ -40,4 +40,5 @@ pub trait IdSource: Send + Sync {
 /// Finds the key that a credential is, by the SHA-256 of its secret in lower-case hexadecimal.
 pub trait KeyDirectory: Send + Sync {
     fn find(&self, secret_sha256: &str) -> Option<Key>;
+    fn get(&self, id: KeyId) -> Option<Key>;
 }

@@ -288,6 +288,8 @@ pub trait Vault: Send + Sync {
     /// `place` is bound to the sealed text: it opens nowhere else.
     fn seal(&self, place: &str, text: &[u8]) -> Result<String, VaultError>;
     fn unseal(&self, place: &str, sealed: &str) -> Result<Vec<u8>, VaultError>;
+    /// A key for one purpose, that follows from the master key and tells nothing of it.
+    fn derive(&self, purpose: &str) -> Result<[u8; 32], VaultError>;
     /// A new ed25519 key: its seed and its public half.
     fn key_pair(&self) -> ([u8; 32], [u8; 32]);
     /// Random bytes for a new secret.

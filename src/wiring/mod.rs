@@ -32,10 +32,10 @@ use crate::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    api::{self, ApiState},
+    api::{self, ApiState, live::door::Door},
     commands::Commands,
     domain::ids::SpaceId,
-    fanout::{self, feed::Tail},
+    fanout::{self, feed::Tail, live::Hub},
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex},
     projectors::{
@@ -78,6 +78,8 @@ pub struct Brain {
     http: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
+    /// Ends the live connections, which would hold up the drain.
+    live: CancellationToken,
     tasks: TaskTracker,
     postgres: Postgres,
 }
@@ -90,31 +92,28 @@ impl Brain {
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
         let postgres = with_tables(&links).await?;
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (stop, live, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let (events, derived) = (nats.log(), nats.derived());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
         let directory = Arc::new(Directory::default());
-        let stopped_projection = match roles.include(Role::Projector) {
-            true => project(&postgres, &nats, &tasks, &stop),
-            false => watch::channel(None).1,
-        };
+        let stopped_projection = project(roles.include(Role::Projector), (&postgres, &nats), &tasks, &stop);
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
         let tail = Tail::new(events.clone());
         let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
         if roles.include(Role::Reactor) {
-            let (model, clock) = (embedder.clone(), clock.clone());
-            tasks.spawn(reactors::embedder::run(events.clone(), derived.clone(), model, clock, stop.clone()));
+            let (log, model, clock) = (events.clone(), embedder.clone(), clock.clone());
+            tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));
         }
         let (socket, address) = bind(listen)?;
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
-        if roles.include(Role::Api) || roles.include(Role::Fanout) {
-            tasks.spawn(tail.clone().follow(stop.clone()));
-        }
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &events), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
+        }
+        if roles.include(Role::Fanout) || roles.include(Role::Api) {
+            tasks.spawn(tail.clone().follow(stop.clone()));
         }
         let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
         if roles.include(Role::Api) {
@@ -137,6 +136,11 @@ impl Brain {
                 derived: nats.derived(),
                 keyword: keyword.clone(),
             }),
+            live: outward.for_connections(
+                Hub::new(tail.clone(), events.clone(), nats.epoch().await?),
+                Door { keys: directory.clone(), clock: clock.clone(), vault: webhooks.vault.clone() },
+                &live,
+            ),
             webhooks: outward::for_clients(webhooks, &postgres),
             positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
             log: events,
@@ -151,7 +155,7 @@ impl Brain {
         };
         let (http, serving) = serve(state, socket, roles.include(Role::Api))?;
         let data_dir = data_dir.to_owned();
-        Ok(Self { credentials, address, data_dir, proven, http, serving, stop, tasks, postgres })
+        Ok(Self { credentials, address, data_dir, proven, http, serving, stop, live, tasks, postgres })
     }
 
     /// The block that `brain up` prints.
@@ -171,6 +175,7 @@ impl Brain {
 
     /// Lets open requests finish, then stops following the log. The servers are the caller's to stop.
     pub async fn stop(self) {
+        self.live.cancel();
         self.http.stop(true).await;
         if let Err(cause) = self.serving.await {
             tracing::error!(%cause, "the HTTP server did not end in order");
@@ -205,9 +210,17 @@ pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps every projection; the receiver names the first that has stopped for good.
-fn project(postgres: &Postgres, nats: &Nats, tasks: &TaskTracker, stop: &CancellationToken) -> watch::Receiver<Option<String>> {
+/// Keeps every projection where that is wanted; the receiver names the first that has stopped for good.
+fn project(
+    wanted: bool,
+    (postgres, nats): (&Postgres, &Nats),
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> watch::Receiver<Option<String>> {
     let (report, stopped) = watch::channel(None);
+    if !wanted {
+        return stopped;
+    }
     let report = Arc::new(report);
     for definition in projectors::definition::all() {
         let source: Arc<dyn EventReader> = if definition.stream == "DERIVED" { nats.derived() } else { nats.log() };

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::Links;
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         postgres::Postgres,
         vault::MasterKey,
     },
-    api::WebhookParts,
+    api::{LiveParts, WebhookParts, live::door::Door},
     commands::Commands,
     domain::{
         ids::{SpaceId, WebhookId},
@@ -23,6 +24,7 @@ use crate::{
     },
     fanout::{
         feed::Tail,
+        live::Hub,
         webhooks::{EndpointControl, Parts, Settings},
     },
     ports::{Clock, EventLog},
@@ -37,6 +39,9 @@ pub struct Outward {
     /// Let webhooks go to this machine, also by http: for development
     #[arg(long, env = "BRAIN_WEBHOOK_ALLOW_LOOPBACK")]
     pub webhook_allow_loopback: bool,
+    /// Sites whose pages may open live connections, beside this server's own, separated by commas
+    #[arg(long, env = "BRAIN_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
     #[arg(skip)]
     pub settings: Settings,
 }
@@ -44,7 +49,7 @@ pub struct Outward {
 impl Outward {
     /// What webhooks consist of.
     pub(super) fn webhooks(
-        self,
+        &self,
         data_dir: &Path,
         links: &Links,
         (tail, events): (&Arc<Tail>, &Arc<dyn EventLog>),
@@ -53,8 +58,8 @@ impl Outward {
         crate::cli::client::install_tls();
         let guard = Guard { allow_loopback: self.webhook_allow_loopback };
         let sender = Sender::new(guard).context("cannot set up TLS for webhooks")?;
-        let vault = match self.master_key_file {
-            Some(path) => MasterKey::open(&path)?,
+        let vault = match &self.master_key_file {
+            Some(path) => MasterKey::open(path)?,
             // Alone, a brain makes its own key; one of several must be told which it is.
             None if links.is_embedded || data_dir.join("master.key").exists() => MasterKey::open(&data_dir.join("master.key"))?,
             None => MasterKey::absent(),
@@ -69,6 +74,13 @@ impl Outward {
             clock: clock.clone(),
             settings: self.settings,
         })
+    }
+}
+
+impl Outward {
+    /// What the sockets and streams need.
+    pub(super) fn for_connections(self, hub: Arc<Hub>, door: Door, stop: &CancellationToken) -> LiveParts {
+        LiveParts { hub, door, origins: self.allowed_origins, stop: stop.clone() }
     }
 }
 

@@ -5,6 +5,7 @@ mod export;
 mod graph;
 mod harness;
 mod idempotency;
+mod live;
 mod memories;
 mod outages;
 mod recovery;

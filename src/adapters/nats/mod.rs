@@ -90,6 +90,11 @@ impl Nats {
         Arc::new(NatsLog { stream: self.events.clone(), prefix: self.prefix.clone() })
     }
 
+    /// A name of this very log, which another one of the same name does not have.
+    pub async fn epoch(&self) -> Result<String, Error> {
+        self.events.epoch().await
+    }
+
     pub fn derived(&self) -> Arc<dyn DerivedLog> {
         Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
     }

@@ -48,6 +48,14 @@ impl NatsStream {
         Ok(Self { client: client.clone(), context: context.clone(), stream, name })
     }
 
+    /// Follows from the stream's name and the instant of its making.
+    pub async fn epoch(&self) -> Result<String, Error> {
+        let info = self.stream.get_info().await;
+        let info = info.map_err(|cause| Error::Stream { stream: self.name.clone(), cause: cause.into() })?;
+        let text = format!("{} {}", self.name, info.created.unix_timestamp_nanos());
+        Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())))
+    }
+
     /// Without a connection an answer can only be a time-out, which nobody need wait for.
     fn reachable(&self) -> Result<(), Away> {
         match self.client.connection_state() {

@@ -124,6 +124,14 @@ impl Vault for MasterKey {
         cipher.decrypt(&(*nonce).into(), payload).map_err(|_| VaultError::Unsealable)
     }
 
+    fn derive(&self, purpose: &str) -> Result<[u8; 32], VaultError> {
+        let (_, key) = self.0.last_key_value().ok_or(VaultError::NoKey)?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
+        mac.update(b"derived key: ");
+        mac.update(purpose.as_bytes());
+        Ok(mac.finalize().into_bytes().into())
+    }
+
     fn key_pair(&self) -> ([u8; 32], [u8; 32]) {
         let seed: [u8; 32] = random(32).try_into().expect("asked for so many");
         (seed, ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes())

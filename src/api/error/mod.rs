@@ -73,7 +73,7 @@ impl Problem {
         self
     }
 
-    fn logged(self, cause: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn logged(self, cause: &(dyn std::error::Error + 'static)) -> Self {
         let chain: Vec<String> = std::iter::successors(Some(cause), |error| error.source()).map(ToString::to_string).collect();
         tracing::error!(code = %self.code, cause = %chain.join(": "), "a request failed");
         self

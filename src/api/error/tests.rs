@@ -121,6 +121,9 @@ fn the_rest_of_the_table() {
     graph.bad_parameter 400 false
     graph.too_far 422 false
     events.bad_parameter 400 false
+    live.bad_parameter 400 false
+    live.origin_forbidden 403 false
+    live.too_many_connections 503 true
     projection.parked 503 true
     replay.unknown_projection 404 false
     replay.busy 409 false

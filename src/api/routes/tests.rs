@@ -7,7 +7,10 @@ use chrono::DateTime;
 
 use super::*;
 use crate::{
-    domain::{access::Key, ids::Timestamp},
+    domain::{
+        access::Key,
+        ids::{KeyId, Timestamp},
+    },
     ports::{Clock, KeyDirectory},
 };
 
@@ -16,6 +19,10 @@ struct NoKeys;
 
 impl KeyDirectory for NoKeys {
     fn find(&self, _: &str) -> Option<Key> {
+        None
+    }
+
+    fn get(&self, _: KeyId) -> Option<Key> {
         None
     }
 }

@@ -177,7 +177,7 @@ impl World {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let settings = Settings { breaker_recovery: Duration::from_millis(300), ..Settings::default() };
-        let outward = Outward { master_key_file: None, webhook_allow_loopback: true, settings };
+        let outward = Outward { webhook_allow_loopback: true, settings, ..Outward::default() };
         let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all(), outward };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
@@ -211,6 +211,11 @@ impl World {
 
     pub fn key(&self) -> &str {
         &self.brain.as_ref().expect("runs").credentials.api_key
+    }
+
+    /// Where the brain serves, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.brain.as_ref().expect("runs").credentials.url
     }
 
     /// A request with the owner's key; `path` begins with `/`.

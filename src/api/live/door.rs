@@ -1,0 +1,144 @@
+//! Who may be told live: a short-lived token (JWT, HS256 under the instance's master key) or an API key. Called by the sockets.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, TimeDelta};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::{
+        ApiState,
+        auth::{Identity, sha256_hex},
+        body,
+        error::Problem,
+    },
+    domain::{
+        access::{Key, KeyScope},
+        ids::{KeyId, PrincipalId, SpaceId, Timestamp},
+    },
+    fanout::live::session::{Doorkeeper, Guest, Turned},
+    ports::{
+        Clock, KeyDirectory,
+        webhooks::{Vault, VaultError},
+    },
+};
+
+const TTL_S_DEFAULT: i64 = 900;
+const TTL_S_MAX: i64 = 3_600;
+const BODY_BYTES_MAX: usize = 1_024;
+/// What the token's key is made for, so that no other use of the master key can be confused with it.
+const PURPOSE: &str = "live connection token";
+const AUDIENCE: &str = "brain-live";
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: PrincipalId,
+    aud: String,
+    space: SpaceId,
+    /// The API key that asked for it: when that is revoked, so is this.
+    key: KeyId,
+    iat: i64,
+    exp: i64,
+}
+
+/// How long the token is to be good for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenInput {
+    /// 1 to 3,600 seconds; 900 when absent.
+    pub ttl_s: Option<i64>,
+}
+
+/// A token for the first frame of a connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TokenAnswer {
+    pub token: String,
+    pub expires_at: DateTime<chrono::Utc>,
+}
+
+/// Admits by token or key.
+#[derive(Clone)]
+pub struct Door {
+    pub keys: Arc<dyn KeyDirectory>,
+    pub clock: Arc<dyn Clock>,
+    pub vault: Arc<dyn Vault>,
+}
+
+impl Door {
+    fn issue(&self, key: &Key, ttl_s: i64) -> Result<TokenAnswer, Problem> {
+        let now = self.clock.now();
+        let expires_at = now + TimeDelta::seconds(ttl_s);
+        let claims = Claims {
+            sub: key.principal,
+            aud: AUDIENCE.to_owned(),
+            space: key.space.clone(),
+            key: key.id,
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let secret = self.vault.derive(PURPOSE)?;
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&secret));
+        let token = token.map_err(|cause| Problem::new("internal", "no token can be made").logged(&cause))?;
+        Ok(TokenAnswer { token, expires_at })
+    }
+
+    fn by_token(&self, token: &str) -> Result<Guest, Turned> {
+        let secret = self.vault.derive(PURPOSE).map_err(|_: VaultError| Turned::Invalid)?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[AUDIENCE]);
+        // By our own clock, below.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(&secret), &validation);
+        let claims = claims.map_err(|_| Turned::Invalid)?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(Turned::Invalid)?;
+        if expires_at <= self.clock.now() {
+            return Err(Turned::Expired);
+        }
+        let key = self.keys.get(claims.key).filter(|key| self.may_read(key)).ok_or(Turned::Invalid)?;
+        Ok(Guest { expires_at: Some(expires_at), ..guest(&key) })
+    }
+
+    fn may_read(&self, key: &Key) -> bool {
+        key.is_valid_at(self.clock.now()) && key.scopes.contains(&KeyScope::MemoryRead)
+    }
+}
+
+pub(super) fn guest(key: &Key) -> Guest {
+    Guest { space: key.space.clone(), user: key.principal.to_string(), key: key.id, expires_at: None }
+}
+
+impl Doorkeeper for Door {
+    fn admit(&self, token: &str) -> Result<Guest, Turned> {
+        if let Some(key) = self.keys.find(&sha256_hex(token.as_bytes())).filter(|key| self.may_read(key)) {
+            return Ok(guest(&key));
+        }
+        self.by_token(token)
+    }
+
+    fn still_admits(&self, guest: &Guest) -> bool {
+        self.keys.get(guest.key).is_some_and(|key| self.may_read(&key))
+    }
+
+    fn ttl_s(&self, until: Timestamp) -> Option<u64> {
+        u64::try_from((until - self.clock.now()).num_seconds()).ok()
+    }
+}
+
+/// `POST /api/v1/live/token`.
+pub async fn token(
+    request: HttpRequest,
+    payload: web::Payload,
+    identity: web::ReqData<Identity>,
+    state: web::Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    let input: TokenInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let ttl_s = input.ttl_s.unwrap_or(TTL_S_DEFAULT);
+    if !(1..=TTL_S_MAX).contains(&ttl_s) {
+        let detail = format!("ttl_s is {ttl_s}; it goes from 1 to {TTL_S_MAX}");
+        return Err(Problem::new("live.bad_parameter", detail).at("ttl_s", Some(TTL_S_MAX.into()), Some(ttl_s.into())));
+    }
+    let token = state.live.door.issue(&identity.0, ttl_s)?;
+    Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(token))
+}

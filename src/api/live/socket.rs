@@ -1,0 +1,324 @@
+//! One socket for three dialects: the Centrifuge protocol, bare CloudEvents (`cloudevents.json`), and the specification's own.
+//! Called by the routes. Reads and writes frames; what they say is `fanout::live`'s.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{AggregatedMessage, CloseCode, CloseReason};
+use futures::StreamExt;
+use serde::Deserialize;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{check_origin, door, wishes};
+use crate::{
+    api::{
+        ApiState,
+        auth::{self, Identity},
+        error::Problem,
+        query,
+    },
+    domain::{access::KeyScope, ids::StreamSeq},
+    fanout::live::{
+        Follower, Seat,
+        plain::{Bare, Legacy},
+        presence::Change,
+        protocol::Disconnect,
+        session::{Doorkeeper, Guest, PING_S, Session},
+    },
+    journal::Recorded,
+};
+
+/// Largest message of a client.
+const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
+/// Most that is put into one frame; the socket holds 32 frames, so a client that does not read costs 1 MiB.
+const FRAME_BYTES: usize = 32 * 1_024;
+/// How long a full socket may stay full.
+const SLOW_WAIT: Duration = Duration::from_secs(3);
+const CLOSE_WAIT: Duration = Duration::from_millis(500);
+/// How long a connection may stay without saying who it is.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+const PING: Duration = Duration::from_secs(PING_S);
+const PONG_WAIT: Duration = Duration::from_secs(8);
+const LOG_RETRY: Duration = Duration::from_secs(1);
+const CLOUDEVENTS: &str = "cloudevents.json";
+
+type State = web::Data<ApiState>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    channels: Option<String>,
+    types: Option<String>,
+    after: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LegacyAsked {
+    api_key: Option<String>,
+}
+
+/// `GET /api/v1/ws`.
+pub async fn handle(request: HttpRequest, payload: web::Payload, state: State) -> Result<HttpResponse, actix_web::Error> {
+    check_origin(&request, &state.live.origins)?;
+    let bare = asks_for_cloudevents(&request);
+    let asked: Asked = query::parse(&request)?;
+    let hub = state.live.hub.clone();
+    let (dialect, guest, after) = if bare {
+        let identity = identify(&request, &state)?;
+        let wishes = wishes(asked.channels.as_deref(), asked.types.as_deref())?;
+        let bare = Bare { hub, space: identity.0.space.clone(), wishes };
+        (Dialect::Bare(bare), Some(door::guest(&identity.0)), asked.after.map(StreamSeq))
+    } else {
+        let client = state.ids.command_id().to_string();
+        (Dialect::Centrifuge(Session::new(hub, Arc::new(state.live.door.clone()), client)), None, None)
+    };
+    open(&request, payload, state, (dialect, guest, after))
+}
+
+/// `GET /ws/{user_id}` (specification §4.1). Who it is says the key; the path's name is a label.
+pub async fn legacy(request: HttpRequest, payload: web::Payload, state: State) -> Result<HttpResponse, actix_web::Error> {
+    check_origin(&request, &state.live.origins)?;
+    let asked: LegacyAsked = query::parse(&request)?;
+    let guest = match asked.api_key {
+        Some(key) => {
+            state.live.door.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?
+        }
+        None => door::guest(&identify(&request, &state)?.0),
+    };
+    let legacy = Legacy { hub: state.live.hub.clone(), space: guest.space.clone(), channels: BTreeMap::new() };
+    open(&request, payload, state, (Dialect::Legacy(legacy), Some(guest), None))
+}
+
+fn asks_for_cloudevents(request: &HttpRequest) -> bool {
+    let offered = request.headers().get_all("Sec-WebSocket-Protocol").filter_map(|value| value.to_str().ok());
+    offered.flat_map(|value| value.split(',')).any(|one| one.trim() == CLOUDEVENTS)
+}
+
+fn identify(request: &HttpRequest, state: &ApiState) -> Result<Identity, Problem> {
+    let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
+    gate.identify(request.headers(), KeyScope::MemoryRead)
+}
+
+fn open(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: State,
+    (dialect, guest, after): (Dialect, Option<Guest>, Option<StreamSeq>),
+) -> Result<HttpResponse, actix_web::Error> {
+    let seat = state.live.hub.seat();
+    let (answer, session, messages) = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS])?;
+    let mut connection = Connection {
+        session,
+        follower: state.live.hub.follow(after),
+        dialect,
+        guest,
+        changes: state.live.hub.presence.changes(),
+        state,
+        next_ping: Instant::now() + PING,
+        pong_by: None,
+        connect_by: Instant::now() + CONNECT_WAIT,
+    };
+    let messages = messages.max_frame_size(MESSAGE_BYTES_MAX).aggregate_continuations().max_continuation_size(MESSAGE_BYTES_MAX);
+    actix_web::rt::spawn(async move {
+        let ended = match &seat {
+            Some(_) => connection.run(messages).await,
+            None => Err(Disconnect::TOO_MANY),
+        };
+        if let Err(Disconnect { code, reason }) = ended {
+            let reason = CloseReason { code: CloseCode::Other(code), description: Some(reason.to_owned()) };
+            // A client that does not read does not hear it either.
+            let _ = timeout(CLOSE_WAIT, connection.session.close(Some(reason))).await;
+        }
+        drop::<Option<Seat>>(seat);
+    });
+    Ok(answer)
+}
+
+/// What is spoken on a socket.
+enum Dialect {
+    Centrifuge(Session),
+    Bare(Bare),
+    Legacy(Legacy),
+}
+
+struct Connection {
+    session: actix_ws::Session,
+    follower: Follower,
+    dialect: Dialect,
+    /// Who it is, where that was known before the first frame.
+    guest: Option<Guest>,
+    changes: Receiver<Change>,
+    state: State,
+    next_ping: Instant,
+    pong_by: Option<Instant>,
+    connect_by: Instant,
+}
+
+impl Connection {
+    /// Until the client goes (`Ok`) or has to.
+    async fn run(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Disconnect> {
+        let stop = self.state.live.stop.clone();
+        loop {
+            let follows = self.is_told();
+            let alarm = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by)];
+            let alarm = alarm.into_iter().flatten().min().unwrap_or(self.next_ping);
+            tokio::select! {
+                message = messages.next() => match message {
+                    Some(Ok(AggregatedMessage::Text(text))) => self.hear(&text).await?,
+                    Some(Ok(AggregatedMessage::Ping(bytes))) => {
+                        if self.session.pong(&bytes).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                    Some(Ok(AggregatedMessage::Pong(_))) => self.pong_by = None,
+                    Some(Ok(AggregatedMessage::Binary(_))) => return Err(Disconnect::BAD_REQUEST),
+                    Some(Err(actix_ws::ProtocolError::Overflow)) => return Err(Disconnect::TOO_LARGE),
+                    Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => return Ok(()),
+                },
+                next = self.follower.next(), if follows => match next {
+                    Ok(Some(events)) => self.tell(&events).await?,
+                    Ok(None) => return Err(Disconnect::ANOTHER_LOG),
+                    Err(cause) => {
+                        tracing::debug!(%cause, "a connection waits for the log");
+                        tokio::time::sleep(LOG_RETRY).await;
+                    }
+                },
+                change = self.changes.recv(), if follows => match change {
+                    Ok(change) => self.tell_presence(&change).await?,
+                    // Who missed comings and goings asks for the list.
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => {}
+                },
+                () = sleep_until(alarm) => self.look_at_the_clock().await?,
+                () = stop.cancelled() => return Err(Disconnect::SHUTDOWN),
+            }
+        }
+    }
+
+    fn guest(&self) -> Option<&Guest> {
+        match &self.dialect {
+            Dialect::Centrifuge(session) => session.guest.as_ref(),
+            _ => self.guest.as_ref(),
+        }
+    }
+
+    /// Whether there is anything that an event could be sent for.
+    fn is_told(&self) -> bool {
+        match &self.dialect {
+            Dialect::Centrifuge(session) => session.is_subscribed(),
+            Dialect::Bare(_) => true,
+            Dialect::Legacy(legacy) => !legacy.channels.is_empty(),
+        }
+    }
+
+    async fn hear(&mut self, text: &str) -> Result<(), Disconnect> {
+        self.pong_by = None;
+        let mut answers = vec![];
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if !self.is_told() {
+                // It has followed nothing so far: what comes from now on is what it wants.
+                self.follower = match &self.dialect {
+                    Dialect::Bare(_) => continue,
+                    _ => self.state.live.hub.follow(None),
+                };
+            }
+            let at = self.follower.position();
+            answers.extend(match &mut self.dialect {
+                Dialect::Centrifuge(session) => session.answer(line, at).await?,
+                Dialect::Legacy(legacy) => legacy.answer(line)?,
+                Dialect::Bare(_) => None,
+            });
+        }
+        match self.dialect {
+            Dialect::Centrifuge(_) if !answers.is_empty() => self.send(answers.join("\n")).await,
+            _ => {
+                for answer in answers {
+                    self.send(answer).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(&mut self, events: &[Arc<Recorded>]) -> Result<(), Disconnect> {
+        let mut frame = String::new();
+        for recorded in events {
+            match &self.dialect {
+                Dialect::Centrifuge(session) => {
+                    for part in session.frames(recorded) {
+                        if !frame.is_empty() {
+                            frame.push('\n');
+                        }
+                        frame.push_str(&part);
+                    }
+                }
+                Dialect::Bare(bare) => {
+                    if let Some(words) = bare.frame(recorded) {
+                        self.send(words.to_string()).await?;
+                    }
+                }
+                Dialect::Legacy(legacy) => {
+                    for part in legacy.frames(recorded) {
+                        self.send(part).await?;
+                    }
+                }
+            }
+            if frame.len() >= FRAME_BYTES {
+                self.send(std::mem::take(&mut frame)).await?;
+            }
+        }
+        if frame.is_empty() { Ok(()) } else { self.send(frame).await }
+    }
+
+    async fn tell_presence(&mut self, change: &Change) -> Result<(), Disconnect> {
+        match &self.dialect {
+            Dialect::Centrifuge(session) => match session.presence_frame(change) {
+                Some(frame) => self.send(frame).await,
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Errors: the socket stays full, which is the client's doing; it comes again and recovers.
+    async fn send(&mut self, frame: String) -> Result<(), Disconnect> {
+        match timeout(SLOW_WAIT, self.session.text(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            // It has gone; the next look at its messages says so.
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(Disconnect::SLOW),
+        }
+    }
+
+    async fn look_at_the_clock(&mut self) -> Result<(), Disconnect> {
+        let now = Instant::now();
+        if self.pong_by.is_some_and(|by| by <= now) {
+            return Err(Disconnect::NO_PONG);
+        }
+        let Some(guest) = self.guest() else {
+            return if self.connect_by <= now { Err(Disconnect::STALE) } else { Ok(()) };
+        };
+        if now < self.next_ping {
+            return Ok(());
+        }
+        let door = &self.state.live.door;
+        if guest.expires_at.is_some_and(|until| door.ttl_s(until).is_none()) {
+            return Err(Disconnect::EXPIRED);
+        }
+        if !door.still_admits(guest) {
+            return Err(Disconnect::INVALID_TOKEN);
+        }
+        (self.next_ping, self.pong_by) = (now + PING, Some(now + PONG_WAIT));
+        match self.dialect {
+            Dialect::Centrifuge(_) => self.send("{}".to_owned()).await,
+            // Sockets have a ping of their own.
+            _ => {
+                let _ = timeout(SLOW_WAIT, self.session.ping(b"")).await;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `GET /api/v1/stream`: server-sent events, resumed by `Last-Event-ID`. Called by the routes.
+
+use std::{collections::VecDeque, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures::stream;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::{check_origin, door, header_text, wishes};
+use crate::{
+    api::{ApiState, auth::Identity, error::Problem, query},
+    domain::ids::StreamSeq,
+    fanout::live::{
+        Follower, Seat,
+        plain::Bare,
+        session::{Doorkeeper, Guest},
+    },
+    journal::Recorded,
+    queries::freshness,
+};
+
+/// How often a silent stream says that it lives, and looks whether its reader may still read.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Pause before the log is followed again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Most of a chunk that is put together.
+const CHUNK_BYTES: usize = 32 * 1_024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    channels: Option<String>,
+    types: Option<String>,
+    after: Option<u64>,
+}
+
+/// One reader of a stream.
+struct Reader {
+    follower: Follower,
+    bare: Bare,
+    guest: Guest,
+    state: web::Data<ApiState>,
+    waiting: VecDeque<std::sync::Arc<Recorded>>,
+    heartbeat: Instant,
+    _seat: Seat,
+}
+
+pub async fn handle(
+    request: HttpRequest,
+    identity: web::ReqData<Identity>,
+    state: web::Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    let asked: Asked = query::parse(&request)?;
+    check_origin(&request, &state.live.origins)?;
+    let wishes = wishes(asked.channels.as_deref(), asked.types.as_deref())?;
+    let last = header_text(request.headers(), actix_web::http::header::HeaderName::from_static("last-event-id"));
+    let last = last.map(|text| text.trim().parse::<u64>().map_err(|_| not_an_id(text))).transpose()?;
+    let after = last.or(asked.after).map(StreamSeq);
+    if let Some(after) = after {
+        let last_seq = state.log.last_seq().await?;
+        if after > last_seq {
+            return Err(freshness::Error::BeyondLog { position: after, last_seq }.into());
+        }
+    }
+    let hub = state.live.hub.clone();
+    let seat =
+        hub.seat().ok_or_else(|| Problem::new("live.too_many_connections", "this node has no place for another stream"))?;
+    let reader = Reader {
+        follower: hub.follow(after),
+        bare: Bare { hub, space: identity.0.space.clone(), wishes },
+        guest: door::guest(&identity.0),
+        state,
+        waiting: VecDeque::new(),
+        heartbeat: Instant::now() + HEARTBEAT,
+        _seat: seat,
+    };
+    let body = stream::unfold(reader, |mut reader| async move {
+        let chunk = reader.chunk().await?;
+        Some((Ok::<_, actix_web::Error>(web::Bytes::from(chunk)), reader))
+    });
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/event-stream; charset=utf-8");
+    // Compression and proxies would hold events back.
+    answer.insert_header(("Cache-Control", "no-cache, no-transform")).insert_header(("X-Accel-Buffering", "no"));
+    answer.insert_header(("Content-Encoding", "identity"));
+    Ok(answer
+        .streaming(Box::pin(futures::StreamExt::chain(stream::iter([Ok(web::Bytes::from_static(b"retry: 1000\n\n"))]), body))))
+}
+
+fn not_an_id(text: &str) -> Problem {
+    let detail = format!("Last-Event-ID is a position, not {:?}", crate::api::body::short(text));
+    Problem::new("request.invalid_header", detail).at("Last-Event-ID", None, None)
+}
+
+impl Reader {
+    /// What is sent next; `None` ends the stream, and the reader comes again with its last id.
+    async fn chunk(&mut self) -> Option<String> {
+        let mut chunk = String::new();
+        loop {
+            while let Some(recorded) = self.waiting.pop_front() {
+                if let Some(words) = self.bare.frame(&recorded) {
+                    chunk.push_str(&format!("id: {}\nevent: {}\ndata: {words}\n\n", recorded.seq, recorded.event.kind));
+                }
+                if chunk.len() >= CHUNK_BYTES {
+                    return Some(chunk);
+                }
+            }
+            if !chunk.is_empty() {
+                return Some(chunk);
+            }
+            let stop = self.state.live.stop.clone();
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = sleep_until(self.heartbeat) => {
+                    self.heartbeat = Instant::now() + HEARTBEAT;
+                    return self.state.live.door.still_admits(&self.guest).then(|| ": still here\n\n".to_owned());
+                }
+                next = self.follower.next() => match next {
+                    Ok(events) => self.waiting.extend(events?),
+                    Err(cause) => {
+                        tracing::debug!(%cause, "a stream waits for the log");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                },
+            }
+        }
+    }
+}

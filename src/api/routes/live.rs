@@ -1,0 +1,47 @@
+//! The routes of live streams. Part of the list; see [`super::all`].
+
+use actix_web::{http::Method, web};
+
+use super::{READ, Route, route};
+use crate::api::live::{door, socket, stream};
+
+pub(super) fn all() -> Vec<Route> {
+    vec![
+        Route {
+            scope: READ,
+            takes: Some("TokenInput"),
+            gives: (200, Some("TokenAnswer")),
+            ..route(
+                Method::POST,
+                "/api/v1/live/token",
+                || web::post().to(door::token),
+                "A short-lived token for a live connection",
+            )
+        },
+        Route {
+            scope: READ,
+            query: &["channels", "types", "after"],
+            headers: &["Last-Event-ID"],
+            ..route(
+                Method::GET,
+                "/api/v1/stream",
+                || web::get().to(stream::handle),
+                "Events as they happen, as server-sent events",
+            )
+        },
+        // Who it is says the first frame, so the gate lets everybody come that far.
+        Route {
+            query: &["channels", "types", "after"],
+            ..route(
+                Method::GET,
+                "/api/v1/ws",
+                || web::get().to(socket::handle),
+                "Events as they happen, over a WebSocket (Centrifuge protocol, or the subprotocol cloudevents.json)",
+            )
+        },
+        Route {
+            query: &["api_key"],
+            ..route(Method::GET, "/ws/{user_id}", || web::get().to(socket::legacy), "The WebSocket of the specification")
+        },
+    ]
+}

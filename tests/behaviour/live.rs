@@ -1,0 +1,266 @@
+//! Live streams: whoever is subscribed is told at once, and who was away gets exactly what was missed.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures::{SinkExt, StreamExt};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+use crate::harness::{World, reply};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A socket that speaks lines of JSON.
+struct Socket {
+    inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    heard: VecDeque<Value>,
+}
+
+impl Socket {
+    async fn open(world: &World, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let url = format!("{}{path}", world.url().replace("http://", "ws://"));
+        let mut request = url.into_client_request().expect("a request");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
+        match connect_async(request).await {
+            Ok((inner, _)) => Ok(Self { inner, heard: VecDeque::new() }),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// A socket of the Centrifuge protocol that has said who it is.
+    async fn connected(world: &World) -> Self {
+        let mut socket = Self::open(world, "/api/v1/ws", &[]).await.expect("opens");
+        socket.say(json!({"id": 1, "connect": {"token": world.key()}})).await;
+        let connected = socket.hear().await;
+        assert!(connected["connect"]["client"].is_string() && connected["connect"]["pong"] == true, "{connected}");
+        socket
+    }
+
+    async fn say(&mut self, message: Value) {
+        self.inner.send(Message::text(message.to_string())).await.expect("sent");
+    }
+
+    /// The next message that is no ping; a close as `{"close": code}`.
+    async fn hear(&mut self) -> Value {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return heard;
+            }
+            match timeout(PATIENCE, self.inner.next()).await.expect("says something").expect("open").expect("a frame") {
+                Message::Text(text) => {
+                    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+                    self.heard.extend(lines.filter(|line| *line != json!({})));
+                }
+                Message::Close(Some(frame)) => return json!({"close": u16::from(frame.code)}),
+                _ => {}
+            }
+        }
+    }
+
+    /// Says a command and waits for its reply; what is pushed meanwhile waits.
+    async fn ask(&mut self, message: Value) -> Value {
+        self.say(message.clone()).await;
+        let mut pushed = VecDeque::new();
+        loop {
+            let heard = self.hear().await;
+            if heard["id"] == message["id"] {
+                pushed.append(&mut self.heard);
+                self.heard = pushed;
+                return heard;
+            }
+            pushed.push_back(heard);
+        }
+    }
+
+    /// The next publication: channel, offset and content.
+    async fn publication(&mut self) -> (String, u64, Value) {
+        let heard = self.hear().await;
+        let push = &heard["push"];
+        let offset = push["pub"]["offset"].as_u64().unwrap_or_else(|| panic!("a publication, not {heard}"));
+        (push["channel"].as_str().expect("a channel").to_owned(), offset, push["pub"]["data"].clone())
+    }
+}
+
+async fn add(world: &World, content: &str, tags: &[&str]) -> Value {
+    let added = world.send(Method::POST, "/api/v1/memories", json!({"content": content, "tags": tags})).await;
+    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
+    added.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_channel_carries_what_its_name_says() {
+    let world = World::new().await;
+    let early = add(&world, "before anybody listens", &["tea"]).await;
+    let id = early["memory"]["id"].as_str().expect("an id").to_owned();
+    let mut socket = Socket::connected(&world).await;
+    let channels = [format!("memory:{id}"), "tag:tea".into(), "type:memory.deleted".into(), "graph".into()];
+    for (n, channel) in channels.iter().enumerate() {
+        let subscribed = socket.ask(json!({"id": n + 2, "subscribe": {"channel": channel}})).await;
+        assert_eq!(subscribed["subscribe"]["recoverable"], true, "{subscribed}");
+    }
+    let other = add(&world, "cake", &[]).await;
+    let patched = world.send(Method::PATCH, &format!("/api/v1/memories/{id}"), json!({"tags": ["pie"]})).await;
+    let mut told = [socket.publication().await, socket.publication().await];
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!([told[0].0.as_str(), told[1].0.as_str()], [channels[0].as_str(), "tag:tea"], "it left the tag");
+    assert!(told.iter().all(|one| Some(one.1) == patched.body["position"].as_u64() && one.2["type"] == "memory.updated"));
+    let link = json!({"source_id": other["memory"]["id"], "target_id": id, "relationship_type": "supports"});
+    assert!(world.send(Method::POST, "/api/v1/relationships", link).await.status.is_success());
+    let mut told = vec![socket.publication().await.0, socket.publication().await.0];
+    told.sort();
+    assert_eq!(told, ["graph".to_owned(), channels[0].clone()]);
+    let refused = socket.ask(json!({"id": 9, "subscribe": {"channel": "memory:everything"}})).await;
+    assert_eq!(refused["error"]["code"], 102);
+    let present = socket.ask(json!({"id": 10, "presence": {"channel": "graph"}})).await;
+    assert_eq!(present["presence"]["presence"].as_object().map(|map| map.len()), Some(1));
+    let published = socket.ask(json!({"id": 11, "publish": {"channel": "graph", "data": {}}})).await;
+    assert_eq!(published["error"]["code"], 108);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_gets_what_was_missed_and_nothing_twice() {
+    let mut world = World::new().await;
+    let mut socket = Socket::connected(&world).await;
+    let subscribed = socket.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await;
+    let epoch = subscribed["subscribe"]["epoch"].clone();
+    add(&world, "one", &[]).await;
+    let (_, offset, _) = socket.publication().await;
+    drop(socket);
+    let missed = [add(&world, "two", &[]).await, add(&world, "three", &[]).await];
+    // The server is another process's life away, and so is its memory.
+    world.restart().await;
+    let mut socket = Socket::connected(&world).await;
+    let again = json!({"id": 2, "subscribe": {"channel": "space", "recover": true, "epoch": epoch, "offset": offset}});
+    let recovered = socket.ask(again).await["subscribe"].clone();
+    assert_eq!((&recovered["recovered"], &recovered["was_recovering"]), (&json!(true), &json!(true)), "{recovered}");
+    let publications = recovered["publications"].as_array().expect("publications");
+    let positions: Vec<_> = publications.iter().map(|one| one["offset"].clone()).collect();
+    assert_eq!(positions, missed.iter().map(|one| one["position"].clone()).collect::<Vec<_>>());
+    let later = add(&world, "four", &[]).await;
+    let (_, offset, event) = socket.publication().await;
+    assert_eq!((Some(offset), &event["data"]["memory"]["content"]), (later["position"].as_u64(), &json!("four")));
+    let another = json!({"id": 3, "subscribe": {"channel": "graph", "recover": true, "epoch": "another", "offset": 1}});
+    assert_eq!(socket.ask(another).await["subscribe"]["recovered"], false);
+    let history = json!({"id": 4, "history": {"channel": "type:memory.created", "limit": 2, "reverse": true}});
+    let history = socket.ask(history).await["history"]["publications"].clone();
+    assert_eq!(history[0]["offset"], later["position"]);
+    assert_eq!(history.as_array().map(Vec::len), Some(2));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_resumes_by_its_last_id() {
+    let world = World::new().await;
+    let first = add(&world, "one", &["tea"]).await["position"].as_u64().expect("a position");
+    add(&world, "two", &[]).await;
+    let third = add(&world, "three", &["tea"]).await["position"].as_u64().expect("a position");
+    let request = world.request(Method::GET, "/api/v1/stream?channels=tag:tea");
+    let mut answer = request.header("Last-Event-ID", first.to_string()).send().await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
+    let mut text = String::new();
+    let mut read_until = async |wanted: String| {
+        while !text.contains(&wanted) {
+            let part = timeout(PATIENCE, answer.chunk()).await.expect("says something").expect("open").expect("bytes");
+            text.push_str(std::str::from_utf8(&part).expect("UTF-8"));
+        }
+        text.clone()
+    };
+    let heard = read_until(format!("id: {third}\nevent: memory.created\ndata: ")).await;
+    assert!(!heard.contains("\"one\"") && !heard.contains("\"two\""), "{heard}");
+    let fourth = add(&world, "four", &["tea"]).await["position"].as_u64().expect("a position");
+    read_until(format!("id: {fourth}\n")).await;
+    let bad = world.get("/api/v1/stream?channels=everything").await;
+    assert_eq!((bad.status.as_u16(), &bad.body["code"]), (400, &json!("live.bad_parameter")));
+    let beyond = reply(world.request(Method::GET, "/api/v1/stream").header("Last-Event-ID", "99999")).await;
+    assert_eq!(beyond.body["code"], "read.position_beyond_log");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simpler_dialects_are_spoken_too() {
+    let world = World::new().await;
+    let path = format!("/ws/ann?api_key={}", world.key());
+    let mut legacy = Socket::open(&world, &path, &[]).await.expect("opens");
+    legacy.say(json!({"type": "subscribe", "channel": "space"})).await;
+    assert_eq!(legacy.hear().await, json!({"type": "subscribed", "channel": "space"}));
+    let bearer = format!("Bearer {}", world.key());
+    let headers = [("Authorization", bearer.as_str()), ("Sec-WebSocket-Protocol", "cloudevents.json")];
+    let mut bare = Socket::open(&world, "/api/v1/ws?types=memory.created", &headers).await.expect("opens");
+    let added = add(&world, "Tea at four", &[]).await;
+    let told = legacy.hear().await;
+    assert_eq!((&told["type"], &told["event"]["sequence"]), (&json!("event"), &json!(added["position"].to_string())));
+    let event = bare.hear().await;
+    assert_eq!((&event["specversion"], &event["sequence"]), (&json!("1.0"), &json!(added["position"].to_string())));
+    legacy.say(json!({"type": "subscribe", "channel": "nonsense"})).await;
+    assert_eq!(legacy.hear().await["type"], "error");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_read_is_told() {
+    let world = World::new().await;
+    let connect = async |token: &str| {
+        let mut socket = Socket::open(&world, "/api/v1/ws", &[]).await.expect("opens");
+        socket.say(json!({"id": 1, "connect": {"token": token}})).await;
+        let heard = socket.hear().await;
+        (socket, heard)
+    };
+    assert_eq!(connect("").await.1["error"]["code"], 101);
+    assert_eq!(connect("nonsense").await.1, json!({"close": 3500}));
+    let issued = world.send(Method::POST, "/api/v1/live/token", json!({"ttl_s": 1})).await;
+    let token = issued.body["token"].as_str().expect("a token").to_owned();
+    let (mut socket, connected) = connect(&token).await;
+    assert_eq!(connected["connect"]["expires"], true, "{connected}");
+    assert!(socket.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await["subscribe"].is_object());
+    while connect(&token).await.1["error"]["code"] != 109 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let fresh = world.send(Method::POST, "/api/v1/live/token", json!({})).await.body["token"].clone();
+    assert!(socket.ask(json!({"id": 3, "refresh": {"token": fresh}})).await["refresh"]["ttl"].as_u64() > Some(800));
+    // Another space hears nothing of this one.
+    let (mut stranger, connected) = connect(&world.stranger().await).await;
+    assert!(connected["connect"].is_object(), "{connected}");
+    stranger.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await;
+    let position = add(&world, "ours", &[]).await["position"].as_u64();
+    assert_eq!(Some(socket.publication().await.1), position);
+    let heard = stranger.ask(json!({"id": 3, "history": {"channel": "space", "limit": 10}})).await;
+    assert_eq!(heard["history"]["publications"], json!([]));
+    assert!(stranger.heard.is_empty());
+    let foreign = Socket::open(&world, "/api/v1/ws", &[("Origin", "https://evil.example")]).await;
+    assert_eq!(foreign.err(), Some(403));
+    let own = world.url().to_owned();
+    assert!(Socket::open(&world, "/api/v1/ws", &[("Origin", &own)]).await.is_ok());
+    let mut mute = Socket::open(&world, "/api/v1/ws", &[]).await.expect("opens");
+    mute.say(json!({"id": 1, "subscribe": {"channel": "space"}})).await;
+    assert_eq!(mute.hear().await, json!({"close": 3501}), "the first command says who it is");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_others_making_works_unchanged() {
+    let world = World::new().await;
+    let url = format!("{}/api/v1/ws", world.url().replace("http://", "ws://"));
+    let config = tokio_centrifuge::config::Config::new().with_token(world.key()).use_json();
+    let client = tokio_centrifuge::client::Client::new(&url, config);
+    let subscription = client.new_subscription("space");
+    let (told, mut telling) = tokio::sync::mpsc::unbounded_channel();
+    subscription.on_publication(move |publication| drop(told.send(publication.data)));
+    let subscribed = subscription.subscribe();
+    client.connect().await.expect("connects");
+    subscribed.await.expect("subscribes");
+    add(&world, "Tea at four", &[]).await;
+    let data = timeout(PATIENCE, telling.recv()).await.expect("told").expect("open");
+    let event: Value = serde_json::from_slice(&data).expect("JSON");
+    assert_eq!(event["data"]["memory"]["content"], "Tea at four");
+    client.disconnect().await;
+    world.end().await;
+}
