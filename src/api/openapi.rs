@@ -34,6 +34,11 @@ pub async fn handle() -> HttpResponse {
     HttpResponse::Ok().json(document())
 }
 
+/// The description of the events, as AsyncAPI.
+pub async fn events() -> HttpResponse {
+    HttpResponse::Ok().json(crate::journal::asyncapi::document())
+}
+
 pub async fn docs() -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page(&document()))
 }

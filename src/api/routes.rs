@@ -338,6 +338,7 @@ fn of_operation() -> Vec<Route> {
             ..route(Method::GET, "/api/v1/status", || web::get().to(status::handle), "How the whole stands")
         },
         route(Method::GET, "/api/v1/openapi.json", || web::get().to(openapi::handle), "This description as OpenAPI"),
+        route(Method::GET, "/api/v1/asyncapi.json", || web::get().to(openapi::events), "The events as AsyncAPI"),
         route(Method::GET, "/docs", || web::get().to(openapi::docs), "This description for people"),
     ]
 }

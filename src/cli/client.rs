@@ -33,16 +33,16 @@ const CONNECT_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ConnectionArgs {
     /// Address of the server, for instance http://127.0.0.1:7700
-    #[arg(long, env = "BRAIN_URL")]
+    #[arg(long, env = "BRAIN_URL", global = true)]
     pub url: Option<String>,
     /// API key
-    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true)]
+    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true, global = true)]
     pub key: Option<String>,
     /// Data folder whose credentials.json is used where --url or --key is absent
-    #[arg(long, env = "BRAIN_DATA_DIR")]
+    #[arg(long, env = "BRAIN_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
     /// Print one JSON document on standard output
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 

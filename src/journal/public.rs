@@ -83,12 +83,17 @@ const PLANNED: [(&str, &str); 4] = [
     ("export.completed", "A task of export has ended"),
 ];
 
+/// What an event that nothing emits yet will tell.
+pub fn planned(kind: &str) -> Option<&'static str> {
+    PLANNED.iter().find(|(planned, _)| *planned == kind).map(|(_, meaning)| *meaning)
+}
+
 /// Whether events of this type are for the world. Of webhooks only that one was switched on or off.
 pub fn is_public(kind: &str) -> bool {
     kind.starts_with("memory.")
         || kind.starts_with("relationship.")
         || matches!(kind, "webhook.enabled" | "webhook.disabled")
-        || PLANNED.iter().any(|(planned, _)| *planned == kind)
+        || planned(kind).is_some()
 }
 
 /// Types of events by name, or all of an aggregate by `memory.*`; `*` is every type.
