@@ -62,11 +62,12 @@ async fn main() -> anyhow::Result<()> {
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
 
+    // First, while nothing that was freed can be used again.
+    resident(&client, idle).await?;
     println!("| event appended → received | raw NATS p50 / p99 | frame p50 / p99 | later at p99 |\n|---|---|---|---|");
     for connections in [1, 100, 1_000] {
         live(&ground, &client, &commands, connections, events).await?;
     }
-    resident(&client, idle).await?;
     webhooks(&client, &commands, events, deliveries).await?;
     brain.stop().await;
     drop(nats);
@@ -164,7 +165,8 @@ async fn resident(client: &Client, count: usize) -> anyhow::Result<()> {
     let out = child.stdout.take();
     tokio::task::spawn_blocking(move || out.map(|mut out| std::io::Read::read(&mut out, &mut [0; 8]))).await?;
     let after = resident_kib()?;
-    println!("\nresident memory per idle connection, of {count}: {:.1} KiB", (after - before) as f64 / count as f64);
+    let each = (after as f64 - before as f64) / count as f64;
+    println!("resident memory per idle connection, of {count}: {each:.1} KiB\n");
     child.kill()?;
     child.wait()?;
     Ok(())

@@ -8,10 +8,10 @@
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
 //! - [`replay`]: rebuild, rollback, verify: what an operator does with read models. Absent there: effects.
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
-//! - [`fanout`]: one tail of the log per node, shared by all that follow it. Absent there: writes.
+//! - [`fanout`]: one tail of the log per node, shared by all that follow it: webhooks, live streams. Absent there: writes to the log.
 //! - [`queries`]: the questions that reads ask.
 //! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
-//! - [`adapters`]: NATS, Postgres, tantivy, candle, clock and ids, each behind a port.
+//! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`patience`]: pauses between tries, for every loop that waits an outage out.
 //! - [`telemetry`]: logs and the list of metrics.
@@ -27,6 +27,12 @@
 //! [`domain::memory::MemoryDecider`] decide, and appends with the expected sequence. The answer carries the position.
 //! The engine in [`projectors`] reads the event, applies it in one transaction with its checkpoint, and reads at that
 //! position show it.
+//!
+//! # A webhook goes out
+//! The dispatcher in [`fanout::webhooks`] follows the node's [`fanout::feed::Tail`], knows the endpoints by the same log, and writes one
+//! delivery per endpoint that wants an event, in one transaction with its own position. The endpoint's lane takes what is due, reads the
+//! event again, signs the bytes that [`journal::public`] makes of it, and sends them past the guard of [`adapters::http`]. What came of
+//! it is a row and, unless it went well, the time of the next attempt. What was sent and not written down is sent again under the same id.
 //!
 //! # A projection is rebuilt
 //! [`replay::Operator`] installs tables of the next version, marked as being filled. Every process's

@@ -159,7 +159,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Until the client goes (`Ok`) or has to.
+    /// Until the client goes (`Ok`) or has to. What is done seldom is boxed, so that a silent connection does not hold its room.
     async fn run(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Disconnect> {
         let stop = self.state.live.stop.clone();
         loop {
@@ -168,7 +168,7 @@ impl Connection {
             let alarm = alarm.into_iter().flatten().min().unwrap_or(self.next_ping);
             tokio::select! {
                 message = messages.next() => match message {
-                    Some(Ok(AggregatedMessage::Text(text))) => self.hear(&text).await?,
+                    Some(Ok(AggregatedMessage::Text(text))) => Box::pin(self.hear(&text)).await?,
                     Some(Ok(AggregatedMessage::Ping(bytes))) => {
                         if self.session.pong(&bytes).await.is_err() {
                             return Ok(());
@@ -180,7 +180,7 @@ impl Connection {
                     Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => return Ok(()),
                 },
                 next = self.follower.next(), if follows => match next {
-                    Ok(Some(events)) => self.tell(&events).await?,
+                    Ok(Some(events)) => Box::pin(self.tell(&events)).await?,
                     Ok(None) => return Err(Disconnect::ANOTHER_LOG),
                     Err(cause) => {
                         tracing::debug!(%cause, "a connection waits for the log");
@@ -188,11 +188,11 @@ impl Connection {
                     }
                 },
                 change = self.changes.recv(), if follows => match change {
-                    Ok(change) => self.tell_presence(&change).await?,
+                    Ok(change) => Box::pin(self.tell_presence(&change)).await?,
                     // Who missed comings and goings asks for the list.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => {}
                 },
-                () = sleep_until(alarm) => self.look_at_the_clock().await?,
+                () = sleep_until(alarm) => Box::pin(self.look_at_the_clock()).await?,
                 () = stop.cancelled() => return Err(Disconnect::SHUTDOWN),
             }
         }
