@@ -249,3 +249,21 @@ async fn what_is_no_endpoint_is_refused_by_name() {
     assert_eq!(crate::harness::reply(list).await.body["webhooks"], json!([]));
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_was_changed_at_once_stays_as_it_was_changed() {
+    let mut world = World::new().await;
+    let (silent, told) = (Sink::new(|_| Answer::Status(200)).await, Sink::new(|_| Answer::Status(200)).await);
+    let (off, _) = register(&world, json!({"events": ["*"], "active": false}), &silent.url).await;
+    let (on, _) = register(&world, json!({"events": ["*"]}), &told.url).await;
+    // Without its tables the dispatcher learns of the registration and of the change at once.
+    world.restart_without_read_models().await;
+    until(&world, &on, |view| view["active"] == true).await;
+    add(&world, json!({"content": "first"})).await;
+    told.wait_for(1).await;
+    add(&world, json!({"content": "second"})).await;
+    told.wait_for(2).await;
+    let page = world.get(&format!("{off}/deliveries")).await.body;
+    assert_eq!(states(&page), [] as [&str; 0], "nothing waits for an endpoint that is switched off");
+    world.end().await;
+}

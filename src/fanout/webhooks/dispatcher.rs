@@ -51,6 +51,7 @@ pub struct Dispatcher {
 /// What one owner has at hand.
 struct Desk {
     epoch: i64,
+    /// As they stand at the newest event looked at; the lanes know them as they stand at the position written down.
     endpoints: HashMap<WebhookId, Endpoint>,
     lanes: HashMap<WebhookId, Handle>,
     wakes: Wakes,
@@ -113,6 +114,7 @@ impl Dispatcher {
             stop: stop.clone(),
         };
         for (endpoint, condition) in self.parts.store.endpoints().await? {
+            desk.endpoints.insert(endpoint.id, endpoint.clone());
             desk.open(&self.parts, endpoint, condition);
         }
         let missed = missed::run(self.parts.clone(), desk.wakes.clone());
@@ -171,7 +173,10 @@ impl Desk {
         {
             let webhook = change.webhook().clone();
             let endpoint = Endpoint { space: event.space.clone(), id, webhook, ver: recorded.seq };
-            self.endpoints.insert(id, endpoint.clone());
+            match endpoint.webhook.deleted_at {
+                None => drop(self.endpoints.insert(id, endpoint.clone())),
+                Some(_) => drop(self.endpoints.remove(&id)),
+            }
             found.endpoints.push(endpoint);
         }
         if !public::is_public(&event.kind) {
@@ -186,7 +191,6 @@ impl Desk {
         for endpoint in found.endpoints {
             let id = endpoint.id;
             if endpoint.webhook.deleted_at.is_some() {
-                self.endpoints.remove(&id);
                 if let Some(lane) = self.lanes.remove(&id) {
                     lane.stop.cancel();
                 }
@@ -206,7 +210,6 @@ impl Desk {
 
     fn open(&mut self, parts: &Parts, endpoint: Endpoint, condition: Condition) {
         let id = endpoint.id;
-        self.endpoints.insert(id, endpoint.clone());
         let (lane, handle) = Lane::new(parts.clone(), self.recorder.clone(), endpoint);
         self.wakes.add(id, handle.wake.clone());
         let (gone, stop) = (handle.stop.clone(), self.stop.clone());
