@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures::{SinkExt, StreamExt, stream};
-use ground::{Ground, quantile, setting};
+use ground::{Ground, client::Client, quantile, setting};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
     commands::{Action, Caller, Commands, Identity, Wish},
@@ -30,7 +30,7 @@ use second_brain::{
     runtime::Durability,
     wiring::{Brain, Links, Outward, Place, Roles},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -306,28 +306,7 @@ async fn published(commands: &Commands, sinks: &[Sink], events: usize) -> anyhow
     Ok(times)
 }
 
-struct Client {
-    http: reqwest::Client,
-    url: String,
-    key: String,
-}
-
 impl Client {
-    fn new(brain: &Brain) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { http, url: brain.credentials.url.clone(), key: brain.credentials.api_key.clone() })
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.key);
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).json(body);
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-
     /// Registers an endpoint; answers its path.
     async fn register(&self, url: &str) -> anyhow::Result<String> {
         let wish = json!({"url": url, "events": ["memory.created"], "concurrency": CONCURRENCY});

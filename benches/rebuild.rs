@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
-use ground::{Ground, median, quantile, setting};
+use ground::{Ground, client::Client, median, quantile, setting};
 use second_brain::{
     adapters::{
         nats::Nats,
@@ -197,23 +197,7 @@ async fn copy(ground: &Ground, to: &str) -> anyhow::Result<Duration> {
     Ok(started.elapsed())
 }
 
-struct Client {
-    http: reqwest::Client,
-    url: String,
-    key: String,
-}
-
 impl Client {
-    fn new(brain: &Brain) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { http, url: brain.credentials.url.clone(), key: brain.credentials.api_key.clone() })
-    }
-
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.key);
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-
     /// Waits until every projection shows everything.
     async fn settle(&self, nats: &Nats) -> anyhow::Result<()> {
         let end = nats.log().last_seq().await?;
@@ -231,8 +215,7 @@ impl Client {
     /// Rebuilds the memories; answers the time until the new version is live.
     async fn rebuild(&self) -> anyhow::Result<Duration> {
         let started = Instant::now();
-        let request = self.http.post(format!("{}/api/v1/replay/memories/rebuild", self.url)).bearer_auth(&self.key);
-        let answer: Value = request.send().await?.error_for_status()?.json().await?;
+        let answer = self.post("/api/v1/replay/memories/rebuild", &Value::Null).await?;
         loop {
             let status = self.get("/api/v1/replay").await?;
             let rows = status["projections"].as_array().cloned().unwrap_or_default();

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each bench uses its part of the ground")]
 
+pub mod client;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use second_brain::{

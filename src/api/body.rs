@@ -21,6 +21,11 @@ const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// How much of a client's own words a problem repeats.
 const ECHO_CHARS_MAX: usize = 64;
 
+/// The body as `T`, see [`json`] and [`typed`].
+pub async fn of<T: DeserializeOwned>(request: &HttpRequest, payload: web::Payload, bytes_max: usize) -> Result<T, Problem> {
+    typed(json(request, payload, bytes_max).await?)
+}
+
 /// The JSON document of a body of at most `bytes_max` bytes.
 pub async fn json(request: &HttpRequest, payload: web::Payload, bytes_max: usize) -> Result<Value, Problem> {
     let bytes = read(request, payload, bytes_max).await?;

@@ -110,7 +110,7 @@ pub async fn retry(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     identity.require_operator()?;
-    let input: RetryInput = body::typed(body::json(&request, payload, RETRY_BODY_BYTES_MAX).await?)?;
+    let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
     let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
     Ok(HttpResponse::Ok().json(RetryAnswer { applied }))
 }

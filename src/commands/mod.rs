@@ -55,7 +55,7 @@ pub enum Error {
     #[error(transparent)]
     Webhook(#[from] webhook::Rejection),
     #[error("secrets cannot be sealed")]
-    Vault(#[source] VaultError),
+    Vault(#[from] VaultError),
     #[error("there is no such key")]
     UnknownKey,
     #[error("the {aggregate} is at revision {actual}, not {expected}")]

@@ -15,7 +15,7 @@ use crate::{
         webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Secret, WebhookDecider},
     },
     journal::public,
-    ports::webhooks::{Vault, VaultError, WebhookRecord},
+    ports::webhooks::{Vault, WebhookRecord},
 };
 
 /// What a client wants done to one webhook; header values and secrets come as they are.
@@ -186,12 +186,6 @@ impl Sealer<'_> {
 
 /// Longest value of a header.
 const HEADER_VALUE_CHARS_MAX: usize = 1_024;
-
-impl From<VaultError> for Error {
-    fn from(cause: VaultError) -> Self {
-        Self::Vault(cause)
-    }
-}
 
 /// Every pattern must name a public event that there is or will be.
 fn check_events(patterns: &[String]) -> Result<(), Error> {

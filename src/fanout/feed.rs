@@ -9,7 +9,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +18,7 @@ use crate::{
     patience::Patience,
     ports::{
         EventReader, Feed, Recent,
-        log::{Events, ReadError},
+        log::{self, Events, ReadError},
     },
 };
 
@@ -80,13 +79,8 @@ impl Tail {
         let end = self.log.last_seq().await?;
         let mut feed = self.log.read(self.begin_at(end), None).await?;
         loop {
-            match feed.next().await {
-                Some(Ok(recorded)) => self.push(recorded.seq, Some(Arc::new(recorded))),
-                // Nobody could understand it; only the head moves.
-                Some(Err(ReadError::Poison { seq, .. })) => self.push(StreamSeq(seq), None),
-                Some(Err(away)) => return Err(away),
-                None => return Err(ReadError::ended()),
-            }
+            let (seq, event) = log::next(&mut feed).await?;
+            self.push(seq, event.map(Arc::new));
             pause.reset();
         }
     }
@@ -227,23 +221,9 @@ impl Subscription {
             self.catching_up = Some(self.tail.log.read(self.at, None).await?);
         }
         let reader = self.catching_up.as_mut().expect("opened just now");
-        match reader.next().await {
-            Some(Ok(recorded)) => {
-                self.at = recorded.seq;
-                Ok(Some(Arc::new(recorded)))
-            }
-            Some(Err(ReadError::Poison { seq, .. })) => {
-                self.at = StreamSeq(seq);
-                Ok(None)
-            }
-            ended => {
-                self.catching_up = None;
-                match ended {
-                    Some(Err(away)) => Err(away),
-                    _ => Err(ReadError::ended()),
-                }
-            }
-        }
+        let (seq, event) = log::next(reader).await.inspect_err(|_| self.catching_up = None)?;
+        self.at = seq;
+        Ok(event.map(Arc::new))
     }
 }
 

@@ -46,3 +46,13 @@ pub struct Recorded {
     pub seq: StreamSeq,
     pub event: Envelope,
 }
+
+impl Envelope {
+    /// The tags of a memory after the change and, where they changed, before it: who watched a tag must hear that a memory left it.
+    pub fn tags_now_or_before(&self) -> impl Iterator<Item = &str> {
+        let is_memory = self.aggregate == "memory";
+        let now = self.data["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let before = self.before.tags.iter().flatten().map(String::as_str);
+        now.chain(before).filter(move |_| is_memory)
+    }
+}

@@ -1,7 +1,7 @@
 //! Appending to the log and reading it, by what the caller must do next; and the stream of derived facts beside it.
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
@@ -46,6 +46,16 @@ impl ReadError {
 
 /// Events in order, without gap, for ever. A poisonous message is an item, not the end; an `Unavailable` item ends it.
 pub type Events = BoxStream<'static, Result<Recorded, ReadError>>;
+
+/// The next message of a reader: where it stands, and the event unless nobody could understand it. Cancel-safe.
+/// Errors: the reader is at its end; whoever read it opens another one.
+pub async fn next(events: &mut Events) -> Result<(StreamSeq, Option<Recorded>), ReadError> {
+    match events.next().await.ok_or_else(ReadError::ended)? {
+        Ok(recorded) => Ok((recorded.seq, Some(recorded))),
+        Err(ReadError::Poison { seq, .. }) => Ok((StreamSeq(seq), None)),
+        Err(away) => Err(away),
+    }
+}
 
 /// A stream that can be read in order.
 #[async_trait]

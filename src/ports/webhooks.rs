@@ -168,7 +168,7 @@ pub trait DeliveryStore: Send + Sync {
     async fn nudged(&self) -> Result<Vec<WebhookId>, DeliveryError>;
     async fn redeliveries(&self) -> Result<Vec<Redelivery>, DeliveryError>;
     /// Writes down what was found for a redelivery up to `at`, and its end when that is all.
-    async fn redeliver(&self, wish: &Redelivery, found: &[Delivery], now: Timestamp) -> Result<(), DeliveryError>;
+    async fn redeliver(&self, wish: &Redelivery, found: &[Delivery]) -> Result<(), DeliveryError>;
     /// Forgets finished deliveries and their attempts from before; answers how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, DeliveryError>;
 }

@@ -4,14 +4,16 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::freshness::Error;
+use super::freshness::{self, Error};
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::public::{self, PublicEvent, Types},
-    ports::{EventLog, Feed, log::ReadError},
+    ports::{
+        EventLog, Feed,
+        log::{self, ReadError},
+    },
 };
 
 /// Most events of one page.
@@ -48,10 +50,7 @@ pub struct Page {
 /// A message that is no known event is passed: no subscriber could have understood it.
 pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, Error> {
     // The end of the log first: what the space gets later may lie beyond it, but nothing of the space up to it is missed.
-    let log_end = log.last_seq().await.map_err(Error::Log)?;
-    if question.after > log_end {
-        return Err(Error::BeyondLog { position: question.after, last_seq: log_end });
-    }
+    let log_end = freshness::within(question.after, log).await?;
     let deadline = Instant::now() + question.wait;
     let mut page = Page { events: vec![], position: question.after, more: false };
     if feed.recent(question.after, 1).is_none() {
@@ -90,22 +89,16 @@ pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dy
 }
 
 /// The space's events after the page's position, up to the newest that it has now, or as many as a page holds.
-async fn read_log(space: &SpaceId, question: &Question, log: &dyn EventLog, page: &mut Page) -> Result<(), ReadError> {
-    let space_end = log.last_of(space).await?;
+async fn read_log(space: &SpaceId, question: &Question, source: &dyn EventLog, page: &mut Page) -> Result<(), ReadError> {
+    let space_end = source.last_of(space).await?;
     if page.position >= space_end {
         return Ok(());
     }
-    let mut events = log.read(question.after, Some(space)).await?;
+    let mut events = source.read(question.after, Some(space)).await?;
     for _ in 0..LOOKED_AT_MAX {
-        let seq = match events.next().await {
-            Some(Ok(recorded)) => {
-                page.events.extend(public::of(&recorded).filter(|event| question.types.include(&event.kind)));
-                recorded.seq
-            }
-            Some(Err(ReadError::Poison { seq, .. })) => StreamSeq(seq),
-            Some(Err(away)) => return Err(away),
-            None => return Err(ReadError::ended()),
-        };
+        let (seq, recorded) = log::next(&mut events).await?;
+        let public = recorded.as_ref().and_then(public::of);
+        page.events.extend(public.filter(|event| question.types.include(&event.kind)));
         page.position = page.position.max(seq);
         if page.position >= space_end {
             return Ok(());

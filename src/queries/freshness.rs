@@ -32,6 +32,12 @@ pub enum Error {
     Position(#[source] QueryError),
 }
 
+/// The end of the log. Errors: a position that only a client can have named lies beyond it.
+pub async fn within(position: StreamSeq, log: &dyn EventReader) -> Result<StreamSeq, Error> {
+    let last_seq = log.last_seq().await.map_err(Error::Log)?;
+    if position > last_seq { Err(Error::BeyondLog { position, last_seq }) } else { Ok(last_seq) }
+}
+
 /// Waits until `projection` shows what [`Freshness`] asks for.
 pub async fn settle(projection: &str, wish: Freshness, positions: &dyn Positions, log: &dyn EventReader) -> Result<(), Error> {
     let (position, wait_ms) = match wish.min_position {
@@ -43,10 +49,7 @@ pub async fn settle(projection: &str, wish: Freshness, positions: &dyn Positions
     }
     // Only a client can name a position that does not exist; what we acknowledged is in the log.
     if wish.min_position.is_some() {
-        let last_seq = log.last_seq().await.map_err(Error::Log)?;
-        if position > last_seq {
-            return Err(Error::BeyondLog { position, last_seq });
-        }
+        within(position, log).await?;
     }
     if positions.reached(projection, position, wait_ms).await.map_err(Error::Position)? {
         Ok(())

@@ -3,42 +3,30 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use futures::StreamExt;
-
 use crate::{
-    domain::ids::MemoryId,
+    domain::ids::{MemoryId, StreamSeq},
     ports::{
-        EventReader, QueryError,
-        log::ReadError,
+        EventReader, QueryError, log,
         replay::{Difference, Error, Verified},
     },
     projectors::keyword::{self, Keyword},
 };
 
-pub async fn verify(index: &Keyword, log: &dyn EventReader) -> Result<Verified, Error> {
+pub async fn verify(index: &Keyword, source: &dyn EventReader) -> Result<Verified, Error> {
     let (position, mut found) = index.documents().await.map_err(unavailable)?;
     let mut living: HashMap<_, u64> = HashMap::new();
-    let mut events = log.read(crate::domain::ids::StreamSeq(0), None).await.map_err(Error::Log)?;
-    let mut at = 0;
-    while at < position.0 {
-        at = match events.next().await {
-            Some(Ok(recorded)) if recorded.seq > position => break,
-            Some(Ok(recorded)) => {
-                if recorded.event.aggregate == "memory"
-                    && let Some(change) = keyword::change(&recorded)
-                {
-                    let key = (change.space.clone(), change.id);
-                    match change.text {
-                        Some(text) => drop(living.insert(key, text.fingerprint(&change.space, change.id))),
-                        None => drop(living.remove(&key)),
-                    }
-                }
-                recorded.seq.0
-            }
-            Some(Err(ReadError::Poison { seq, .. })) => seq,
-            Some(Err(away)) => return Err(Error::Log(away)),
-            None => return Err(Error::Log(ReadError::ended())),
-        };
+    let mut at = StreamSeq(0);
+    let mut events = source.read(at, None).await.map_err(Error::Log)?;
+    while at < position {
+        let (seq, recorded) = log::next(&mut events).await.map_err(Error::Log)?;
+        at = seq;
+        let memory = recorded.filter(|recorded| at <= position && recorded.event.aggregate == "memory");
+        let Some(change) = memory.as_ref().and_then(keyword::change) else { continue };
+        let key = (change.space.clone(), change.id);
+        match change.text {
+            Some(text) => drop(living.insert(key, text.fingerprint(&change.space, change.id))),
+            None => drop(living.remove(&key)),
+        }
     }
     let mut expected: Vec<(MemoryId, u64)> = living.into_iter().map(|((_, id), fingerprint)| (id, fingerprint)).collect();
     found.sort_unstable();

@@ -177,6 +177,10 @@ async fn an_endpoint_gets_what_it_asked_for_from_when_it_asked() {
     let page = world.get(&format!("{path}/deliveries")).await.body;
     assert_eq!(states(&page), ["delivered"; 3]);
     assert_eq!(page["deliveries"][2]["position"], early["position"]);
+    // A span without any event has an end as well.
+    let nothing = world.send(Method::POST, &format!("{path}/replay"), json!({"after": far.body["position"]})).await;
+    assert_eq!(nothing.status, StatusCode::ACCEPTED, "{nothing:?}");
+    until(&world, &format!("{path}/health"), |health| health["redelivering"] == false).await;
     let again = world.send(Method::POST, &format!("{path}/deliveries/{}/resend", early["position"]), json!(null)).await;
     assert_eq!(again.status, StatusCode::ACCEPTED);
     let seen = sink.wait_for(4).await;

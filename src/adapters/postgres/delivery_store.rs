@@ -194,7 +194,7 @@ impl DeliveryStore for PgDeliveries {
         rows.iter().map(redelivery).collect::<Result<_, _>>().map_err(unavailable)
     }
 
-    async fn redeliver(&self, wish: &Redelivery, found: &[Delivery], _: Timestamp) -> Result<(), DeliveryError> {
+    async fn redeliver(&self, wish: &Redelivery, found: &[Delivery]) -> Result<(), DeliveryError> {
         // A wish that was renewed meanwhile is another one, and is worked off from its own beginning.
         const MOVE: &str = "UPDATE brain.redeliveries SET at_seq = $2, found = found + $3 \
             WHERE webhook = $1 AND upto_seq = $4 AND at_seq < $2";

@@ -47,10 +47,22 @@ impl PgWebhookReads {
     }
 
     /// Tells the dispatcher, whichever process it is, that there is something to do.
-    async fn nudge(&self, id: WebhookId) -> Result<(), QueryError> {
+    /// Makes one delivery, or the failed ones of events since a time, pending again from their first attempt; answers how many.
+    async fn make_due(
+        &self,
+        space: &SpaceId,
+        id: WebhookId,
+        now: Timestamp,
+        (seq, failed_since): (Option<StreamSeq>, Option<Timestamp>),
+    ) -> Result<u64, QueryError> {
+        const SQL: &str = "UPDATE brain.deliveries SET state = 'pending', round = 0, due_at = $3, finished_at = NULL \
+            WHERE space = $1 AND webhook = $2 AND (seq = $4 OR state = 'failed' AND created_at >= $5)";
+        let query = sqlx::query(SQL).bind(space.as_str()).bind(id.0).bind(now);
+        let query = query.bind(seq.map(|seq| bigint(seq.0))).bind(failed_since);
+        let done = query.execute(&self.owner).await.map_err(unavailable)?;
         let nudge = sqlx::query("UPDATE brain.endpoints SET nudged = true WHERE webhook = $1").bind(id.0);
         nudge.execute(&self.owner).await.map_err(unavailable)?;
-        Ok(())
+        Ok(done.rows_affected())
     }
 }
 
@@ -135,21 +147,11 @@ impl WebhookReads for PgWebhookReads {
     }
 
     async fn resend(&self, space: &SpaceId, id: WebhookId, seq: StreamSeq, now: Timestamp) -> Result<bool, QueryError> {
-        const SQL: &str = "UPDATE brain.deliveries SET state = 'pending', round = 0, due_at = $4, finished_at = NULL \
-            WHERE space = $1 AND webhook = $2 AND seq = $3";
-        let query = sqlx::query(SQL).bind(space.as_str()).bind(id.0).bind(bigint(seq.0)).bind(now);
-        let done = query.execute(&self.owner).await.map_err(unavailable)?;
-        self.nudge(id).await?;
-        Ok(done.rows_affected() > 0)
+        Ok(self.make_due(space, id, now, (Some(seq), None)).await? > 0)
     }
 
     async fn recover(&self, space: &SpaceId, id: WebhookId, since: Timestamp, now: Timestamp) -> Result<u64, QueryError> {
-        const SQL: &str = "UPDATE brain.deliveries SET state = 'pending', round = 0, due_at = $4, finished_at = NULL \
-            WHERE space = $1 AND webhook = $2 AND state = 'failed' AND created_at >= $3";
-        let query = sqlx::query(SQL).bind(space.as_str()).bind(id.0).bind(since).bind(now);
-        let done = query.execute(&self.owner).await.map_err(unavailable)?;
-        self.nudge(id).await?;
-        Ok(done.rows_affected())
+        self.make_due(space, id, now, (None, Some(since))).await
     }
 
     async fn redeliver(&self, space: &SpaceId, id: WebhookId, after: StreamSeq, upto: StreamSeq) -> Result<(), QueryError> {

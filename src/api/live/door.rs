@@ -133,7 +133,7 @@ pub async fn token(
     identity: web::ReqData<Identity>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
-    let input: TokenInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let input: TokenInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let ttl_s = input.ttl_s.unwrap_or(TTL_S_DEFAULT);
     if !(1..=TTL_S_MAX).contains(&ttl_s) {
         let detail = format!("ttl_s is {ttl_s}; it goes from 1 to {TTL_S_MAX}");

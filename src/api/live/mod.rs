@@ -8,6 +8,7 @@ use actix_web::{
     HttpRequest,
     http::header::{self, HeaderMap},
 };
+use serde::Deserialize;
 
 use super::{body::short, error::Problem};
 use crate::{
@@ -18,19 +19,31 @@ use crate::{
 /// Channels of one stream.
 const CHANNELS_MAX: usize = 32;
 
-/// The channels of a list with commas, each narrowed to the types; everything when there is no list.
-fn wishes(channels: Option<&str>, types: Option<&str>) -> Result<Vec<Wish>, Problem> {
-    let bad = |field: &str, detail: String| Problem::new("live.bad_parameter", detail).at(field, None, None);
-    let types = Types::parse(types.unwrap_or_default()).map_err(|why| bad("types", why.to_string()))?;
-    let names: Vec<&str> = channels.unwrap_or("space").split(',').map(str::trim).collect();
-    if names.len() > CHANNELS_MAX {
-        return Err(bad("channels", format!("channels has {}; {CHANNELS_MAX} are allowed", names.len())));
+/// What a stream without commands of its own is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    /// Names with commas; everything when absent.
+    channels: Option<String>,
+    types: Option<String>,
+    after: Option<u64>,
+}
+
+impl Asked {
+    /// The channels, each narrowed to the types.
+    fn wishes(&self) -> Result<Vec<Wish>, Problem> {
+        let bad = |field: &str, detail: String| Problem::new("live.bad_parameter", detail).at(field, None, None);
+        let types = Types::parse(self.types.as_deref().unwrap_or_default()).map_err(|why| bad("types", why.to_string()))?;
+        let names: Vec<&str> = self.channels.as_deref().unwrap_or("space").split(',').map(str::trim).collect();
+        if names.len() > CHANNELS_MAX {
+            return Err(bad("channels", format!("channels has {}; {CHANNELS_MAX} are allowed", names.len())));
+        }
+        let wish = |name: &str| {
+            let channel = Channel::parse(name).map_err(|why| bad("channels", why.to_string()))?;
+            Ok(Wish { channel, types: types.clone() })
+        };
+        names.into_iter().map(wish).collect()
     }
-    let wish = |name: &str| {
-        let channel = Channel::parse(name).map_err(|why| bad("channels", why.to_string()))?;
-        Ok(Wish { channel, types: types.clone() })
-    };
-    names.into_iter().map(wish).collect()
 }
 
 /// A page of another site must not open a socket in its visitor's name: a browser says whose page it is.

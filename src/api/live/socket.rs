@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{check_origin, door, wishes};
+use super::{Asked, check_origin, door};
 use crate::{
     api::{
         ApiState,
@@ -49,14 +49,6 @@ type State = web::Data<ApiState>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
-    channels: Option<String>,
-    types: Option<String>,
-    after: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct LegacyAsked {
     api_key: Option<String>,
 }
@@ -69,8 +61,7 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, state: State) -
     let hub = state.live.hub.clone();
     let (dialect, guest, after) = if bare {
         let identity = identify(&request, &state)?;
-        let wishes = wishes(asked.channels.as_deref(), asked.types.as_deref())?;
-        let bare = Bare { hub, space: identity.0.space.clone(), wishes };
+        let bare = Bare { hub, space: identity.0.space.clone(), wishes: asked.wishes()? };
         (Dialect::Bare(bare), Some(door::guest(&identity.0)), asked.after.map(StreamSeq))
     } else {
         let client = state.ids.command_id().to_string();

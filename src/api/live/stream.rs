@@ -3,11 +3,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures::stream;
-use serde::Deserialize;
+use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
-use super::{check_origin, door, header_text, wishes};
+use super::{Asked, check_origin, door, header_text};
 use crate::{
     api::{ApiState, auth::Identity, error::Problem, query},
     domain::ids::StreamSeq,
@@ -27,14 +26,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Most of a chunk that is put together.
 const CHUNK_BYTES: usize = 32 * 1_024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    channels: Option<String>,
-    types: Option<String>,
-    after: Option<u64>,
-}
-
 /// One reader of a stream.
 struct Reader {
     follower: Follower,
@@ -53,15 +44,12 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let asked: Asked = query::parse(&request)?;
     check_origin(&request, &state.live.origins)?;
-    let wishes = wishes(asked.channels.as_deref(), asked.types.as_deref())?;
+    let wishes = asked.wishes()?;
     let last = header_text(request.headers(), actix_web::http::header::HeaderName::from_static("last-event-id"));
     let last = last.map(|text| text.trim().parse::<u64>().map_err(|_| not_an_id(text))).transpose()?;
     let after = last.or(asked.after).map(StreamSeq);
     if let Some(after) = after {
-        let last_seq = state.log.last_seq().await?;
-        if after > last_seq {
-            return Err(freshness::Error::BeyondLog { position: after, last_seq }.into());
-        }
+        freshness::within(after, &*state.log).await?;
     }
     let hub = state.live.hub.clone();
     let seat =
@@ -75,17 +63,17 @@ pub async fn handle(
         heartbeat: Instant::now() + HEARTBEAT,
         _seat: seat,
     };
-    let body = stream::unfold(reader, |mut reader| async move {
+    let greeting = stream::iter([Ok(web::Bytes::from_static(b"retry: 1000\n\n"))]);
+    let body = greeting.chain(stream::unfold(reader, |mut reader| async move {
         let chunk = reader.chunk().await?;
         Some((Ok::<_, actix_web::Error>(web::Bytes::from(chunk)), reader))
-    });
+    }));
     let mut answer = HttpResponse::Ok();
     answer.content_type("text/event-stream; charset=utf-8");
     // Compression and proxies would hold events back.
     answer.insert_header(("Cache-Control", "no-cache, no-transform")).insert_header(("X-Accel-Buffering", "no"));
     answer.insert_header(("Content-Encoding", "identity"));
-    Ok(answer
-        .streaming(Box::pin(futures::StreamExt::chain(stream::iter([Ok(web::Bytes::from_static(b"retry: 1000\n\n"))]), body))))
+    Ok(answer.streaming(Box::pin(body)))
 }
 
 fn not_an_id(text: &str) -> Problem {

@@ -29,7 +29,7 @@ pub async fn handle(
     identity: web::ReqData<Identity>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
-    let input: BatchInput = body::typed(body::json(&request, payload, BATCH_BODY_BYTES_MAX).await?)?;
+    let input: BatchInput = body::of(&request, payload, BATCH_BODY_BYTES_MAX).await?;
     let count = input.memories.len();
     if count > ITEMS_MAX {
         let detail = format!("there are {count} memories; the limit is {ITEMS_MAX}");

@@ -58,7 +58,7 @@ pub async fn patch(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::memory_id(&path)?;
-    let patch: MemoryPatch = body::typed(body::json(&request, payload, MEMORY_BODY_BYTES_MAX).await?)?;
+    let patch: MemoryPatch = body::of(&request, payload, MEMORY_BODY_BYTES_MAX).await?;
     change(&request, id, Action::Update(patch.into()), &identity, &state).await
 }
 
@@ -87,7 +87,7 @@ pub(super) fn creation(input: MemoryInput, identity: &Identity, command: Command
 }
 
 async fn input(request: &HttpRequest, payload: web::Payload) -> Result<MemoryInput, Problem> {
-    body::typed(body::json(request, payload, MEMORY_BODY_BYTES_MAX).await?)
+    body::of(request, payload, MEMORY_BODY_BYTES_MAX).await
 }
 
 async fn change(

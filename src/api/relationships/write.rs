@@ -45,7 +45,7 @@ pub async fn patch(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::relationship_id(&path)?;
-    let patch: RelationshipPatch = body::typed(body::json(&request, payload, MEMORY_BODY_BYTES_MAX).await?)?;
+    let patch: RelationshipPatch = body::of(&request, payload, MEMORY_BODY_BYTES_MAX).await?;
     run(&request, id, RelationshipAction::Update(patch.into()), (&identity, &state), StatusCode::OK).await
 }
 
@@ -56,7 +56,7 @@ pub async fn delete(request: HttpRequest, path: web::Path<String>, identity: Id,
 }
 
 async fn input(request: &HttpRequest, payload: web::Payload, identity: &Identity) -> Result<(Draft, Option<Timestamp>), Problem> {
-    let input: RelationshipInput = body::typed(body::json(request, payload, MEMORY_BODY_BYTES_MAX).await?)?;
+    let input: RelationshipInput = body::of(request, payload, MEMORY_BODY_BYTES_MAX).await?;
     if input.created_at.is_some() {
         identity.require(KeyScope::MemoryImport)?;
     }

@@ -33,7 +33,7 @@ pub async fn handle(
     identity: web::ReqData<Identity>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
-    let input: SearchInput = body::typed(body::json(&request, payload, MEMORY_BODY_BYTES_MAX).await?)?;
+    let input: SearchInput = body::of(&request, payload, MEMORY_BODY_BYTES_MAX).await?;
     let question = question(&input)?;
     let wait_for_vectors = match input.wait.as_deref() {
         None => false,

@@ -84,7 +84,7 @@ pub async fn recover(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::webhook_id(&path)?;
-    let input: RecoverInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let input: RecoverInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let since = query::named("since", input.since)?;
     must_be_active(&state, &identity, id).await?;
     let recovered = state.webhooks.reads.recover(&identity.0.space, id, since, state.clock.now()).await?;
@@ -100,12 +100,9 @@ pub async fn replay(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::webhook_id(&path)?;
-    let input: RedeliverInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let input: RedeliverInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let after = StreamSeq(query::named("after", input.after)?);
-    let upto = state.log.last_seq().await?;
-    if after > upto {
-        return Err(freshness::Error::BeyondLog { position: after, last_seq: upto }.into());
-    }
+    let upto = freshness::within(after, &*state.log).await?;
     must_be_active(&state, &identity, id).await?;
     state.webhooks.reads.redeliver(&identity.0.space, id, after, upto).await?;
     Ok(HttpResponse::Accepted().json(RedeliverAnswer { after: after.0, upto: upto.0 }))

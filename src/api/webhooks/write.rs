@@ -35,7 +35,7 @@ type State = web::Data<ApiState>;
 
 /// `POST /api/v1/webhooks`: 201 with the secret.
 pub async fn register(request: HttpRequest, payload: web::Payload, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let input: WebhookInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let input: WebhookInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let url = query::named("url", input.url)?;
     admit(&state, &url)?;
     let secret = material(&state, input.secret.as_deref(), input.asymmetric)?;
@@ -70,7 +70,7 @@ pub async fn patch(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::webhook_id(&path)?;
-    let mut patch: WebhookPatch = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let mut patch: WebhookPatch = body::of(&request, payload, BODY_BYTES_MAX).await?;
     if let Some(url) = &patch.url {
         admit(&state, url)?;
     }
@@ -118,7 +118,7 @@ pub async fn rotate(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::webhook_id(&path)?;
-    let input: RotateInput = body::typed(body::json(&request, payload, BODY_BYTES_MAX).await?)?;
+    let input: RotateInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let overlap_h = input.overlap_h.unwrap_or(OVERLAP_H_DEFAULT);
     if overlap_h > OVERLAP_H_MAX {
         let detail = format!("overlap_h is {overlap_h}; it goes from 0 to {OVERLAP_H_MAX}");

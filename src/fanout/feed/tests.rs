@@ -1,6 +1,6 @@
 //! Followers that join anywhere, dawdle, and outlast cuts get every event once and in order.
 
-use futures::stream;
+use futures::{StreamExt, stream};
 use proptest::prelude::*;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! The channels of live streams, and which events each of them carries. Pure; called by sessions and streams.
 
-use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     domain::ids::MemoryId,
@@ -64,8 +64,9 @@ impl Channel {
         match self {
             Self::Space => true,
             Self::Memory(id) => {
-                let id = id.to_string();
-                let is_end = |field: &str| event.data[field].as_str() == Some(id.as_str());
+                let mut text = Uuid::encode_buffer();
+                let id: &str = id.0.as_hyphenated().encode_lower(&mut text);
+                let is_end = |field: &str| event.data[field].as_str() == Some(id);
                 match event.aggregate.as_str() {
                     "memory" => event.aggregate_id == id,
                     "relationship" => is_end("source_id") || is_end("target_id"),
@@ -73,11 +74,7 @@ impl Channel {
                 }
             }
             Self::Type(types) => types.include(&event.kind),
-            Self::Tag(tag) => {
-                let now = event.data["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let before = event.before.tags.iter().flatten().map(String::as_str);
-                event.aggregate == "memory" && now.chain(before).any(|one| one == tag)
-            }
+            Self::Tag(tag) => event.tags_now_or_before().any(|one| one == tag),
             Self::Graph => event.aggregate == "relationship" || event.kind.starts_with("graph."),
             Self::Tasks => ["analysis.", "export.", "task."].iter().any(|stem| event.kind.starts_with(stem)),
             Self::System => event.kind.starts_with("webhook."),

@@ -17,13 +17,14 @@ use std::{
     },
 };
 
-use futures::StreamExt;
-
 use super::feed::{Next, Subscription, Tail};
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::{Recorded, public},
-    ports::{EventLog, Feed, log::ReadError},
+    ports::{
+        EventLog, Feed,
+        log::{self, ReadError},
+    },
 };
 use channel::Wish;
 use presence::Presence;
@@ -77,10 +78,6 @@ impl Hub {
         (taken < CONNECTIONS_MAX).then_some(seat)
     }
 
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
     /// The public event as JSON, put into words once.
     pub fn words(&self, recorded: &Recorded) -> Option<Arc<str>> {
         let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,19 +119,17 @@ impl Hub {
             found.len() <= RECOVERED_EVENTS_MAX && bytes <= RECOVERED_BYTES_MAX
         };
         if self.tail.recent(after, 1).is_none() {
+            // A reader of one space waits for ever behind the last event of it.
             let end = upto.min(self.log.last_of(space).await?);
-            let mut events = (after < end).then_some(self.log.read(after, Some(space)).await?);
-            while let Some(events) = events.as_mut().filter(|_| after < end) {
-                match events.next().await {
-                    Some(Ok(recorded)) => {
-                        after = recorded.seq;
-                        if after <= upto && !add(&recorded) {
-                            return Ok(None);
-                        }
-                    }
-                    Some(Err(ReadError::Poison { seq, .. })) => after = StreamSeq(seq),
-                    Some(Err(away)) => return Err(away),
-                    None => return Err(ReadError::ended()),
+            if after >= end {
+                return Ok(Some(found));
+            }
+            let mut events = self.log.read(after, Some(space)).await?;
+            while after < end {
+                let (seq, recorded) = log::next(&mut events).await?;
+                after = seq;
+                if recorded.is_some_and(|recorded| seq <= upto && !add(&recorded)) {
+                    return Ok(None);
                 }
             }
             return Ok(Some(found));

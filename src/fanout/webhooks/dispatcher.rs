@@ -193,6 +193,7 @@ impl Desk {
             if endpoint.webhook.deleted_at.is_some() {
                 if let Some(lane) = self.lanes.remove(&id) {
                     lane.stop.cancel();
+                    self.wakes.remove(id);
                 }
             } else if let Some(lane) = self.lanes.get(&id) {
                 lane.endpoint.send_replace(endpoint);
@@ -210,8 +211,7 @@ impl Desk {
 
     fn open(&mut self, parts: &Parts, endpoint: Endpoint, condition: Condition) {
         let id = endpoint.id;
-        let (lane, handle) = Lane::new(parts.clone(), self.recorder.clone(), endpoint);
-        self.wakes.add(id, handle.wake.clone());
+        let (lane, handle) = Lane::new(parts.clone(), self.recorder.clone(), endpoint, self.wakes.add(id));
         let (gone, stop) = (handle.stop.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             tokio::select! {

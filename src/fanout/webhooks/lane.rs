@@ -2,7 +2,7 @@
 //! Started by the dispatcher. No lane waits for another one.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -45,7 +45,6 @@ const PAUSE_MS_MAX: u64 = 2_000;
 /// What the dispatcher keeps of a lane.
 pub struct Handle {
     pub endpoint: watch::Sender<Endpoint>,
-    pub wake: Arc<Notify>,
     pub stop: CancellationToken,
 }
 
@@ -73,7 +72,7 @@ struct Traffic {
     sending: FuturesUnordered<Flight>,
     writing: FuturesUnordered<Writing>,
     /// Everything in one of the three.
-    held: HashMap<StreamSeq, ()>,
+    held: HashSet<StreamSeq>,
     /// The store may have more than is held.
     more: bool,
     next_due: Option<Timestamp>,
@@ -91,10 +90,10 @@ impl Traffic {
 }
 
 impl Lane {
-    pub fn new(parts: Parts, recorder: Recorder, endpoint: Endpoint) -> (Self, Handle) {
+    /// Looks for work whenever `wake` says so.
+    pub fn new(parts: Parts, recorder: Recorder, endpoint: Endpoint, wake: Arc<Notify>) -> (Self, Handle) {
         let (sender, receiver) = watch::channel(endpoint);
-        let wake = Arc::new(Notify::new());
-        let handle = Handle { endpoint: sender, wake: wake.clone(), stop: CancellationToken::new() };
+        let handle = Handle { endpoint: sender, stop: CancellationToken::new() };
         (Self { parts, recorder, endpoint: receiver, wake }, handle)
     }
 
@@ -182,7 +181,7 @@ impl Lane {
 
     /// Takes what is due out of the store, but for what is on its way.
     async fn take(&self, endpoint: &Endpoint, now: Timestamp, traffic: &mut Traffic) -> Result<(), DeliveryError> {
-        let held = traffic.held.keys().copied().collect();
+        let held = traffic.held.iter().copied().collect();
         let wanted = Due { now, without: held, ordered: endpoint.webhook.config.ordered, limit: TAKEN_TOGETHER };
         let due = self.parts.store.due(endpoint.id, &wanted).await?;
         traffic.more = due.len() == TAKEN_TOGETHER as usize;
@@ -190,7 +189,7 @@ impl Lane {
             true => self.parts.store.next_due(endpoint.id, now).await?,
             false => traffic.next_due.filter(|due| *due > now),
         };
-        traffic.held.extend(due.iter().map(|delivery| (delivery.seq, ())));
+        traffic.held.extend(due.iter().map(|delivery| delivery.seq));
         traffic.waiting.extend(due);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Which endpoints an event concerns, and what they are sent. Pure; called by the dispatcher and the deliverer.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::{
     domain::{
@@ -30,9 +30,7 @@ fn passes(filter: &Filter, recorded: &Recorded) -> bool {
     if recorded.event.aggregate != "memory" {
         return false;
     }
-    let tags_now = data["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let tags_before = before.tags.iter().flatten().map(String::as_str);
-    let mut tags = tags_now.chain(tags_before);
+    let mut tags = recorded.event.tags_now_or_before();
     let by_tag = filter.tags.is_empty() || tags.any(|tag| filter.tags.iter().any(|wanted| wanted == tag));
     let type_now = data["memory_type"].as_str().and_then(MemoryType::parse);
     let by_type = filter.memory_types.is_empty()
@@ -62,6 +60,7 @@ fn thin(event: PublicEvent, recorded: &Recorded) -> PublicEvent {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;

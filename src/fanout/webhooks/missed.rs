@@ -7,16 +7,15 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
 use tokio::{sync::Notify, time::sleep};
 
 use super::{Parts, dispatcher::delivery, matching};
 use crate::{
-    domain::ids::{StreamSeq, WebhookId},
-    journal::public,
+    domain::ids::WebhookId,
+    journal::{Recorded, public},
     patience::Patience,
     ports::{
-        log::ReadError,
+        log::{self, ReadError},
         webhooks::{DeliveryError, Endpoint, Redelivery},
     },
 };
@@ -38,8 +37,13 @@ impl Wakes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn add(&self, id: WebhookId, wake: Arc<Notify>) {
-        self.map().insert(id, wake);
+    /// A lane's own.
+    pub fn add(&self, id: WebhookId) -> Arc<Notify> {
+        self.map().entry(id).or_default().clone()
+    }
+
+    pub fn remove(&self, id: WebhookId) {
+        self.map().remove(&id);
     }
 
     pub fn wake(&self, id: WebhookId) {
@@ -95,37 +99,26 @@ async fn redeliver(parts: &Parts, wakes: &Wakes, endpoint: &Endpoint, mut wish: 
     let unreadable = |cause: ReadError| DeliveryError::Unavailable(cause.into());
     // A filtered reader waits for ever behind the last event of its space.
     let end = wish.upto.min(parts.log.last_of(&endpoint.space).await.map_err(unreadable)?);
-    let mut events = parts.log.read(wish.at, Some(&endpoint.space)).await.map_err(unreadable)?;
-    while wish.at < end {
+    let mut events = match wish.at < end {
+        true => Some(parts.log.read(wish.at, Some(&endpoint.space)).await.map_err(unreadable)?),
+        false => None,
+    };
+    loop {
         let mut found = vec![];
-        for _ in 0..PIECE {
-            match events.next().await {
-                Some(Ok(recorded)) => {
-                    wish.at = recorded.seq;
-                    if recorded.seq <= end
-                        && public::is_public(&recorded.event.kind)
-                        && matching::wants(&endpoint.webhook, &recorded)
-                    {
-                        found.push(delivery(endpoint.id, &recorded));
-                    }
-                }
-                Some(Err(ReadError::Poison { seq, .. })) => wish.at = StreamSeq(seq),
-                Some(Err(away)) => return Err(unreadable(away)),
-                None => return Err(unreadable(ReadError::ended())),
-            }
-            if wish.at >= end {
-                break;
-            }
+        let mut looked_at = 0;
+        while let Some(events) = events.as_mut().filter(|_| wish.at < end && looked_at < PIECE) {
+            let (seq, recorded) = log::next(events).await.map_err(unreadable)?;
+            (wish.at, looked_at) = (seq, looked_at + 1);
+            let is_wanted = |it: &Recorded| public::is_public(&it.event.kind) && matching::wants(&endpoint.webhook, it);
+            found.extend(recorded.filter(|it| seq <= end && is_wanted(it)).map(|it| delivery(endpoint.id, &it)));
         }
         if wish.at >= end {
             wish.at = wish.upto;
         }
-        parts.store.redeliver(&wish, &found, parts.clock.now()).await?;
+        parts.store.redeliver(&wish, &found).await?;
         wakes.wake(endpoint.id);
+        if wish.at >= wish.upto {
+            return Ok(());
+        }
     }
-    if wish.at < wish.upto {
-        wish.at = wish.upto;
-        parts.store.redeliver(&wish, &[], parts.clock.now()).await?;
-    }
-    Ok(())
 }
