@@ -52,7 +52,7 @@ impl Tail {
         Self::with_ring(log, RING_EVENTS_MAX)
     }
 
-    fn with_ring(log: Arc<dyn EventReader>, ring_events_max: usize) -> Arc<Self> {
+    pub(super) fn with_ring(log: Arc<dyn EventReader>, ring_events_max: usize) -> Arc<Self> {
         Arc::new(Self { log, ring: Mutex::default(), ring_events_max, moved: watch::channel(Default::default()).0 })
     }
 
@@ -115,9 +115,11 @@ impl Tail {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest position in memory.
-    pub fn head(&self) -> StreamSeq {
-        self.ring().head
+    /// The newest position in memory; waits until the log was reached for the first time.
+    pub async fn head(&self) -> StreamSeq {
+        let mut moved = self.moved.subscribe();
+        // The sender lives in self, so waiting cannot fail.
+        moved.wait_for(|(epoch, _)| *epoch > 0).await.map_or(StreamSeq(0), |moved| moved.1)
     }
 
     /// Follows from a position on.
@@ -228,4 +230,4 @@ impl Subscription {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,10 +11,7 @@ use actix_web::{
 use serde::Deserialize;
 
 use super::{body::short, error::Problem};
-use crate::{
-    fanout::live::channel::{Channel, Wish},
-    journal::public::Types,
-};
+use crate::fanout::live::channel::{Narrowing, Wish};
 
 /// Channels of one stream.
 const CHANNELS_MAX: usize = 32;
@@ -25,24 +22,31 @@ const CHANNELS_MAX: usize = 32;
 struct Asked {
     /// Names with commas; everything when absent.
     channels: Option<String>,
-    types: Option<String>,
+    #[serde(default)]
+    types: String,
+    #[serde(default)]
+    tags: String,
+    #[serde(default)]
+    memory_types: String,
+    importance_min: Option<f64>,
     after: Option<u64>,
 }
 
 impl Asked {
-    /// The channels, each narrowed to the types.
+    /// The channels, each narrowed to what is wanted of it.
     fn wishes(&self) -> Result<Vec<Wish>, Problem> {
         let bad = |field: &str, detail: String| Problem::new("live.bad_parameter", detail).at(field, None, None);
-        let types = Types::parse(self.types.as_deref().unwrap_or_default()).map_err(|why| bad("types", why.to_string()))?;
         let names: Vec<&str> = self.channels.as_deref().unwrap_or("space").split(',').map(str::trim).collect();
         if names.len() > CHANNELS_MAX {
             return Err(bad("channels", format!("channels has {}; {CHANNELS_MAX} are allowed", names.len())));
         }
-        let wish = |name: &str| {
-            let channel = Channel::parse(name).map_err(|why| bad("channels", why.to_string()))?;
-            Ok(Wish { channel, types: types.clone() })
+        let narrowing = Narrowing {
+            types: self.types.clone(),
+            tags: self.tags.clone(),
+            memory_types: self.memory_types.clone(),
+            importance_min: self.importance_min,
         };
-        names.into_iter().map(wish).collect()
+        names.into_iter().map(|name| narrowing.of(name).map_err(|misfit| bad(misfit.field(), misfit.to_string()))).collect()
     }
 }
 

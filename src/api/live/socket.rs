@@ -67,7 +67,7 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, state: State) -
         let client = state.ids.command_id().to_string();
         (Dialect::Centrifuge(Session::new(hub, Arc::new(state.live.door.clone()), client)), None, None)
     };
-    open(&request, payload, state, (dialect, guest, after))
+    open(&request, payload, state, (dialect, guest, after)).await
 }
 
 /// `GET /ws/{user_id}` (specification §4.1). Who it is says the key; the path's name is a label.
@@ -81,7 +81,7 @@ pub async fn legacy(request: HttpRequest, payload: web::Payload, state: State) -
         None => door::guest(&identify(&request, &state)?.0),
     };
     let legacy = Legacy { hub: state.live.hub.clone(), space: guest.space.clone(), channels: BTreeMap::new() };
-    open(&request, payload, state, (Dialect::Legacy(legacy), Some(guest), None))
+    open(&request, payload, state, (Dialect::Legacy(legacy), Some(guest), None)).await
 }
 
 fn asks_for_cloudevents(request: &HttpRequest) -> bool {
@@ -94,7 +94,7 @@ fn identify(request: &HttpRequest, state: &ApiState) -> Result<Identity, Problem
     gate.identify(request.headers(), KeyScope::MemoryRead)
 }
 
-fn open(
+async fn open(
     request: &HttpRequest,
     payload: web::Payload,
     state: State,
@@ -104,7 +104,7 @@ fn open(
     let (answer, session, messages) = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS])?;
     let mut connection = Connection {
         session,
-        follower: state.live.hub.follow(after),
+        follower: state.live.hub.follow(after).await,
         dialect,
         guest,
         changes: state.live.hub.presence.changes(),
@@ -213,7 +213,7 @@ impl Connection {
                 // It has followed nothing so far: what comes from now on is what it wants.
                 self.follower = match &self.dialect {
                     Dialect::Bare(_) => continue,
-                    _ => self.state.live.hub.follow(None),
+                    _ => self.state.live.hub.follow(None).await,
                 };
             }
             let at = self.follower.position();

@@ -55,7 +55,7 @@ pub async fn handle(
     let seat =
         hub.seat().ok_or_else(|| Problem::new("live.too_many_connections", "this node has no place for another stream"))?;
     let reader = Reader {
-        follower: hub.follow(after),
+        follower: hub.follow(after).await,
         bare: Bare { hub, space: identity.0.space.clone(), wishes },
         guest: door::guest(&identity.0),
         state,

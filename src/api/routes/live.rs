@@ -20,7 +20,7 @@ pub(super) fn all() -> Vec<Route> {
         },
         Route {
             scope: READ,
-            query: &["channels", "types", "after"],
+            query: &["channels", "types", "tags", "memory_types", "importance_min", "after"],
             headers: &["Last-Event-ID"],
             ..route(
                 Method::GET,
@@ -31,7 +31,7 @@ pub(super) fn all() -> Vec<Route> {
         },
         // Who it is says the first frame, so the gate lets everybody come that far.
         Route {
-            query: &["channels", "types", "after"],
+            query: &["channels", "types", "tags", "memory_types", "importance_min", "after"],
             ..route(
                 Method::GET,
                 "/api/v1/ws",

@@ -11,19 +11,20 @@ use crate::{
         memory::Before,
     },
     journal::Envelope,
+    ports::{EventLog, log::AppendError},
 };
 
 /// A log in memory whose readers are cut every few events.
-struct Log {
+pub struct Log {
     events: Mutex<u64>,
     grown: watch::Sender<u64>,
     cut_every: usize,
 }
 
-fn recorded(seq: u64) -> Recorded {
+pub fn recorded(seq: u64) -> Recorded {
     let event = Envelope {
         id: EventId(Uuid::nil()),
-        kind: "memory.created".into(),
+        kind: if seq.is_multiple_of(3) { "memory.updated" } else { "memory.created" }.into(),
         version: 1,
         space: SpaceId::default_space(),
         aggregate: "memory".into(),
@@ -43,11 +44,11 @@ fn recorded(seq: u64) -> Recorded {
 }
 
 impl Log {
-    fn new(cut_every: usize) -> Arc<Self> {
+    pub fn new(cut_every: usize) -> Arc<Self> {
         Arc::new(Self { events: Mutex::new(0), grown: watch::channel(0).0, cut_every })
     }
 
-    fn grow(&self, by: u64) {
+    pub fn grow(&self, by: u64) {
         let mut events = self.events.lock().unwrap();
         *events += by;
         self.grown.send_replace(*events);
@@ -70,6 +71,25 @@ impl EventReader for Log {
             Some((Ok(recorded(at + 1)), (at + 1, given + 1, grown)))
         };
         Ok(stream::unfold((after.0, 0, grown), next).boxed())
+    }
+}
+
+#[async_trait]
+impl EventLog for Log {
+    async fn last(&self, _: &SpaceId, _: &str, _: &str) -> Result<Option<Recorded>, ReadError> {
+        unimplemented!("followers read streams")
+    }
+
+    async fn next(&self, _: &SpaceId, _: &str, _: &str, _: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        unimplemented!("followers read streams")
+    }
+
+    async fn last_of(&self, _: &SpaceId) -> Result<StreamSeq, ReadError> {
+        self.last_seq().await
+    }
+
+    async fn append(&self, _: &Envelope, _: StreamSeq) -> Result<StreamSeq, AppendError> {
+        unimplemented!("followers do not write")
     }
 }
 

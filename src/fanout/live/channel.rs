@@ -1,12 +1,14 @@
 //! The channels of live streams, and which events each of them carries. Pure; called by sessions and streams.
 
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
-    domain::ids::MemoryId,
+    domain::{ids::MemoryId, memory::MemoryType, webhook::Filter},
+    fanout::filter,
     journal::{
         Recorded,
-        public::{self, Types},
+        public::{self, Types, UnknownType},
     },
 };
 
@@ -85,14 +87,72 @@ impl Channel {
 /// A channel and what of it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
-    pub channel: Channel,
-    pub types: Types,
+    channel: Channel,
+    types: Types,
+    filter: Filter,
+}
+
+/// What of a channel a client wants: lists with commas; where it says nothing, everything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Narrowing {
+    pub types: String,
+    /// Memories that have one of these, or had it before the event.
+    pub tags: String,
+    pub memory_types: String,
+    /// Memories that are or were at least this important.
+    pub importance_min: Option<f64>,
+}
+
+/// Why a client cannot be told what it wants to be told.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    #[error(transparent)]
+    Channel(#[from] Unknown),
+    #[error(transparent)]
+    Type(#[from] UnknownType),
+    #[error("{0:?} is no type of memory; there are semantic, episodic and procedural")]
+    MemoryType(String),
+    #[error("importance_min is {0}; it lies between 0 and 1")]
+    Importance(f64),
+}
+
+impl Misfit {
+    /// The field that does not fit.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Channel(_) => "channel",
+            Self::Type(_) => "types",
+            Self::MemoryType(_) => "memory_types",
+            Self::Importance(_) => "importance_min",
+        }
+    }
+}
+
+impl Narrowing {
+    pub fn of(&self, channel: &str) -> Result<Wish, Misfit> {
+        let names =
+            |list: &str| list.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let kind = |name: &String| MemoryType::parse(name).ok_or_else(|| Misfit::MemoryType(name.chars().take(64).collect()));
+        let filter = Filter {
+            tags: names(&self.tags),
+            memory_types: names(&self.memory_types).iter().map(kind).collect::<Result<_, _>>()?,
+            importance_min: self.importance_min,
+        };
+        if let Some(strange) = self.importance_min.filter(|value| !(0.0..=1.0).contains(value)) {
+            return Err(Misfit::Importance(strange));
+        }
+        Ok(Wish { channel: Channel::parse(channel)?, types: Types::parse(&self.types)?, filter })
+    }
 }
 
 impl Wish {
     pub fn wants(&self, recorded: &Recorded) -> bool {
         let event = &recorded.event;
-        public::is_public(&event.kind) && self.types.include(&event.kind) && self.channel.carries(recorded)
+        public::is_public(&event.kind)
+            && self.types.include(&event.kind)
+            && self.channel.carries(recorded)
+            && filter::passes(&self.filter, recorded)
     }
 }
 
@@ -110,5 +170,17 @@ mod tests {
         for bad in ["", "Space", "memory:x", "memory", "type:", "type:memory.eaten", "tag:", "space:", &"x".repeat(300)] {
             assert!(Channel::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let narrowing = |text: &str| serde_json::from_str::<Narrowing>(text);
+        let misfit = |text: &str| narrowing(text).expect("readable").of("space").expect_err("does not fit").field();
+        assert_eq!(misfit(r#"{"types": "memory.eaten"}"#), "types");
+        assert_eq!(misfit(r#"{"memory_types": "semantic, tasty"}"#), "memory_types");
+        assert_eq!(misfit(r#"{"importance_min": 7}"#), "importance_min");
+        assert!(narrowing(r#"{"colour": "green"}"#).is_err());
+        let wish = narrowing(r#"{"tags": "tea, cake"}"#).expect("readable").of("space").expect("fits");
+        assert_eq!(wish.filter.tags, ["tea", "cake"]);
     }
 }

@@ -98,8 +98,12 @@ impl Hub {
     }
 
     /// Follows what comes after a position; from now on when there is none.
-    pub fn follow(&self, after: Option<StreamSeq>) -> Follower {
-        Follower { subscription: self.tail.subscribe(after.unwrap_or_else(|| self.tail.head())) }
+    pub async fn follow(&self, after: Option<StreamSeq>) -> Follower {
+        let after = match after {
+            Some(after) => after,
+            None => self.tail.head().await,
+        };
+        Follower { subscription: self.tail.subscribe(after) }
     }
 
     /// Everything of a space in (`after`, `upto`] that is wished for, oldest first; `None` when it is more than a recovery gives.
@@ -124,9 +128,16 @@ impl Hub {
             if after >= end {
                 return Ok(Some(found));
             }
-            let mut events = self.log.read(after, Some(space)).await?;
+            let (mut events, mut opened_at) = (self.log.read(after, Some(space)).await?, after);
             while after < end {
-                let (seq, recorded) = log::next(&mut events).await?;
+                let (seq, recorded) = match log::next(&mut events).await {
+                    // Cut off on the way: goes on from here, as long as it gets on at all.
+                    Err(ReadError::Unavailable(_)) if after > opened_at => {
+                        (events, opened_at) = (self.log.read(after, Some(space)).await?, after);
+                        continue;
+                    }
+                    next => next?,
+                };
                 after = seq;
                 if recorded.is_some_and(|recorded| seq <= upto && !add(&recorded)) {
                     return Ok(None);
@@ -166,3 +177,6 @@ impl Follower {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,14 +7,11 @@ use serde_json::{Value, json};
 
 use super::{
     Hub,
-    channel::{Channel, Wish},
+    channel::{Narrowing, Wish},
     protocol::Disconnect,
     session::CHANNELS_MAX,
 };
-use crate::{
-    domain::ids::SpaceId,
-    journal::{Recorded, public::Types},
-};
+use crate::{domain::ids::SpaceId, journal::Recorded};
 
 /// Sends every event that one of the wishes wants, once, as it is.
 pub struct Bare {
@@ -42,12 +39,12 @@ impl Legacy {
         let message: Value = serde_json::from_str(line).map_err(|_| Disconnect::BAD_REQUEST)?;
         let name = message["channel"].as_str().unwrap_or_default();
         let answer = match message["type"].as_str() {
-            Some("subscribe") => match Channel::parse(name) {
+            Some("subscribe") => match Narrowing::default().of(name) {
                 Ok(_) if self.channels.len() >= CHANNELS_MAX => {
                     json!({"type": "error", "message": format!("a connection has up to {CHANNELS_MAX} channels")})
                 }
-                Ok(channel) => {
-                    self.channels.insert(name.to_owned(), Wish { channel, types: Types::default() });
+                Ok(wish) => {
+                    self.channels.insert(name.to_owned(), wish);
                     json!({"type": "subscribed", "channel": name})
                 }
                 Err(why) => json!({"type": "error", "message": why.to_string()}),

@@ -37,7 +37,7 @@ pub struct Subscribe {
     pub epoch: String,
     pub offset: u64,
     pub join_leave: bool,
-    /// `{"types": "memory.created,memory.updated"}` narrows the channel.
+    /// Narrows the channel, see [`super::channel::Narrowing`]: `{"types": "memory.created,memory.updated", "tags": "tea"}`.
     pub data: Value,
 }
 

@@ -3,17 +3,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     Hub,
-    channel::{Channel, Wish},
+    channel::{Channel, Misfit, Narrowing, Wish},
     presence::Change,
     protocol::{Command, Disconnect, History, Refusal, Subscribe, presence, publication, refused, reply},
 };
 use crate::{
     domain::ids::{KeyId, SpaceId, StreamSeq, Timestamp},
-    journal::{Recorded, public::Types},
+    journal::Recorded,
 };
 
 /// Channels of one connection.
@@ -159,16 +160,13 @@ impl Session {
 
     /// Recovered is what lies between the client's offset and the connection's cursor; everything later comes through the cursor.
     async fn subscribe(&mut self, asked: Subscribe, at: StreamSeq) -> Result<Value, Refusal> {
-        let channel = Channel::parse(&asked.channel).map_err(|why| Refusal::unknown_channel(why.to_string()))?;
+        let wish = narrowing(&asked.data)?.of(&asked.channel).map_err(refusal)?;
         if self.channels.contains_key(&asked.channel) {
             return Err(Refusal::already_subscribed());
         }
         if self.channels.len() >= CHANNELS_MAX {
             return Err(Refusal::limit_exceeded(format!("a connection has up to {CHANNELS_MAX} channels")));
         }
-        let types = asked.data["types"].as_str().unwrap_or_default();
-        let types = Types::parse(types).map_err(|why| Refusal::bad_request(why.to_string()))?;
-        let wish = Wish { channel, types };
         let guest = self.guest()?.clone();
         let mut result = json!({"recoverable": true, "positioned": true, "epoch": self.hub.epoch, "offset": at.0});
         let mut floor = at;
@@ -206,8 +204,7 @@ impl Session {
     }
 
     async fn history(&self, asked: History, at: StreamSeq) -> Result<Value, Refusal> {
-        let channel = Channel::parse(&asked.channel).map_err(|why| Refusal::unknown_channel(why.to_string()))?;
-        let wish = Wish { channel, types: Types::default() };
+        let wish = Narrowing::default().of(&asked.channel).map_err(refusal)?;
         let mut result = json!({"epoch": self.hub.epoch, "offset": at.0, "publications": []});
         let limit = usize::try_from(asked.limit).unwrap_or(HISTORY_MAX).min(HISTORY_MAX);
         if limit == 0 {
@@ -260,6 +257,21 @@ impl Session {
         let listens = self.channels.get(&change.channel).is_some_and(|it| it.join_leave);
         (listens && guest.space == change.space && change.info["client"] != self.client.as_str())
             .then(|| presence(&change.channel, change.joined, &change.info))
+    }
+}
+
+/// What a subscription's own data says of the events that it wants.
+fn narrowing(data: &Value) -> Result<Narrowing, Refusal> {
+    match data {
+        Value::Null => Ok(Narrowing::default()),
+        data => Narrowing::deserialize(data).map_err(|why| Refusal::bad_request(format!("data: {why}"))),
+    }
+}
+
+fn refusal(misfit: Misfit) -> Refusal {
+    match misfit {
+        Misfit::Channel(_) => Refusal::unknown_channel(misfit.to_string()),
+        _ => Refusal::bad_request(misfit.to_string()),
     }
 }
 

@@ -3,10 +3,8 @@
 use serde_json::{Map, json};
 
 use crate::{
-    domain::{
-        memory::MemoryType,
-        webhook::{Filter, Payload, Webhook},
-    },
+    domain::webhook::{Payload, Webhook},
+    fanout::filter,
     journal::{
         Recorded,
         public::{self, PublicEvent},
@@ -18,26 +16,7 @@ pub fn wants(webhook: &Webhook, recorded: &Recorded) -> bool {
     let event = &recorded.event;
     webhook.is_active()
         && webhook.config.events.iter().any(|pattern| public::fits(pattern, &event.kind))
-        && passes(&webhook.config.filter, recorded)
-}
-
-/// A filter asks what the memory is and, where that changed, what it was: who watched it must hear that it left.
-fn passes(filter: &Filter, recorded: &Recorded) -> bool {
-    if filter.is_empty() {
-        return true;
-    }
-    let (data, before) = (&recorded.event.data, &recorded.event.before);
-    if recorded.event.aggregate != "memory" {
-        return false;
-    }
-    let mut tags = recorded.event.tags_now_or_before();
-    let by_tag = filter.tags.is_empty() || tags.any(|tag| filter.tags.iter().any(|wanted| wanted == tag));
-    let type_now = data["memory_type"].as_str().and_then(MemoryType::parse);
-    let by_type = filter.memory_types.is_empty()
-        || [type_now, before.memory_type].into_iter().flatten().any(|kind| filter.memory_types.contains(&kind));
-    let importances = [data["importance"].as_f64(), before.importance];
-    let by_importance = filter.importance_min.is_none_or(|min| importances.into_iter().flatten().any(|value| value >= min));
-    by_tag && by_type && by_importance
+        && filter::passes(&webhook.config.filter, recorded)
 }
 
 /// The body of a request for this event; `None` when it may not leave.
@@ -67,8 +46,8 @@ mod tests {
     use crate::{
         domain::{
             ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
-            memory::Before,
-            webhook::{Draft, Retry},
+            memory::{Before, MemoryType},
+            webhook::{Draft, Filter, Retry},
         },
         journal::Envelope,
     };
