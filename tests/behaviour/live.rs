@@ -5,7 +5,10 @@ use std::{collections::VecDeque, time::Duration};
 use futures::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -22,6 +25,17 @@ struct Socket {
 }
 
 impl Socket {
+    /// One for which the machine keeps hardly anything that it does not read.
+    async fn narrow(world: &World) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(16 * 1_024).expect("set");
+        let address = world.url().trim_start_matches("http://").parse().expect("an address");
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await.expect("connects"));
+        let url = format!("{}/api/v1/ws", world.url().replace("http://", "ws://"));
+        let (inner, _) = tokio_tungstenite::client_async(url, stream).await.expect("opens");
+        Self { inner, heard: VecDeque::new() }.introduced(world).await
+    }
+
     async fn open(world: &World, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let url = format!("{}{path}", world.url().replace("http://", "ws://"));
         let mut request = url.into_client_request().expect("a request");
@@ -37,11 +51,14 @@ impl Socket {
 
     /// A socket of the Centrifuge protocol that has said who it is.
     async fn connected(world: &World) -> Self {
-        let mut socket = Self::open(world, "/api/v1/ws", &[]).await.expect("opens");
-        socket.say(json!({"id": 1, "connect": {"token": world.key()}})).await;
-        let connected = socket.hear().await;
+        Self::open(world, "/api/v1/ws", &[]).await.expect("opens").introduced(world).await
+    }
+
+    async fn introduced(mut self, world: &World) -> Self {
+        self.say(json!({"id": 1, "connect": {"token": world.key()}})).await;
+        let connected = self.hear().await;
         assert!(connected["connect"]["client"].is_string() && connected["connect"]["pong"] == true, "{connected}");
-        socket
+        self
     }
 
     async fn say(&mut self, message: Value) {
@@ -242,6 +259,65 @@ async fn only_who_may_read_is_told() {
     let mut mute = Socket::open(&world, "/api/v1/ws", &[]).await.expect("opens");
     mute.say(json!({"id": 1, "subscribe": {"channel": "space"}})).await;
     assert_eq!(mute.hear().await, json!({"close": 3501}), "the first command says who it is");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_is_narrowed_by_what_a_memory_is() {
+    let world = World::new().await;
+    let mut socket = Socket::connected(&world).await;
+    let narrow = json!({"tags": "tea, cake", "importance_min": 0.6, "types": "memory.created"});
+    let subscribed = socket.ask(json!({"id": 2, "subscribe": {"channel": "space", "data": narrow}})).await;
+    assert!(subscribed["subscribe"].is_object(), "{subscribed}");
+    for (tag, importance) in [("tea", 0.5), ("pie", 0.9), ("cake", 0.7)] {
+        let memory = json!({"content": format!("about {tag}"), "tags": [tag], "importance": importance});
+        assert!(world.send(Method::POST, "/api/v1/memories", memory).await.status.is_success());
+    }
+    assert_eq!(socket.publication().await.2["data"]["memory"]["tags"], json!(["cake"]));
+    let bad = socket.ask(json!({"id": 3, "subscribe": {"channel": "graph", "data": {"importance_min": 7}}})).await;
+    assert_eq!(bad["error"]["code"], 107, "{bad}");
+    let bad = world.get("/api/v1/stream?memory_types=tasty").await;
+    assert_eq!((bad.status.as_u16(), &bad.body["errors"][0]["field"]), (400, &json!("memory_types")));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_is_cut_off_and_recovers_and_nobody_else_notices() {
+    const EVENTS: usize = 12;
+    let world = World::new().await;
+    let tags: Vec<String> = (0..30).map(|n| format!("t{n}")).collect();
+    let (mut slow, mut quick) = (Socket::narrow(&world).await, Socket::connected(&world).await);
+    let mut epoch = Value::Null;
+    for (n, tag) in tags.iter().enumerate() {
+        let subscribed = slow.ask(json!({"id": n + 2, "subscribe": {"channel": format!("tag:{tag}")}})).await;
+        epoch = subscribed["subscribe"]["epoch"].clone();
+    }
+    quick.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await;
+    let mut expected = vec![];
+    for _ in 0..EVENTS {
+        // Over a megabyte for the slow one, once for each of its channels.
+        let memory = json!({"content": "\u{1f375}".repeat(10_000), "tags": tags});
+        let added = world.send(Method::POST, "/api/v1/memories", memory).await;
+        expected.push(added.body["position"].as_u64().expect("a position"));
+        assert_eq!(Some(&quick.publication().await.1), expected.last());
+    }
+    // Its place is given up although it has never closed.
+    let present = json!({"id": 3, "presence_stats": {"channel": "tag:t0"}});
+    while quick.ask(present.clone()).await["presence_stats"]["num_clients"] != 0 {}
+    let mut seen = vec![];
+    while let Some(Ok(message)) = timeout(PATIENCE, slow.inner.next()).await.expect("ends") {
+        let Message::Text(text) = message else { continue };
+        let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let ours = frames.filter(|frame| frame["push"]["channel"] == "tag:t0");
+        seen.extend(ours.filter_map(|frame| frame["push"]["pub"]["offset"].as_u64()));
+    }
+    assert!(seen.len() < EVENTS, "it was cut off before the end");
+    let mut again = Socket::connected(&world).await;
+    let offset = seen.last().copied().unwrap_or(expected[0] - 1);
+    let wish = json!({"channel": "tag:t0", "recover": true, "epoch": epoch, "offset": offset});
+    let recovered = again.ask(json!({"id": 2, "subscribe": wish})).await["subscribe"].clone();
+    seen.extend(recovered["publications"].as_array().into_iter().flatten().filter_map(|one| one["offset"].as_u64()));
+    assert_eq!(seen, expected);
     world.end().await;
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::Timelike;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -85,7 +86,7 @@ async fn an_event_arrives_signed_and_is_accounted_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_is_tried_again_under_the_same_id() {
     let world = World::new().await;
-    let mut answers = [Answer::Status(500), Answer::Reset, Answer::With(302, "location: http://127.0.0.1:1/")].into_iter();
+    let mut answers = [Answer::Status(500), Answer::Reset, Answer::With(302, "location: http://127.0.0.1:1/".into())].into_iter();
     let sink = Sink::new(move |_| answers.next().unwrap_or(Answer::Status(200))).await;
     let retry = json!({"max_retries": 5, "base_delay_s": 0.1});
     let (path, _) = register(&world, json!({"events": ["*"], "retry_config": retry}), &sink.url).await;
@@ -109,11 +110,22 @@ async fn each_answer_means_what_the_standard_says() {
     let (refusing, gone) = (Sink::new(|_| Answer::Status(422)).await, Sink::new(|_| Answer::Status(410)).await);
     let mut first = true;
     let busy =
-        Sink::new(move |_| if std::mem::take(&mut first) { Answer::With(429, "retry-after: 2") } else { Answer::Status(200) });
+        Sink::new(
+            move |_| if std::mem::take(&mut first) { Answer::With(429, "retry-after: 2".into()) } else { Answer::Status(200) },
+        );
     let busy = busy.await;
+    // The second that a date names, whenever in the one before it was asked.
+    let (wall, clock) = (chrono::Utc::now(), std::time::Instant::now());
+    let date = (wall + chrono::TimeDelta::seconds(3)).with_nanosecond(0).expect("a time");
+    let header = date.format("retry-after: %a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut first = true;
+    let dated =
+        Sink::new(move |_| if std::mem::take(&mut first) { Answer::With(503, header.clone()) } else { Answer::Status(200) });
+    let dated = dated.await;
     let (refused, _) = register(&world, events(), &refusing.url).await;
     let (vanished, _) = register(&world, events(), &gone.url).await;
     let (delayed, _) = register(&world, events(), &busy.url).await;
+    let (postponed, _) = register(&world, events(), &dated.url).await;
     add(&world, json!({"content": "Tea at four"})).await;
     until(&world, &format!("{refused}/deliveries"), |page| states(page) == ["failed"]).await;
     assert_eq!(refusing.seen().len(), 1, "a 4xx will not get better");
@@ -122,11 +134,35 @@ async fn each_answer_means_what_the_standard_says() {
     until(&world, &format!("{delayed}/deliveries"), |page| states(page) == ["delivered"]).await;
     let [early, late] = busy.seen().try_into().expect("two requests");
     assert!(late.at - early.at >= Duration::from_secs(2), "never before the endpoint asked for");
+    until(&world, &format!("{postponed}/deliveries"), |page| states(page) == ["delivered"]).await;
+    let [_, late] = dated.seen().try_into().expect("two requests");
+    assert!(wall + (late.at - clock) >= date, "never before the date");
     // Switched on again, it goes on with what was pending.
     gone.answer(|_| Answer::Status(200));
     let on = world.send(Method::POST, &format!("{vanished}/enable"), json!(null)).await;
     assert_eq!(on.status, StatusCode::OK, "{on:?}");
     until(&world, &format!("{vanished}/deliveries"), |page| states(page) == ["delivered"]).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_for_too_long_is_switched_off_and_can_be_switched_on() {
+    let world = World::that_disables_after(Duration::from_secs(1)).await;
+    let sink = Sink::new(|_| Answer::Status(500)).await;
+    let retry = json!({"max_retries": 20, "base_delay_s": 0.2});
+    let (path, _) = register(&world, json!({"events": ["*"], "retry_config": retry}), &sink.url).await;
+    let watching = Sink::new(|_| Answer::Status(200)).await;
+    register(&world, json!({"events": ["webhook.disabled"]}), &watching.url).await;
+    add(&world, json!({"content": "Tea at four"})).await;
+    let off = until(&world, &path, |view| view["active"] == false).await;
+    assert_eq!(off["disabled_reason"], "failing");
+    assert!(watching.wait_for(1).await[0].body.contains("failing"), "who wants to know is told");
+    let asked = sink.seen().len();
+    sink.answer(|_| Answer::Status(200));
+    let on = world.send(Method::POST, &format!("{path}/enable"), json!(null)).await;
+    assert_eq!(on.status, StatusCode::OK, "{on:?}");
+    sink.wait_for(asked + 1).await;
+    until(&world, &format!("{path}/deliveries?type=memory.created"), |page| states(page) == ["delivered"]).await;
     world.end().await;
 }
 

@@ -33,7 +33,7 @@ use crate::{
 
 /// Largest message of a client.
 const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
-/// Most that is put into one frame; the socket holds 32 frames, so a client that does not read costs 1 MiB.
+/// A frame that has come to this is not added to; the socket holds 32 frames, so a client that does not read costs some 1 MiB.
 const FRAME_BYTES: usize = 32 * 1_024;
 /// How long a full socket may stay full.
 const SLOW_WAIT: Duration = Duration::from_secs(3);
@@ -244,6 +244,9 @@ impl Connection {
                             frame.push('\n');
                         }
                         frame.push_str(&part);
+                        if frame.len() >= FRAME_BYTES {
+                            self.send(std::mem::take(&mut frame)).await?;
+                        }
                     }
                 }
                 Dialect::Bare(bare) => {
@@ -256,9 +259,6 @@ impl Connection {
                         self.send(part).await?;
                     }
                 }
-            }
-            if frame.len() >= FRAME_BYTES {
-                self.send(std::mem::take(&mut frame)).await?;
             }
         }
         if frame.is_empty() { Ok(()) } else { self.send(frame).await }

@@ -185,9 +185,10 @@ impl Lane {
         let wanted = Due { now, without: held, ordered: endpoint.webhook.config.ordered, limit: TAKEN_TOGETHER };
         let due = self.parts.store.due(endpoint.id, &wanted).await?;
         traffic.more = due.len() == TAKEN_TOGETHER as usize;
-        traffic.next_due = match due.is_empty() && traffic.held.is_empty() {
-            true => self.parts.store.next_due(endpoint.id, now).await?,
-            false => traffic.next_due.filter(|due| *due > now),
+        traffic.next_due = match traffic.more {
+            true => traffic.next_due.filter(|due| *due > now),
+            // What is due later is looked for again then.
+            false => self.parts.store.next_due(endpoint.id, now).await?,
         };
         traffic.held.extend(due.iter().map(|delivery| delivery.seq));
         traffic.waiting.extend(due);

@@ -125,6 +125,7 @@ pub struct World {
     folder: tempfile::TempDir,
     name: String,
     client: reqwest::Client,
+    settings: Settings,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     _lease: Lease,
@@ -141,6 +142,14 @@ pub struct Reply {
 impl World {
     pub async fn new() -> Self {
         let mut world = Self::unstarted().await;
+        world.start().await;
+        world
+    }
+
+    /// A brain that loses its patience with failing endpoints after this.
+    pub async fn that_disables_after(patience: Duration) -> Self {
+        let mut world = Self::unstarted().await;
+        world.settings.disable_after = patience;
         world.start().await;
         world
     }
@@ -170,14 +179,14 @@ impl World {
         create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { brain: None, servers: Some(servers), folder, name, client, proxies: None, _lease: Lease }
+        let settings = Settings { breaker_recovery: Duration::from_millis(300), ..Settings::default() };
+        Self { brain: None, servers: Some(servers), folder, name, client, settings, proxies: None, _lease: Lease }
     }
 
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
-        let settings = Settings { breaker_recovery: Duration::from_millis(300), ..Settings::default() };
-        let outward = Outward { webhook_allow_loopback: true, settings, ..Outward::default() };
+        let outward = Outward { webhook_allow_loopback: true, settings: self.settings, ..Outward::default() };
         let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all(), outward };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);

@@ -26,7 +26,8 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Status(u16),
-    With(u16, &'static str),
+    /// With one more header line.
+    With(u16, String),
     /// Takes the request and says nothing.
     Silence,
     /// 200 and then a byte now and then, for ever.
