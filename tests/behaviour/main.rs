@@ -8,6 +8,7 @@ mod idempotency;
 mod live;
 mod memories;
 mod outages;
+mod peers;
 mod recovery;
 mod replay;
 mod roles;

@@ -6,11 +6,12 @@ mod guard;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, dns::Resolve, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub use guard::Guard;
+use guard::{Machine, Vetted};
 
 use crate::ports::webhooks::{HttpSender, Post, Reply, SendError};
 
@@ -31,13 +32,17 @@ pub struct Sender {
 impl Sender {
     /// Errors: TLS cannot be set up.
     pub fn new(guard: Guard) -> Result<Self, reqwest::Error> {
+        Self::with_names(guard, Machine)
+    }
+
+    fn with_names(guard: Guard, names: impl Resolve + 'static) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_WAIT)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .tcp_nodelay(true)
-            .dns_resolver(Arc::new(guard))
+            .dns_resolver(Arc::new(Vetted { guard, names }))
             .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client, guard })
@@ -90,4 +95,65 @@ fn failed(error: reqwest::Error) -> SendError {
     let deepest = std::iter::successors(Some(&error as &dyn std::error::Error), |one| one.source()).last();
     let text = deepest.map(ToString::to_string).unwrap_or_default();
     if error.is_connect() { SendError::Connect(text) } else { SendError::Broken(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use reqwest::dns::{Addrs, Name, Resolving};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A name that leads somewhere else each time.
+    struct Flipping(std::sync::Mutex<Vec<Vec<SocketAddr>>>);
+
+    impl Resolve for Flipping {
+        fn resolve(&self, _: Name) -> Resolving {
+            let next = self.0.lock().unwrap().remove(0);
+            Box::pin(std::future::ready(Ok(Box::new(next.into_iter()) as Addrs)))
+        }
+    }
+
+    /// Answers each connection once; tells how many came.
+    async fn sink() -> (SocketAddr, impl Future<Output = usize>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let count = async move {
+            let mut count = 0;
+            while let Ok(Ok((mut socket, _))) = tokio::time::timeout(Duration::from_millis(300), listener.accept()).await {
+                count += 1;
+                let _ = socket.read(&mut [0; 4_096]).await;
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+            }
+            count
+        };
+        (address, count)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_flips_is_looked_at_each_time_and_reaches_nothing_closed() {
+        crate::cli::client::install_tls();
+        let (here, connections) = sink().await;
+        let closed: SocketAddr = "10.0.0.1:0".parse().unwrap();
+        let flips = vec![vec![here], vec![closed], vec![here, closed], vec![here]];
+        let sender = Sender::with_names(Guard { allow_loopback: true }, Flipping(flips.into())).unwrap();
+        // A name of this machine, so that http is let through; where it leads is the resolver's to say.
+        let url: Url = format!("http://hook.localhost:{}/", here.port()).parse().unwrap();
+        let post = || Post { url: url.clone(), headers: Default::default(), body: "{}".into(), timeout: Duration::from_secs(5) };
+        let answers = async {
+            let mut answers = vec![];
+            for _ in 0..4 {
+                answers.push(sender.post(post()).await.map(|reply| reply.status).map_err(|error| error.class()));
+            }
+            answers
+        };
+        let (answers, connections) = tokio::join!(answers, connections);
+        assert_eq!(answers, [Ok(200), Err("blocked"), Err("blocked"), Ok(200)]);
+        assert_eq!(connections, 2, "what was refused was not knocked at");
+    }
 }

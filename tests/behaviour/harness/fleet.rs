@@ -21,12 +21,12 @@ pub struct Fleet {
 
 /// A process that serves.
 pub struct Member {
-    url: String,
+    pub url: String,
     folder: tempfile::TempDir,
 }
 
 impl Member {
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let text = std::fs::read(self.folder.path().join("credentials.json")).expect("credentials");
         let credentials: Value = serde_json::from_slice(&text).expect("JSON");
         credentials["api_key"].as_str().expect("a key").to_owned()
@@ -46,9 +46,17 @@ impl Fleet {
 
     /// Starts a process with these roles and waits until it serves.
     pub async fn serve(&mut self, roles: &str) -> Member {
-        let folder = tempfile::tempdir().expect("a folder");
+        self.start(roles, "127.0.0.1:0", tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// Starts a process that was killed once more, with its folder and under its address.
+    pub async fn serve_again(&mut self, killed: Member, roles: &str) -> Member {
+        self.start(roles, killed.url.trim_start_matches("http://"), killed.folder).await
+    }
+
+    async fn start(&mut self, roles: &str, listen: &str, folder: tempfile::TempDir) -> Member {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brain"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--roles", roles, "--prefix", &self.name, "--data-dir"]);
+        command.args(["serve", "--listen", listen, "--roles", roles, "--prefix", &self.name, "--data-dir"]);
         command.arg(folder.path()).stdout(Stdio::piped());
         command.env("BRAIN_NATS_URL", &self.nats_url).env("BRAIN_DATABASE_URL", &self.database_url).env("BRAIN_LOG", "error");
         let mut child = command.spawn().expect("the program runs");

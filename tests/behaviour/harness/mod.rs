@@ -32,7 +32,7 @@ use second_brain::{
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-pub use fleet::Fleet;
+pub use fleet::{Fleet, Member};
 pub use proxy::Proxy;
 pub use sink::{Answer, Request, Sink};
 
