@@ -4,20 +4,23 @@
 //! connections); for webhooks, a bare reqwest loop to the same sink with the same concurrency (goal: 0.7 of its rate); for nine healthy
 //! endpoints beside one that hangs, the same nine without it (goal: p99 within 10 %). Resident memory per idle connection: at most 20 KB.
 //!
-//! `cargo bench --bench fanout -- [--events 300] [--deliveries 20000] [--idle 2000]`
+//! `cargo bench --bench fanout -- [--events 300] [--deliveries 20000] [--idle 2000] [--storm 2000]`
 
 mod ground;
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use futures::{SinkExt, StreamExt, stream};
-use ground::{Ground, client::Client, quantile, setting};
+use futures::{StreamExt, stream};
+use ground::{
+    Ground,
+    client::Client,
+    quantile, setting,
+    sink::Sink,
+    sockets::{self, NatsWebSocket, Peer},
+};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
     commands::{Action, Caller, Commands, Identity, Wish},
@@ -31,25 +34,19 @@ use second_brain::{
     wiring::{Brain, Links, Outward, Place, Roles},
 };
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
-use tokio_tungstenite::{connect_async, tungstenite::Message};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 const PREFIX: &str = "fanout";
 const CONCURRENCY: usize = 32;
-/// The environment by which this program is told to be clients that only listen: address and key.
-const IDLE_CLIENTS: &str = "FANOUT_IDLE_CLIENTS";
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    if let Ok(told) = std::env::var(IDLE_CLIENTS) {
-        return idle_clients(&told).await;
+    if let Some((peer, count)) = Peer::told() {
+        return peer.listen(count).await;
     }
     let (events, deliveries, idle) = (setting("events", 300), setting("deliveries", 20_000), setting("idle", 2_000));
+    let storming = setting("storm", 2_000);
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
     let commands = Arc::new(Commands::new(nats.log(), Arc::new(SystemClock)));
@@ -63,11 +60,20 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::new(&brain)?;
 
     // First, while nothing that was freed can be used again.
-    resident(&client, idle).await?;
+    let rival = NatsWebSocket::start(&ground).await?;
+    let ours = Peer::Brain { url: client.url.clone(), key: client.key.clone() };
+    let theirs = Peer::Nats { url: rival.url.clone() };
+    println!("| of {idle} idle connections | brain | nats-server\'s WebSocket |\n|---|---|---|");
+    let (us, them) = (ours.resident(std::process::id(), idle).await?, theirs.resident(rival.pid(), idle).await?);
+    println!("| resident memory each | {us:.1} KiB | {them:.1} KiB |\n");
     println!("| event appended → received | raw NATS p50 / p99 | frame p50 / p99 | later at p99 |\n|---|---|---|---|");
     for connections in [1, 100, 1_000] {
         live(&ground, &client, &commands, connections, events).await?;
     }
+    let rate = rival.burst(100, 1_000).await?;
+    println!("\nnats-server\'s WebSocket, 100 connections, a burst of 1000 messages: {rate:.0} frames/s");
+    drop(rival);
+    storm(&client, &commands, storming).await?;
     webhooks(&client, &commands, events, deliveries).await?;
     brain.stop().await;
     drop(nats);
@@ -84,28 +90,11 @@ fn wish(n: usize) -> Wish {
 
 type Arrivals = Arc<Mutex<Vec<Instant>>>;
 
-/// A connection that is subscribed to everything.
-async fn subscriber(
-    url: &str,
-    key: &str,
-) -> anyhow::Result<tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<TcpStream>>> {
-    let (mut socket, _) = connect_async(format!("{}/api/v1/ws", url.replace("http", "ws"))).await?;
-    socket.send(Message::text(json!({"id": 1, "connect": {"token": key}}).to_string())).await?;
-    socket.send(Message::text(json!({"id": 2, "subscribe": {"channel": "space"}}).to_string())).await?;
-    let mut replies = 0;
-    while replies < 2 {
-        if let Some(Message::Text(text)) = socket.next().await.transpose()? {
-            replies += text.lines().count();
-        }
-    }
-    Ok(socket)
-}
-
 async fn live(ground: &Ground, client: &Client, commands: &Commands, connections: usize, events: usize) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let frames: Arrivals = Arc::default();
     for _ in 0..connections {
-        let (mut socket, frames) = (subscriber(&client.url, &client.key).await?, frames.clone());
+        let (mut socket, frames) = (sockets::subscriber(&client.url, &client.key).await?, frames.clone());
         tasks.spawn(async move {
             while let Some(Ok(message)) = socket.next().await {
                 let now = Instant::now();
@@ -153,99 +142,34 @@ async fn live(ground: &Ground, client: &Client, commands: &Commands, connections
     Ok(())
 }
 
-/// Resident memory of this process before and after another one opens connections to it.
-async fn resident(client: &Client, count: usize) -> anyhow::Result<()> {
-    let before = resident_kib()?;
-    let told = format!("{} {} {count}", client.url, client.key);
-    let mut child = std::process::Command::new(std::env::current_exe()?)
-        .env(IDLE_CLIENTS, told)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()?;
-    let out = child.stdout.take();
-    tokio::task::spawn_blocking(move || out.map(|mut out| std::io::Read::read(&mut out, &mut [0; 8]))).await?;
-    let after = resident_kib()?;
-    let each = (after as f64 - before as f64) / count as f64;
-    println!("resident memory per idle connection, of {count}: {each:.1} KiB\n");
-    child.kill()?;
-    child.wait()?;
-    Ok(())
-}
-
-async fn idle_clients(told: &str) -> anyhow::Result<()> {
-    let mut words = told.split(' ');
-    let (url, key, count) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next());
-    let count: usize = count.unwrap_or_default().parse()?;
-    let mut sockets = vec![];
-    for _ in 0..count {
-        sockets.push(subscriber(url, key).await?);
+/// Clients that all come at once and have missed so many events each.
+async fn storm(client: &Client, commands: &Commands, clients: usize) -> anyhow::Result<()> {
+    const MISSED: u64 = 100;
+    let mut last = 0;
+    for n in 0..MISSED as usize {
+        last = commands.memory(wish(n)).await?.position.0;
     }
-    println!("ready");
-    std::future::pending::<()>().await;
-    Ok(())
-}
-
-fn resident_kib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
-}
-
-/// An endpoint that answers 200 and counts, or never answers.
-struct Sink {
-    url: String,
-    seen: Arc<AtomicUsize>,
-    arrivals: Arrivals,
-    _tasks: JoinSet<()>,
-}
-
-impl Sink {
-    async fn new(answers: bool) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://127.0.0.1:{}/", listener.local_addr()?.port());
-        let (seen, arrivals) = (Arc::new(AtomicUsize::new(0)), Arrivals::default());
-        let mut tasks = JoinSet::new();
-        let (count, times) = (seen.clone(), arrivals.clone());
+    let from = last - MISSED;
+    let mut tasks = JoinSet::new();
+    let started = Instant::now();
+    for _ in 0..clients {
+        let (url, key) = (client.url.clone(), client.key.clone());
         tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                connections.spawn(serve(socket, answers, count.clone(), times.clone()));
-            }
+            let recovered = sockets::recovered(&url, &key, from).await?;
+            anyhow::Ok((recovered, started.elapsed()))
         });
-        Ok(Self { url, seen, arrivals, _tasks: tasks })
     }
-
-    async fn wait_for(&self, count: usize) {
-        while self.seen.load(Ordering::Relaxed) < count {
-            tokio::time::sleep(Duration::from_micros(500)).await;
-        }
+    let mut times = vec![];
+    while let Some(done) = tasks.join_next().await {
+        let (recovered, took) = done??;
+        anyhow::ensure!(recovered == MISSED as usize, "a client got {recovered} of {MISSED}");
+        times.push(took);
     }
-}
-
-async fn serve(mut socket: TcpStream, answers: bool, seen: Arc<AtomicUsize>, arrivals: Arrivals) {
-    let (mut buffer, mut part) = (Vec::new(), [0; 8_192]);
-    loop {
-        let Ok(count) = socket.read(&mut part).await else { return };
-        if count == 0 {
-            return;
-        }
-        buffer.extend_from_slice(&part[..count]);
-        let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&buffer[..end]).to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-        if buffer.len() < end + 4 + length.unwrap_or(0) {
-            continue;
-        }
-        buffer.clear();
-        if !answers {
-            std::future::pending::<()>().await;
-        }
-        seen.fetch_add(1, Ordering::Relaxed);
-        arrivals.lock().expect("no panic").push(Instant::now());
-        if socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.is_err() {
-            return;
-        }
-    }
+    let all = times.iter().max().copied().unwrap_or_default();
+    let rate = clients as f64 * MISSED as f64 / all.as_secs_f64();
+    println!("\n| {clients} clients that missed {MISSED} events each | p50 | all | events/s |\n|---|---|---|---|");
+    println!("| | {:.2?} | {all:.2?} | {rate:.0} |", quantile(times, 0.5));
+    Ok(())
 }
 
 async fn webhooks(client: &Client, commands: &Commands, events: usize, deliveries: usize) -> anyhow::Result<()> {

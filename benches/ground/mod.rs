@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each bench uses its part of the ground")]
 
 pub mod client;
+pub mod sink;
+pub mod sockets;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -9,6 +9,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use second_brain::{adapters::system::SystemClock, ports::Clock};
+
 use crate::harness::{Answer, Reply, Sink, World};
 
 /// Registers an endpoint; answers its path and the secret.
@@ -115,7 +117,7 @@ async fn each_answer_means_what_the_standard_says() {
         );
     let busy = busy.await;
     // The second that a date names, whenever in the one before it was asked.
-    let (wall, clock) = (chrono::Utc::now(), std::time::Instant::now());
+    let (wall, clock) = (SystemClock.now(), std::time::Instant::now());
     let date = (wall + chrono::TimeDelta::seconds(3)).with_nanosecond(0).expect("a time");
     let header = date.format("retry-after: %a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut first = true;
