@@ -1,4 +1,5 @@
-//! Envelopes of the stream DERIVED: built by the embedder, read back by it and by the projection `vectors`. Knows no network.
+//! Envelopes of the stream DERIVED: built by the embedder and the dispatcher of webhooks, read back by them and by the projection
+//! `vectors`. Knows no network.
 
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::{
     codec,
     envelope::Envelope,
-    events::{self, EmbedderV1, EmbeddingV1, HalfVector},
+    events::{self, DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector},
 };
 use crate::domain::{
     ids::{CommandId, MemoryId, PrincipalId, Revision, SpaceId, Timestamp},
@@ -29,6 +30,12 @@ pub fn embedder_event(data: &EmbedderV1, at: Timestamp) -> Envelope {
     envelope("embedder.advanced", ("embedder", data.model.clone()), SpaceId::sys(), &wish, data, Revision(1), at)
 }
 
+/// What webhooks have had.
+pub fn dispatcher_event(data: &DispatcherV1, at: Timestamp) -> Envelope {
+    let wish = format!("dispatcher {} {}", data.position, at.timestamp_micros());
+    envelope("dispatcher.settled", ("dispatcher", "webhooks".into()), SpaceId::sys(), &wish, data, Revision(1), at)
+}
+
 /// The data of an `embedding.computed` as it was stored.
 pub fn embedding(event: &Envelope) -> Result<EmbeddingV1, events::Error> {
     events::read(&event.kind, &event.data)
@@ -36,6 +43,11 @@ pub fn embedding(event: &Envelope) -> Result<EmbeddingV1, events::Error> {
 
 /// The data of an `embedder.advanced`.
 pub fn embedder(event: &Envelope) -> Result<EmbedderV1, events::Error> {
+    events::read(&event.kind, &event.data)
+}
+
+/// The data of a `dispatcher.settled`.
+pub fn dispatcher(event: &Envelope) -> Result<DispatcherV1, events::Error> {
     events::read(&event.kind, &event.data)
 }
 
@@ -63,7 +75,7 @@ pub fn text_of(numbers: impl Iterator<Item = f32>) -> String {
     text
 }
 
-// Seven arguments, because an envelope has that many parts that differ; both callers stand above.
+// Seven arguments, because an envelope has that many parts that differ; all callers stand above.
 fn envelope(
     kind: &str,
     (aggregate, aggregate_id): (&str, String),

@@ -66,6 +66,11 @@ impl Prefix {
         format!("{}.derived.embedder.{model}", self.0)
     }
 
+    /// `<prefix>.derived.dispatcher`: what webhooks have had.
+    pub fn dispatcher(&self) -> String {
+        format!("{}.derived.dispatcher", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)

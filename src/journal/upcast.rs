@@ -6,7 +6,7 @@
 use super::envelope::Envelope;
 
 /// Every event that may stand in the log or among the derived facts, with the newest version of its data.
-pub const KNOWN: [(&str, u16); 19] = [
+pub const KNOWN: [(&str, u16); 20] = [
     ("memory.created", 1),
     ("memory.updated", 1),
     ("memory.deleted", 1),
@@ -26,6 +26,7 @@ pub const KNOWN: [(&str, u16); 19] = [
     ("key.revoked", 2),
     ("embedding.computed", 1),
     ("embedder.advanced", 1),
+    ("dispatcher.settled", 1),
 ];
 
 #[derive(Debug, thiserror::Error)]

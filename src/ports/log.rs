@@ -97,4 +97,10 @@ pub trait DerivedLog: EventReader {
 
     /// Records how far the embedder of this model has come.
     async fn put_embedder(&self, model: &str, event: &Envelope) -> Result<StreamSeq, AppendError>;
+
+    /// Up to where webhooks have had everything (`dispatcher.settled`); `None` when nothing was ever dispatched.
+    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError>;
+
+    /// Records up to where webhooks have had everything.
+    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError>;
 }

@@ -155,6 +155,8 @@ pub trait DeliveryStore: Send + Sync {
     /// Becomes the dispatcher, from where the one before left off; `start` where there was none ever.
     async fn claim(&self, start: StreamSeq) -> Result<DispatchClaim, DeliveryError>;
     async fn release(&self);
+    /// Up to where nothing is pending any more.
+    async fn settled(&self) -> Result<StreamSeq, DeliveryError>;
     async fn endpoints(&self) -> Result<Vec<(Endpoint, Condition)>, DeliveryError>;
     /// Writes down what was found up to a position. A delivery that exists is left as it is.
     async fn dispatch(&self, epoch: i64, upto: StreamSeq, found: &Dispatched) -> Result<(), DeliveryError>;

@@ -108,7 +108,7 @@ impl Brain {
         }
         let (socket, address) = bind(listen)?;
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
-        let webhooks = outward.webhooks(data_dir, &links, (&tail, &events), (&postgres, &commands, &clock))?;
+        let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
         }

@@ -27,7 +27,7 @@ use crate::{
         live::Hub,
         webhooks::{EndpointControl, Parts, Settings},
     },
-    ports::{Clock, EventLog},
+    ports::{Clock, DerivedLog, EventLog},
 };
 
 /// Settings of what leaves the machine.
@@ -52,7 +52,7 @@ impl Outward {
         &self,
         data_dir: &Path,
         links: &Links,
-        (tail, events): (&Arc<Tail>, &Arc<dyn EventLog>),
+        (tail, events, derived): (&Arc<Tail>, &Arc<dyn EventLog>, &Arc<dyn DerivedLog>),
         (postgres, commands, clock): (&Postgres, &Arc<Commands>, &Arc<dyn Clock>),
     ) -> anyhow::Result<Parts> {
         crate::cli::client::install_tls();
@@ -67,6 +67,7 @@ impl Outward {
         Ok(Parts {
             tail: tail.clone(),
             log: events.clone(),
+            derived: derived.clone(),
             store: postgres.deliveries(),
             sender: Arc::new(sender),
             vault: Arc::new(vault),

@@ -309,3 +309,32 @@ async fn an_endpoint_that_was_changed_at_once_stays_as_it_was_changed() {
     assert_eq!(states(&page), [] as [&str; 0], "nothing waits for an endpoint that is switched off");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_endpoint_has_had_is_not_sent_again_by_a_brain_without_tables() {
+    let mut world = World::new().await;
+    let mut asked = 0;
+    // The second one is refused until the brain has lost its tables.
+    let sink = Sink::new(move |_| {
+        asked += 1;
+        if asked == 2 { Answer::Status(503) } else { Answer::Status(200) }
+    });
+    let sink = sink.await;
+    let retry = json!({"max_retries": 5, "base_delay_s": 3600});
+    register(&world, json!({"events": ["memory.created"], "retry_config": retry}), &sink.url).await;
+    let first = add(&world, json!({"content": "first"})).await["position"].as_u64().expect("a position");
+    sink.wait_for(1).await;
+    while world.settled().await < first {
+        tokio::task::yield_now().await;
+    }
+    add(&world, json!({"content": "second"})).await;
+    sink.wait_for(2).await;
+    world.restart_without_read_models().await;
+    let requests = sink.wait_for(3).await;
+    assert_eq!(requests[2].headers["webhook-id"], requests[1].headers["webhook-id"], "what was not delivered is");
+    add(&world, json!({"content": "third"})).await;
+    let requests = sink.wait_for(4).await;
+    let again = requests.iter().filter(|one| one.headers["webhook-id"] == requests[0].headers["webhook-id"]).count();
+    assert_eq!(again, 1, "what was delivered is not sent again");
+    world.end().await;
+}

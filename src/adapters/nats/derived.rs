@@ -1,4 +1,4 @@
-//! The stream DERIVED: the newest embedding per memory and model, and how far each embedder has come.
+//! The stream DERIVED: the newest embedding per memory and model, how far each embedder has come, and what webhooks have had.
 
 use async_trait::async_trait;
 
@@ -48,5 +48,13 @@ impl DerivedLog for NatsDerived {
 
     async fn put_embedder(&self, model: &str, event: &Envelope) -> Result<StreamSeq, AppendError> {
         self.stream.append(self.prefix.embedder(model), event, None).await
+    }
+
+    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError> {
+        self.stream.last(&self.prefix.dispatcher()).await
+    }
+
+    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError> {
+        self.stream.append(self.prefix.dispatcher(), event, None).await
     }
 }

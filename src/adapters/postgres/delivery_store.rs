@@ -130,6 +130,13 @@ impl DeliveryStore for PgDeliveries {
         }
     }
 
+    async fn settled(&self) -> Result<StreamSeq, DeliveryError> {
+        const SQL: &str = "SELECT least(applied_seq, (SELECT min(seq) - 1 FROM brain.deliveries WHERE state = 'pending')) \
+            FROM brain.dispatch";
+        let settled: i64 = sqlx::query_scalar(SQL).fetch_one(&self.owner).await.map_err(unavailable)?;
+        Ok(StreamSeq(unsigned(settled)))
+    }
+
     async fn endpoints(&self) -> Result<Vec<(Endpoint, Condition)>, DeliveryError> {
         let rows = sqlx::query("SELECT * FROM brain.endpoints").fetch_all(&self.owner).await.map_err(unavailable)?;
         rows.iter().map(endpoint).collect::<Result<_, _>>().map_err(unavailable)

@@ -13,6 +13,7 @@ use super::{
     matching,
     missed::{self, Wakes},
     recorder::Recorder,
+    settled,
 };
 use crate::{
     domain::{
@@ -51,6 +52,8 @@ pub struct Dispatcher {
 /// What one owner has at hand.
 struct Desk {
     epoch: i64,
+    /// Nothing up to here is delivered: endpoints have had it, whatever the tables know.
+    settled: StreamSeq,
     /// As they stand at the newest event looked at; the lanes know them as they stand at the position written down.
     endpoints: HashMap<WebhookId, Endpoint>,
     lanes: HashMap<WebhookId, Handle>,
@@ -101,11 +104,13 @@ impl Dispatcher {
         pause: &mut Patience,
     ) -> Result<std::convert::Infallible, Interrupted> {
         let claim = self.parts.store.claim(StreamSeq(0)).await?;
-        tracing::info!(epoch = claim.epoch, applied_seq = %claim.applied_seq, "webhooks are ours");
+        let settled = settled::read(&self.parts).await?;
+        tracing::info!(epoch = claim.epoch, applied_seq = %claim.applied_seq, %settled, "webhooks are ours");
         let (recorder, recording) = Recorder::new(self.parts.store.clone());
         tasks.spawn(recording);
         let mut desk = Desk {
             epoch: claim.epoch,
+            settled,
             endpoints: HashMap::new(),
             lanes: HashMap::new(),
             wakes: Wakes::default(),
@@ -117,9 +122,10 @@ impl Dispatcher {
             desk.endpoints.insert(endpoint.id, endpoint.clone());
             desk.open(&self.parts, endpoint, condition);
         }
-        let missed = missed::run(self.parts.clone(), desk.wakes.clone());
+        let beside =
+            futures::future::join(missed::run(self.parts.clone(), desk.wakes.clone()), settled::run(self.parts.clone(), settled));
         let stopped = stop.clone();
-        tasks.spawn(async move { stopped.run_until_cancelled(missed).await });
+        tasks.spawn(async move { stopped.run_until_cancelled(beside).await });
         let mut feed = self.parts.tail.subscribe(claim.applied_seq);
         let mut written = claim.applied_seq;
         let mut found = Dispatched::default();
@@ -179,7 +185,7 @@ impl Desk {
             }
             found.endpoints.push(endpoint);
         }
-        if !public::is_public(&event.kind) {
+        if recorded.seq <= self.settled || !public::is_public(&event.kind) {
             return;
         }
         let wanting = self.endpoints.values().filter(|it| it.space == event.space && matching::wants(&it.webhook, recorded));

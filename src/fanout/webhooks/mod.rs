@@ -12,6 +12,7 @@ mod lane;
 mod matching;
 mod missed;
 mod recorder;
+mod settled;
 mod signing;
 mod target;
 
@@ -28,7 +29,7 @@ use crate::{
         webhook::Reason,
     },
     ports::{
-        Clock, EventLog,
+        Clock, DerivedLog, EventLog,
         webhooks::{Attempt, DeliveryStore, HttpSender, Prober, Vault, WebhookRecord},
     },
 };
@@ -54,12 +55,20 @@ pub struct Settings {
     pub disable_after: Duration,
     /// How long finished deliveries are remembered.
     pub retention: Duration,
+    /// How often it is written down beside the log what endpoints have had.
+    pub settle_every: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { breaker_failures: 5, breaker_recovery: Duration::from_secs(60), disable_after: 5 * DAY, retention: 30 * DAY }
+        Self {
+            breaker_failures: 5,
+            breaker_recovery: Duration::from_secs(60),
+            disable_after: 5 * DAY,
+            retention: 30 * DAY,
+            settle_every: Duration::from_secs(10),
+        }
     }
 }
 
@@ -68,6 +77,7 @@ impl Default for Settings {
 pub struct Parts {
     pub tail: Arc<Tail>,
     pub log: Arc<dyn EventLog>,
+    pub derived: Arc<dyn DerivedLog>,
     pub store: Arc<dyn DeliveryStore>,
     pub sender: Arc<dyn HttpSender>,
     pub vault: Arc<dyn Vault>,

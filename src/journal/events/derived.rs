@@ -1,4 +1,4 @@
-//! The stored shapes of derived facts: embeddings, and how far an embedder has come. The names are on disk: see `upcast.rs`.
+//! The stored shapes of derived facts: embeddings, how far an embedder has come, and what webhooks have had. The names are on disk: see `upcast.rs`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use half::f16;
@@ -21,6 +21,12 @@ pub struct EmbeddingV1 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EmbedderV1 {
     pub model: String,
+    pub position: u64,
+}
+
+/// The data of `dispatcher.settled`: every webhook has had everything in EVENTS up to `position` that it wanted, or will not get it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DispatcherV1 {
     pub position: u64,
 }
 

@@ -10,7 +10,7 @@ mod tests;
 mod webhook;
 
 pub use access::{KeyV2, SpaceV1};
-pub use derived::{EmbedderV1, EmbeddingV1, HalfVector};
+pub use derived::{DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector};
 pub use memory::MemoryV1;
 pub use relationship::RelationshipV1;
 pub use webhook::{FilterV1, SecretV1, WebhookV1};

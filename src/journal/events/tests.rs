@@ -30,6 +30,7 @@ fn schema_of(kind: &str) -> Schema {
         Some("key") => schema_for!(KeyV2),
         Some("embedding") => schema_for!(EmbeddingV1),
         Some("embedder") => schema_for!(EmbedderV1),
+        Some("dispatcher") => schema_for!(DispatcherV1),
         _ => panic!("no schema for {kind}"),
     }
 }
@@ -60,6 +61,7 @@ fn derived_example_of(kind: &str) -> Option<Envelope> {
             Some(derived::embedding_event(&SpaceId::default_space(), id, &data, Revision(1), at))
         }
         "embedder.advanced" => Some(derived::embedder_event(&EmbedderV1 { model, position: 7 }, at)),
+        "dispatcher.settled" => Some(derived::dispatcher_event(&DispatcherV1 { position: 7 }, at)),
         _ => None,
     }
 }

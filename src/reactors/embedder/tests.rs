@@ -153,6 +153,14 @@ impl DerivedLog for Facts {
     async fn put_embedder(&self, _: &str, event: &Envelope) -> Result<StreamSeq, AppendError> {
         self.0.put("embedder", event, None)
     }
+
+    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError> {
+        Ok(None)
+    }
+
+    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError> {
+        self.0.put("dispatcher", event, None)
+    }
 }
 
 /// Counts texts; while it works, something else may happen once.

@@ -23,7 +23,7 @@ use second_brain::{
     },
     commands::Commands,
     fanout::webhooks::Settings,
-    journal::subject::Prefix,
+    journal::{derived, subject::Prefix},
     ports::Clock,
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
@@ -179,7 +179,8 @@ impl World {
         create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let settings = Settings { breaker_recovery: Duration::from_millis(300), ..Settings::default() };
+        let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
+        let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         Self { brain: None, servers: Some(servers), folder, name, client, settings, proxies: None, _lease: Lease }
     }
 
@@ -260,12 +261,22 @@ impl World {
         tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program runs")
     }
 
-    /// A key to another space, known to the brain when this returns.
-    pub async fn stranger(&self) -> String {
+    async fn nats(&self) -> Nats {
         let access = self.servers.as_ref().expect("held").nats();
         let access =
             Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
-        let nats = Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects");
+        Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects")
+    }
+
+    /// Up to where the log was told that webhooks have had everything.
+    pub async fn settled(&self) -> u64 {
+        let recorded = self.nats().await.derived().dispatcher().await.expect("the log answers");
+        recorded.map_or(0, |recorded| derived::dispatcher(&recorded.event).expect("its shape").position)
+    }
+
+    /// A key to another space, known to the brain when this returns.
+    pub async fn stranger(&self) -> String {
+        let nats = self.nats().await;
         let commands = Commands::new(nats.log(), Arc::new(SystemClock));
         let key = credentials::fresh_key().expect("randomness");
         let space = "stranger".parse().expect("a space");
