@@ -20,7 +20,7 @@ use second_brain::{
     journal::{codec, subject::Prefix},
     ports::IdSource,
     runtime::Durability,
-    wiring::{Brain, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -124,6 +124,7 @@ async fn front_door(ground: &Ground, data_dir: &Path) -> anyhow::Result<Brain> {
         listen: ([127, 0, 0, 1], 0).into(),
         roles: Roles::all(),
         outward: Outward::default(),
+        caching: Caching::default(),
     };
     Brain::start(Links::embedded(&ground.servers, "front"), place).await
 }

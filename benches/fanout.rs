@@ -31,7 +31,7 @@ use second_brain::{
     journal::subject::Prefix,
     ports::IdSource,
     runtime::Durability,
-    wiring::{Brain, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -54,8 +54,8 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let roles: Roles = "api,projector,fanout".parse().map_err(anyhow::Error::msg)?;
     let outward = Outward { webhook_allow_loopback: true, ..Outward::default() };
-    let place =
-        Place { data_dir: folder.path(), prefix: Prefix::parse(PREFIX)?, listen: ([127, 0, 0, 1], 0).into(), roles, outward };
+    let (prefix, listen, caching) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into(), Caching::default());
+    let place = Place { data_dir: folder.path(), prefix, listen, roles, outward, caching };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
 
@@ -106,7 +106,10 @@ async fn live(ground: &Ground, client: &Client, commands: &Commands, connections
     }
     let raw = ground.bare_nats().await?;
     let mut subscription = raw.subscribe(format!("{PREFIX}.ev.>")).await?;
-    raw.flush().await?;
+    // The server reads one connection in order: once it gives this back it knows of the subscription.
+    let mut probe = raw.subscribe("probe").await?;
+    raw.publish("probe", "".into()).await?;
+    probe.next().await;
     let bare: Arrivals = Arc::default();
     let arrived = bare.clone();
     tasks.spawn(async move {

@@ -29,7 +29,7 @@ use second_brain::{
     ports::IdSource,
     projectors::definition,
     runtime::Durability,
-    wiring::{Brain, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -58,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
         listen: ([127, 0, 0, 1], 0).into(),
         roles,
         outward: Outward::default(),
+        caching: Caching::default(),
     };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;

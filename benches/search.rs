@@ -87,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
             let started = Instant::now();
             let (near, words) = futures::join!(nearest(&mut raw, &known[query]), index.search(&space, query, None, DEPTH));
             limit.push(started.elapsed());
-            anyhow::ensure!(near? == DEPTH && !words?.is_empty(), "an arm found too little");
+            anyhow::ensure!(near? == DEPTH && !words?.hits.is_empty(), "an arm found too little");
         }
         // The first round warms up.
         if round > 0 {

@@ -10,7 +10,7 @@ use ground::{Ground, setting};
 use second_brain::{
     journal::subject::Prefix,
     runtime::Durability,
-    wiring::{Brain, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
 
 #[tokio::main]
@@ -27,6 +27,7 @@ async fn main() -> anyhow::Result<()> {
         listen: ([127, 0, 0, 1], 0).into(),
         roles,
         outward: Outward::default(),
+        caching: Caching::default(),
     };
     let brain = Brain::start(Links::embedded(&ground.servers, "vault"), place).await?;
     let megabytes = bytes as f64 / 1e6;

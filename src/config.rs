@@ -1,7 +1,7 @@
 //! Every setting that comes from the environment, with its default. Read once at start; an unknown `BRAIN_*` stops the start.
 
 /// Variables that brain knows, with what they mean. Those of the command line are read by clap.
-pub const KNOWN: [(&str, &str); 17] = [
+pub const KNOWN: [(&str, &str); 21] = [
     ("BRAIN_URL", "where a brain serves; default: credentials.json of the data folder"),
     ("BRAIN_API_KEY", "the key that client verbs send; default: credentials.json of the data folder"),
     ("BRAIN_DATA_DIR", "the data folder; default /var/lib/second-brain for root, else the XDG data folder"),
@@ -17,6 +17,10 @@ pub const KNOWN: [(&str, &str); 17] = [
     ("BRAIN_MASTER_KEY_FILE", "the key that seals secrets; default master.key of the data folder, made by `brain up`"),
     ("BRAIN_WEBHOOK_ALLOW_LOOPBACK", "true lets webhooks go to this machine, also by http; for development"),
     ("BRAIN_ALLOWED_ORIGINS", "sites whose pages may open live connections, with commas; default none but our own"),
+    ("BRAIN_CACHE_MAX_BYTES", "most bytes of answers kept in memory; default 1000000000, 0 keeps none"),
+    ("BRAIN_CACHE_TTL_S", "longest time that an answer is kept, in seconds; default 3600"),
+    ("BRAIN_CACHE_EVICTION", "what goes first when room is wanted: lru (default) or tinylfu"),
+    ("BRAIN_CACHE_AUDIT_EVERY", "asks one in so many kept answers again and counts the stale ones; default 0, none"),
     ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
     ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
 ];

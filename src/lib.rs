@@ -10,6 +10,7 @@
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
 //! - [`fanout`]: one tail of the log per node, shared by all that follow it: webhooks, live streams. Absent there: writes to the log.
 //! - [`queries`]: the questions that reads ask.
+//! - [`caches`]: answers that are still true, ended by the log. Absent there: questions.
 //! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
@@ -42,6 +43,7 @@
 
 pub mod adapters;
 pub mod api;
+pub mod caches;
 pub mod cli;
 pub mod commands;
 pub mod config;

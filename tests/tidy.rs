@@ -18,10 +18,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Decision 2026-11-24: a replay is the projectors' engine over tables of its own, so `replay` uses `projectors`.
     ("replay", &["projectors", "ports", "journal", "domain"]),
     ("fanout", &["patience", "ports", "journal", "domain"]),
+    ("caches", &["ports", "journal", "domain"]),
     ("reactors", &["patience", "ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
     // Sockets and streams are driven from the API, which is why it may use `fanout` (its part `live`).
-    ("api", &["commands", "queries", "fanout", "ports", "journal", "domain"]),
+    ("api", &["commands", "queries", "caches", "fanout", "ports", "journal", "domain"]),
     // Decision 2026-11-23: adapters may use `projectors`, for the port `Store` and the batch that it stores; it stands beside its only caller.
     ("adapters", &["ports", "journal", "domain", "projectors"]),
     ("runtime", &["*"]),

@@ -2,8 +2,11 @@
 //!
 //! Called by wiring, which hands over [`ApiState`] and runs the server. Never touches NATS or SQL; decides nothing itself.
 
+pub mod admission;
 pub mod auth;
 mod body;
+mod cached;
+pub mod caches;
 pub mod dto;
 pub mod error;
 pub mod events;
@@ -28,6 +31,7 @@ use actix_web::web;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    caches::Caches,
     commands::Commands,
     fanout::live::Hub,
     ports::replay::Replay,
@@ -42,10 +46,14 @@ pub struct ApiState {
     pub memories: Arc<dyn MemoryReads>,
     pub graph: Arc<dyn GraphReads>,
     pub history: Arc<dyn HistoryReads>,
+    pub caches: Arc<Caches>,
     pub search: SearchParts,
     pub replay: Arc<dyn Replay>,
     pub webhooks: WebhookParts,
     pub live: LiveParts,
+    /// Seats for questions that nothing kept answers, and for commands.
+    pub reads: admission::Admission,
+    pub writes: admission::Admission,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
     pub feed: Arc<dyn Feed>,

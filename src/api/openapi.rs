@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::{
+    caches::{CachesAnswer, FlushedAnswer},
     dto::{
         BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written,
         graph::{
@@ -122,6 +123,8 @@ fn schemas() -> Map<String, Value> {
     add::<VersionAnswer>(&mut found);
     add::<VerifyAnswer>(&mut found);
     add::<ProjectionsAnswer>(&mut found);
+    add::<CachesAnswer>(&mut found);
+    add::<FlushedAnswer>(&mut found);
     add::<ParkedAnswer>(&mut found);
     add::<RetryInput>(&mut found);
     add::<RetryAnswer>(&mut found);

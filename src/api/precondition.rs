@@ -50,7 +50,7 @@ pub fn etag(revision: Revision) -> String {
 }
 
 /// Whether `If-None-Match` names this revision, so that the client has it already.
-fn is_known(request: &HttpRequest, revision: Revision) -> bool {
+pub fn is_known(request: &HttpRequest, revision: Revision) -> bool {
     let values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     let tag = etag(revision);
     values.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)

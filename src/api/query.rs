@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{ApiState, auth::Identity, body::short, error::Problem, freshness};
 use crate::{
     domain::ids::StreamSeq,
-    queries::{POSITIONS, as_of::AsOf},
+    queries::{POSITIONS, VECTORS, as_of::AsOf},
 };
 
 /// The query as `T`; every field of `T` is optional, which is how the parameter at fault is found.
@@ -64,17 +64,20 @@ pub fn limit(given: Option<u32>, default: u32, max: u32) -> Result<u32, Problem>
     Err(Problem::new("read.bad_limit", detail).at("limit", Some(max.into()), Some(limit.into())))
 }
 
-/// What a read is to show, once it may be asked: the present as fresh as the caller may expect, or the position that `as_of` means,
-/// in every one of `past` projections. Errors: `read.bad_as_of` and those of waiting.
+/// What a read is to show, once it may be asked: in every one of `present` projections the present as fresh as the caller may expect,
+/// or in every one of `past` the position that `as_of` means. Errors: `read.bad_as_of` and those of waiting.
 pub async fn moment(
     state: &ApiState,
     identity: &Identity,
     (as_of, min_position): (Option<&str>, Option<u64>),
-    present: &str,
+    present: &[&str],
     past: &[&str],
 ) -> Result<Option<StreamSeq>, Problem> {
     let Some(text) = as_of else {
-        freshness::wait_for(state, identity, present, min_position).await?;
+        // Vectors follow when they can; who wants to wait for them says so.
+        for projection in present.iter().filter(|projection| **projection != VECTORS) {
+            freshness::wait_for(state, identity, projection, min_position).await?;
+        }
         return Ok(None);
     };
     let bad = |invalid: crate::queries::as_of::Invalid| {

@@ -112,5 +112,7 @@ pub async fn retry(
     identity.require_operator()?;
     let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
     let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
+    // Rows have changed without an event.
+    state.caches.store.flush(None);
     Ok(HttpResponse::Ok().json(RetryAnswer { applied }))
 }

@@ -13,7 +13,9 @@ use actix_web::{
 };
 
 use super::{
+    admission,
     auth::{self, Gate},
+    caches,
     error::Problem,
     events, graph, health, memories, openapi, relationships, replay, search, status,
 };
@@ -331,7 +333,19 @@ fn of_replay() -> Vec<Route> {
 }
 
 fn of_operation() -> Vec<Route> {
+    const CACHES: &str = "/api/v1/caches";
     vec![
+        Route {
+            scope: OPERATE,
+            query: &["limit"],
+            gives: (200, Some("CachesAnswer")),
+            ..route(Method::GET, CACHES, || web::get().to(caches::show), "What answers are kept in memory")
+        },
+        Route {
+            scope: OPERATE,
+            gives: (200, Some("FlushedAnswer")),
+            ..route(Method::DELETE, CACHES, || web::delete().to(caches::flush), "Let all kept answers go")
+        },
         Route {
             scope: READ,
             gives: (200, Some("Status")),
@@ -373,7 +387,12 @@ fn guarded(route: &Route, gate: &Gate) -> actix_web::Route {
     let handler = (route.handler)();
     let Some(scope) = route.scope else { return handler };
     let gate = gate.clone();
-    handler.wrap(from_fn(move |request, next| auth::admit(gate.clone(), scope, request, next)))
+    let authenticate = from_fn(move |request, next| auth::admit(gate.clone(), scope, request, next));
+    // The last one wrapped is asked first: who has no key does not take a seat.
+    match scope {
+        KeyScope::MemoryWrite | KeyScope::WebhookAdmin => handler.wrap(from_fn(admission::admit)).wrap(authenticate),
+        _ => handler.wrap(authenticate),
+    }
 }
 
 async fn wrong_method(allowed: String) -> actix_web::HttpResponse {

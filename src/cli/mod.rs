@@ -1,6 +1,7 @@
 //! The verbs of `brain`, one file each, and what each of them exits with: 0 done, 1 refused, 2 usage, 3 unreachable.
 
 pub mod add;
+pub mod caches;
 pub mod client;
 pub mod events;
 pub mod export;
@@ -78,6 +79,8 @@ enum Verb {
     Import(Client<import::Args>),
     /// Write memories and relationships to files that import reads back identically
     Export(Client<export::Args>),
+    /// Show what answers are kept in memory, or let them go
+    Caches(Client<caches::Args>),
     /// Show the log, the projections and the parts of a running brain
     Status(Client<status::Args>),
 }
@@ -157,6 +160,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
+        Verb::Caches(verb) => caches::run(verb.args, &verb.connection.open()?).await,
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }
 }

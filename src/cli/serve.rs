@@ -9,7 +9,7 @@ use super::up::told_to_stop;
 use crate::{
     journal::subject::Prefix,
     runtime, telemetry,
-    wiring::{Brain, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
 
 /// Serve roles apart from each other: any number of processes of each, against servers of your own.
@@ -35,6 +35,8 @@ pub struct Args {
     pub listen: std::net::SocketAddr,
     #[command(flatten)]
     pub outward: Outward,
+    #[command(flatten)]
+    pub caching: Caching,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -53,6 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         listen: args.listen,
         roles: args.roles.clone(),
         outward: args.outward,
+        caching: args.caching,
     };
     let brain = tokio::select! {
         started = Brain::start(links, place) => started?,

@@ -4,6 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::{
     api::{
+        caches::CachesAnswer,
         dto::{
             MemoryView, Written,
             graph::{GraphStats, NeighborsAnswer, PathAnswer},
@@ -191,6 +192,22 @@ pub fn status(status: &Status) -> String {
     }
     let pending = status.embeddings_pending;
     format!("log position: {}\nembeddings pending: {pending}\n{projections}\n{parts}", status.log.last_seq)
+}
+
+/// What is kept in all, and a row for each of the answers that were given most.
+pub fn caches(answer: &CachesAnswer) -> String {
+    let mut rows = table(&["hits", "kind", "space", "bytes", "age s", "position", "depends on", "question"]);
+    for view in &answer.most_hit {
+        let age = format!("{:.0}", view.age_s);
+        let dependencies = format!("{}{}", view.dependencies, if view.narrowed { ", narrowed" } else { "" });
+        let [hits, bytes, position] = [view.hits, view.bytes as u64, view.position].map(|number| number.to_string());
+        let question = printable(&view.question);
+        rows.add_row(vec![hits, view.kind.clone(), view.space.clone(), bytes, age, position, dependencies, question]);
+    }
+    let CachesAnswer { entries, content_bytes, overhead_bytes, max_bytes, position, .. } = answer;
+    format!(
+        "{entries} answers, {content_bytes} bytes and {overhead_bytes} beside them, of {max_bytes}; up to position {position}\n{rows}"
+    )
 }
 
 /// A row for each webhook.

@@ -9,7 +9,7 @@ use crate::{
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
     telemetry,
-    wiring::{self, Brain, Links, Outward, Place, Roles},
+    wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
 };
 
 /// Start the server. The first start fetches nats-server and Postgres once and says so.
@@ -26,6 +26,8 @@ pub struct Args {
     pub durability: Durability,
     #[command(flatten)]
     pub outward: Outward,
+    #[command(flatten)]
+    pub caching: Caching,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -44,7 +46,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
-        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles: Roles::all(), outward: args.outward };
+        let (roles, outward, caching) = (Roles::all(), args.outward, args.caching);
+        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles, outward, caching };
         anyhow::Ok((Brain::start(Links::embedded(&servers, "brain"), place).await?, servers))
     };
     let (brain, servers) = tokio::select! {

@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -17,7 +20,7 @@ use crate::{
     journal::Recorded,
     patience::Patience,
     ports::{
-        EventReader, Feed, Recent,
+        EventReader, Feed, Follow, Next, Recent,
         log::{self, Events, ReadError},
     },
 };
@@ -45,6 +48,8 @@ pub struct Tail {
     ring_events_max: usize,
     /// (epoch, head)
     moved: watch::Sender<(u64, StreamSeq)>,
+    /// Whether the log can be read at the moment.
+    hears: AtomicBool,
 }
 
 impl Tail {
@@ -52,14 +57,17 @@ impl Tail {
         Self::with_ring(log, RING_EVENTS_MAX)
     }
 
-    pub(super) fn with_ring(log: Arc<dyn EventReader>, ring_events_max: usize) -> Arc<Self> {
-        Arc::new(Self { log, ring: Mutex::default(), ring_events_max, moved: watch::channel(Default::default()).0 })
+    /// A tail that keeps so many events in memory.
+    pub fn with_ring(log: Arc<dyn EventReader>, ring_events_max: usize) -> Arc<Self> {
+        let (ring, moved, hears) = (Mutex::default(), watch::channel(Default::default()).0, AtomicBool::new(false));
+        Arc::new(Self { log, ring, ring_events_max, moved, hears })
     }
 
     /// Follows the log until told to stop; outages are waited out.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
         let mut pause = Patience::new(PAUSE_MS_MAX);
         while let Some(cause) = stop.run_until_cancelled(self.pass(&mut pause)).await {
+            self.hears.store(false, Ordering::Relaxed);
             let wait = pause.next_pause();
             tracing::warn!(%cause, wait_ms = wait.as_millis(), "the log cannot be followed");
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
@@ -78,6 +86,7 @@ impl Tail {
     async fn read_on(&self, pause: &mut Patience) -> Result<std::convert::Infallible, ReadError> {
         let end = self.log.last_seq().await?;
         let mut feed = self.log.read(self.begin_at(end), None).await?;
+        self.hears.store(true, Ordering::Relaxed);
         loop {
             let (seq, event) = log::next(&mut feed).await?;
             self.push(seq, event.map(Arc::new));
@@ -149,15 +158,6 @@ impl Feed for Tail {
     }
 }
 
-/// What a follower gets.
-#[derive(Clone, Debug)]
-pub enum Next {
-    /// The next events in order, at least one; nothing lies between them and those before.
-    Events(Vec<Arc<Recorded>>),
-    /// The log is another one than before: whatever was derived from it is worthless. Goes on from its end.
-    Reset(StreamSeq),
-}
-
 /// One follower: no gap and no repeat, whether it reads for itself or from the ring.
 pub struct Subscription {
     tail: Arc<Tail>,
@@ -166,15 +166,17 @@ pub struct Subscription {
     catching_up: Option<Events>,
 }
 
-impl Subscription {
-    /// The last position given.
-    pub fn position(&self) -> StreamSeq {
+#[async_trait]
+impl Follow for Subscription {
+    fn position(&self) -> StreamSeq {
         self.at
     }
 
-    /// Waits for what comes next. Cancel-safe: what is dropped has not been given.
-    /// Errors: the log cannot be read just now; ask again.
-    pub async fn next(&mut self) -> Result<Next, ReadError> {
+    fn is_current(&self) -> bool {
+        self.tail.hears.load(Ordering::Relaxed)
+    }
+
+    async fn next(&mut self) -> Result<Next, ReadError> {
         loop {
             if let Some(end) = self.reset() {
                 return Ok(Next::Reset(end));
@@ -202,7 +204,9 @@ impl Subscription {
             }
         }
     }
+}
 
+impl Subscription {
     /// The log's end, if the log is another one since the last look.
     fn reset(&mut self) -> Option<StreamSeq> {
         let (epoch, head) = *self.tail.moved.borrow();

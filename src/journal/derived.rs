@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -62,6 +63,17 @@ pub fn decode(bytes: &[u8]) -> Result<Envelope, codec::Error> {
         }
     }
     Ok(event)
+}
+
+/// Names a text: SHA-256 in lower-case hexadecimal.
+pub fn content_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The numbers of a vector as [`decode`] gives it; `None` when it is none.
+pub fn numbers_of(vector: &Value) -> Option<Vec<f32>> {
+    let text = vector.as_str()?.strip_prefix('[')?.strip_suffix(']')?;
+    text.split(',').map(|number| number.parse().ok()).collect()
 }
 
 /// A vector as pgvector reads it.
@@ -125,6 +137,7 @@ mod tests {
         assert_eq!(embedding(&event).expect("loads"), data);
         let seen = decode(&codec::encode(&event).expect("encodes")).expect("decodes");
         assert_eq!(seen.data["vector"], "[0.5,-0.25]");
+        assert_eq!(numbers_of(&seen.data["vector"]), Some(vec![0.5, -0.25]));
         assert_eq!(seen.data["memory_position"], 7);
     }
 }

@@ -4,7 +4,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::log::ReadError;
 use crate::{domain::ids::StreamSeq, journal::Recorded};
+
+/// What a follower of a log gets.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// The next events in order, at least one; nothing lies between them and those before.
+    Events(Vec<Arc<Recorded>>),
+    /// The log is another one than before: whatever was derived from it is worthless. Goes on from its end.
+    Reset(StreamSeq),
+}
+
+/// One follower of a log: no gap and no repeat.
+#[async_trait]
+pub trait Follow: Send {
+    /// Waits for what comes next. Cancel-safe: what is dropped has not been given.
+    /// Errors: the log cannot be read just now; ask again.
+    async fn next(&mut self) -> Result<Next, ReadError>;
+    /// The last position given.
+    fn position(&self) -> StreamSeq;
+    /// Whether the log is heard at the moment.
+    fn is_current(&self) -> bool;
+}
 
 /// Events after a position.
 #[derive(Clone, Debug)]

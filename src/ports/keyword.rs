@@ -1,6 +1,6 @@
 //! The keyword index: true BM25 over own text and tags, a projection of the log that keeps its own checkpoint.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use xxhash_rust::xxh3::xxh3_64;
@@ -25,6 +25,66 @@ impl KeywordText {
         }
         xxh3_64(text.as_bytes())
     }
+}
+
+/// A text as the index has it: its words with how often they occur, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Words {
+    pub content: HashMap<String, u32>,
+    pub tags: HashMap<String, u32>,
+    /// Lengths as the index remembers them: rounded down where they are long.
+    pub content_len: u32,
+    pub tags_len: u32,
+}
+
+/// What the words of a query are worth by the statistics of the index at one moment; scores any text as the index did then.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeywordWeights {
+    pub words: Vec<WordWeight>,
+    /// Words that stand in one phrase, by their place in `words`, and what the phrase is worth beside them.
+    pub phrases: Vec<(Vec<usize>, f32)>,
+    pub content_len_mean: f32,
+    pub tags_len_mean: f32,
+    /// Documents of the whole index.
+    pub documents: u64,
+}
+
+/// A word and what it is worth among the text and among the tags: its inverse document frequency × (k1 + 1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordWeight {
+    pub word: Box<str>,
+    pub in_content: f32,
+    pub in_tags: f32,
+}
+
+const K1: f32 = 1.2;
+const B: f32 = 0.75;
+
+impl KeywordWeights {
+    /// BM25 of a text; 0 when it holds none of the words. A phrase counts as often as its rarest word: never less than it is worth.
+    /// Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
+    pub fn score(&self, text: &Words) -> f32 {
+        let content_norm = K1 * (1.0 - B + B * text.content_len as f32 / self.content_len_mean);
+        let tags_norm = K1 * (1.0 - B + B * text.tags_len as f32 / self.tags_len_mean);
+        let times = |words: &HashMap<String, u32>, word: &WordWeight| words.get(&*word.word).copied().unwrap_or(0) as f32;
+        let worth = |weight: f32, times: f32, norm: f32| if times > 0.0 { weight * times / (times + norm) } else { 0.0 };
+        let word = |word: &WordWeight| {
+            worth(word.in_content, times(&text.content, word), content_norm)
+                + worth(word.in_tags, times(&text.tags, word), tags_norm)
+        };
+        let phrase = |(places, weight): &(Vec<usize>, f32)| {
+            let rarest = places.iter().map(|place| times(&text.content, &self.words[*place])).fold(f32::INFINITY, f32::min);
+            worth(*weight, rarest, content_norm)
+        };
+        self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>()
+    }
+}
+
+/// The best of a search, and what they were measured by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeywordHits {
+    pub hits: Vec<Hit>,
+    pub weights: KeywordWeights,
 }
 
 /// What an event means for the index: the memory's text as it is now, or that it is gone.
@@ -64,5 +124,8 @@ pub trait KeywordIndex: Send + Sync {
         query: &str,
         among: Option<HashSet<MemoryId>>,
         limit: usize,
-    ) -> Result<Vec<Hit>, QueryError>;
+    ) -> Result<KeywordHits, QueryError>;
+
+    /// The words of a text, as they would be indexed.
+    fn words(&self, text: &KeywordText) -> Words;
 }

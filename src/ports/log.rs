@@ -1,11 +1,14 @@
 //! Appending to the log and reading it, by what the caller must do next; and the stream of derived facts beside it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 
+use super::unit;
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
-    journal::{Envelope, Recorded, codec},
+    journal::{Envelope, Recorded, codec, derived},
 };
 
 /// Why an append has no position.
@@ -88,6 +91,21 @@ pub trait EventLog: EventReader {
 pub trait DerivedLog: EventReader {
     /// The newest embedding of a memory by this model.
     async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError>;
+
+    /// The newest vector of a memory by this model, as [`unit`] makes it, if it is of this very text.
+    async fn vector_of(
+        &self,
+        model: &str,
+        space: &SpaceId,
+        id: MemoryId,
+        content: &str,
+    ) -> Result<Option<Arc<[f32]>>, ReadError> {
+        let Some(recorded) = self.embedding(model, space, id).await? else { return Ok(None) };
+        let known = derived::embedding(&recorded.event).ok();
+        let of_this = known.filter(|known| known.content_hash == derived::content_hash(content));
+        let halves = of_this.and_then(|known| known.vector.numbers());
+        Ok(halves.map(|halves| unit(&halves.iter().map(|number| number.to_f32()).collect::<Vec<_>>())))
+    }
 
     /// Records an embedding (`embedding.computed`) if the newest one of its memory still stands at `expected` (0 = none).
     async fn put_embedding(&self, model: &str, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;

@@ -1,5 +1,6 @@
 //! What the core needs from the world, as traits. Implemented in `adapters/`, handed out by `wiring`; no implementation here.
 
+pub mod cache;
 mod feed;
 mod graph;
 mod history;
@@ -12,14 +13,14 @@ mod vectors;
 pub mod webhooks;
 
 pub use self::{
-    feed::{Feed, Recent},
+    feed::{Feed, Follow, Next, Recent},
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
-    keyword::{KeywordChange, KeywordIndex, KeywordText},
+    keyword::{KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, WordWeight, Words},
     log::{DerivedLog, EventLog, EventReader},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},
-    vectors::{DIMENSIONS, EmbedError, Embedder, Urgency},
+    vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},
 };
 
 use crate::domain::{

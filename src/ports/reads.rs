@@ -80,6 +80,13 @@ pub struct ProjectionStatus {
 /// Where the projections stand, and waiting for them.
 #[async_trait]
 pub trait Positions: Send + Sync {
+    /// What a read that begins now shows at least. Asks nobody if `wanted` is known to be shown.
+    async fn shown(&self, projection: &str, wanted: StreamSeq) -> Result<StreamSeq, QueryError>;
+
+    /// Changes whenever reads may show something else than before without an event: another version of a projection has gone live,
+    /// or something was put aside or taken back. Names the projections in which something is put aside.
+    async fn generation(&self) -> Result<(u64, Vec<String>), QueryError>;
+
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError>;
     /// Waits until the projection has applied `seq`; `false` when `wait_ms` passed first.
     async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError>;

@@ -1,6 +1,9 @@
 //! Turning text into vectors with a local model.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use half::f16;
 
 /// Numbers in a vector.
 pub const DIMENSIONS: usize = 384;
@@ -25,6 +28,13 @@ pub enum EmbedError {
     Model(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// A vector as it is stored, in half precision, brought to length 1 again: its product with another one is their cosine.
+pub fn unit(vector: &[f32]) -> Arc<[f32]> {
+    let halves: Vec<f32> = vector.iter().map(|number| f16::from_f32(*number).to_f32()).collect();
+    let length = halves.iter().map(|number| number * number).sum::<f32>().sqrt();
+    halves.into_iter().map(|number| number / length).collect()
+}
+
 /// Embeds texts; loads its model at the first call.
 #[async_trait]
 pub trait Embedder: Send + Sync {
@@ -36,4 +46,9 @@ pub trait Embedder: Send + Sync {
 
     /// Shape: `[texts, DIMENSIONS]`, unit length, in the order of `texts`. Text beyond 256 tokens is cut. Empty in, empty out.
     async fn embed(&self, texts: Vec<String>, urgency: Urgency) -> Result<Vec<Vec<f32>>, EmbedError>;
+
+    /// The vector of a query, as [`unit`] makes it.
+    async fn query(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
+        Ok(unit(&self.embed(vec![text.to_owned()], Urgency::Query).await?.swap_remove(0)))
+    }
 }

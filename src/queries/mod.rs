@@ -23,8 +23,9 @@ pub const GRAPH: &str = "graph";
 pub const MEMORY_HISTORY: &str = "memory_history";
 pub const EDGE_HISTORY: &str = "edge_history";
 pub const POSITIONS: &str = "positions";
-/// The projection that searches ask for words.
+/// The projections that searches ask for words and for meaning. The positions of the second count in DERIVED.
 pub const KEYWORD: &str = "keyword";
+pub const VECTORS: &str = "vectors";
 
 /// Cuts what was asked for with one row more than a page holds; gives the page's last row when there are more behind it.
 fn cut<T>(rows: &mut Vec<T>, limit: u32) -> Option<&T> {

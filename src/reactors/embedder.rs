@@ -6,7 +6,6 @@
 use std::{collections::HashSet, sync::Arc};
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -174,7 +173,7 @@ impl Reactor {
         let Some(Recorded { seq: memory_position, event }) = newest else { return Ok(None) };
         let state = memory::Event::load(&event.kind, &event.data)?;
         let memory = state.memory();
-        let content_hash = sha256_hex(&memory.body.content);
+        let content_hash = derived::content_hash(&memory.body.content);
         if memory.deleted_at.is_some() || old_hash.as_ref() == Some(&content_hash) {
             return Ok(None);
         }
@@ -240,10 +239,6 @@ fn subject_of(event: &Envelope) -> Option<Subject> {
     };
     let id = event.aggregate_id.parse().ok().filter(|_| may_change)?;
     Some((event.space.clone(), id))
-}
-
-fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Holds the explicit list of what runs: the directory of keys, one engine per projection, the keyword index, the embedder,
 //! the webhooks, the HTTP server.
 
+mod caching;
 pub mod credentials;
 mod durability;
 mod links;
@@ -11,6 +12,7 @@ mod positions;
 mod roles;
 
 pub use self::{
+    caching::Caching,
     links::Links,
     outward::Outward,
     roles::{Role, Roles},
@@ -32,12 +34,13 @@ use crate::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    api::{self, ApiState, live::door::Door},
+    api::{self, ApiState, admission::Admission, live::door::Door},
+    caches::embeddings::RememberedQueries,
     commands::Commands,
     domain::ids::SpaceId,
     fanout::{self, feed::Tail, live::Hub},
     journal::subject::Prefix,
-    ports::{Clock, Embedder, EventReader, KeywordIndex},
+    ports::{Clock, Embedder, EventReader, KeywordIndex, Positions},
     projectors::{
         self,
         directory::Directory,
@@ -67,6 +70,7 @@ pub struct Place<'a> {
     pub listen: SocketAddr,
     pub roles: Roles,
     pub outward: Outward,
+    pub caching: Caching,
 }
 
 /// Everything that a running brain consists of.
@@ -88,7 +92,7 @@ impl Brain {
     /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward } = place;
+        let Place { data_dir, prefix, listen, roles, outward, caching } = place;
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
         let postgres = with_tables(&links).await?;
@@ -101,9 +105,9 @@ impl Brain {
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
         let tail = Tail::new(events.clone());
-        let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
+        let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
         if roles.include(Role::Reactor) {
-            let (log, model, clock) = (events.clone(), embedder.clone(), clock.clone());
+            let (log, model, clock) = (events.clone(), model.clone(), clock.clone());
             tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));
         }
         let (socket, address) = bind(listen)?;
@@ -123,26 +127,26 @@ impl Brain {
             let known = credentials::record(&commands, &credentials.api_key, SpaceId::default_space(), clock.now()).await?;
             directory.reached(known).await;
         }
-
+        let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: postgres.positions(), keyword: keyword.clone() });
+        let told = roles.include(Role::Api).then(|| caching::Told::new(&tail, (&events, &derived), &index, model.model()));
+        let caches = caching.start(told, positions.clone(), (&tasks, &stop)).await;
         let state = ApiState {
             commands,
             memories: postgres.memory_reads(),
             graph: postgres.graph_reads(),
             history: postgres.history_reads(),
-            search: SearchParts { reads: postgres.search_reads(), keyword: index, embedder },
-            replay: Arc::new(Operator {
-                store: postgres.projection_store(),
-                events: nats.log(),
-                derived: nats.derived(),
-                keyword: keyword.clone(),
-            }),
+            search: search_parts(&postgres, index, model),
+            caches,
+            reads: Admission::of_reads(),
+            writes: Admission::of_writes(),
+            replay: operator(&postgres, &nats, keyword),
             live: outward.for_connections(
                 Hub::new(tail.clone(), events.clone(), nats.epoch().await?),
                 Door { keys: directory.clone(), clock: clock.clone(), vault: webhooks.vault.clone() },
                 &live,
             ),
             webhooks: outward::for_clients(webhooks, &postgres),
-            positions: Arc::new(AllPositions { postgres: postgres.positions(), keyword }),
+            positions,
             log: events,
             feed: tail,
             derived,
@@ -243,6 +247,14 @@ fn project(
         tasks.spawn(keeper.keep(stop.clone()));
     }
     stopped
+}
+
+fn search_parts(postgres: &Postgres, keyword: Arc<dyn KeywordIndex>, model: Arc<dyn Embedder>) -> SearchParts {
+    SearchParts { reads: postgres.search_reads(), keyword, embedder: Arc::new(RememberedQueries::new(model)) }
+}
+
+fn operator(postgres: &Postgres, nats: &Nats, keyword: Arc<Keyword>) -> Arc<Operator> {
+    Arc::new(Operator { store: postgres.projection_store(), events: nats.log(), derived: nats.derived(), keyword })
 }
 
 /// Where the model's files are; fetched at the first call if need be.

@@ -25,6 +25,17 @@ impl Positions for AllPositions {
         Ok(all)
     }
 
+    async fn shown(&self, projection: &str, wanted: StreamSeq) -> Result<StreamSeq, QueryError> {
+        match projection {
+            keyword::NAME => Ok(self.keyword.applied_seq()),
+            _ => self.postgres.shown(projection, wanted).await,
+        }
+    }
+
+    async fn generation(&self) -> Result<(u64, Vec<String>), QueryError> {
+        self.postgres.generation().await
+    }
+
     async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError> {
         if projection == keyword::NAME {
             return Ok(self.keyword.reached(seq, wait_ms).await);

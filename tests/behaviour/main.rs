@@ -1,6 +1,7 @@
 //! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
 
 mod bad_input;
+mod caches;
 mod export;
 mod graph;
 mod harness;

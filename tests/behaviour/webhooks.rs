@@ -235,7 +235,7 @@ async fn a_restart_loses_no_delivery() {
     for n in 0..20 {
         add(&world, json!({"content": format!("note {n}")})).await;
     }
-    sink.wait_for(3).await;
+    until(&world, &format!("{path}/health"), |health| health["attempts"].as_u64() >= Some(3)).await;
     world.restart().await;
     sink.answer(|_| Answer::Status(200));
     until(&world, &format!("{path}/health"), |health| health["pending"] == 0 && health["attempts"].as_u64() > Some(20)).await;

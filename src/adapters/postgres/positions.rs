@@ -13,6 +13,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
 };
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{memory_reads::unavailable, unsigned};
 use crate::{
@@ -48,9 +49,8 @@ impl PgPositions {
         self.moved.notify_waiters();
     }
 
-    fn was_told(&self, projection: &str, seq: StreamSeq) -> bool {
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.get(projection).is_some_and(|known| *known >= seq)
+    fn last_told(&self, projection: &str) -> Option<StreamSeq> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(projection).copied()
     }
 
     async fn applied(&self, projection: &str) -> Result<Option<StreamSeq>, sqlx::Error> {
@@ -75,12 +75,32 @@ impl Positions for PgPositions {
         rows.iter().map(status).collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    async fn shown(&self, projection: &str, wanted: StreamSeq) -> Result<StreamSeq, QueryError> {
+        if let Some(told) = self.last_told(projection).filter(|told| *told >= wanted) {
+            return Ok(told);
+        }
+        let applied = self.applied(projection).await.map_err(unavailable)?.unwrap_or_default();
+        self.tell(projection, applied);
+        Ok(applied)
+    }
+
+    async fn generation(&self) -> Result<(u64, Vec<String>), QueryError> {
+        const SQL: &str = "SELECT l.projection, l.version, (SELECT count(*) FROM brain.parked p \
+                WHERE p.projection = l.projection AND p.version = l.version) AS parked \
+            FROM brain.live l ORDER BY l.projection";
+        let rows: Vec<(String, i32, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
+        let text: String =
+            rows.iter().map(|(projection, version, parked)| format!("{projection} {version} {parked}\n")).collect();
+        let parked = rows.into_iter().filter(|(.., parked)| *parked > 0).map(|(projection, ..)| projection).collect();
+        Ok((xxh3_64(text.as_bytes()), parked))
+    }
+
     async fn reached(&self, projection: &str, seq: StreamSeq, wait_ms: u64) -> Result<bool, QueryError> {
         let deadline = Instant::now() + Duration::from_millis(wait_ms);
         loop {
             // Listens before it looks, so that no commit falls between the two.
             let moved = self.moved.notified();
-            if self.was_told(projection, seq) {
+            if self.last_told(projection).is_some_and(|told| told >= seq) {
                 return Ok(true);
             }
             let applied = self.applied(projection).await.map_err(unavailable)?;

@@ -29,7 +29,7 @@ use tantivy::{
 use self::fields::Fields;
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
-    ports::{Hit, KeywordChange, KeywordIndex, QueryError},
+    ports::{Hit, KeywordChange, KeywordHits, KeywordIndex, KeywordText, QueryError, Words},
 };
 
 /// Raised when the fields or the words change; an index of another format is filled again from the log.
@@ -169,12 +169,17 @@ impl Inner {
         Ok((seq, documents))
     }
 
-    fn search(&self, space: &SpaceId, text: &str, among: Option<HashSet<MemoryId>>, limit: usize) -> tantivy::Result<Vec<Hit>> {
-        let Some(question) = question::within(&self.fields, space, text) else { return Ok(vec![]) };
-        if limit == 0 {
-            return Ok(vec![]);
-        }
+    fn search(
+        &self,
+        space: &SpaceId,
+        text: &str,
+        among: Option<HashSet<MemoryId>>,
+        limit: usize,
+    ) -> tantivy::Result<KeywordHits> {
+        let Some(asked) = question::asked(text).filter(|_| limit > 0) else { return Ok(KeywordHits::default()) };
         let searcher = self.reader.searcher();
+        let question = question::within(&self.fields, space, &asked);
+        let weights = question::weights(&self.fields, &asked, &searcher)?;
         let best = TopDocs::with_limit(limit).order_by_score();
         let found = match among {
             None => searcher.search(&question, &best)?,
@@ -183,7 +188,7 @@ impl Inner {
                 searcher.search(&question, &only(ids, best))?
             }
         };
-        hits(&searcher, found)
+        Ok(KeywordHits { hits: hits(&searcher, found)?, weights })
     }
 }
 
@@ -240,8 +245,12 @@ impl KeywordIndex for TantivyIndex {
         query: &str,
         among: Option<HashSet<MemoryId>>,
         limit: usize,
-    ) -> Result<Vec<Hit>, QueryError> {
+    ) -> Result<KeywordHits, QueryError> {
         let (space, query) = (space.clone(), query.to_owned());
         self.blocking(move |inner| inner.search(&space, &query, among, limit)).await
+    }
+
+    fn words(&self, text: &KeywordText) -> Words {
+        question::words_of(text)
     }
 }

@@ -1,48 +1,101 @@
 //! A person's words as a query. Never a query language: whatever is typed is words, and quotes make a phrase count more.
 
+use std::collections::HashMap;
+
 use tantivy::{
-    Term,
-    query::{BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery},
+    Searcher, TantivyError, Term,
+    fieldnorm::FieldNormReader,
+    query::{Bm25StatisticsProvider, BooleanQuery, BoostQuery, ConstScoreQuery, Occur, PhraseQuery, Query, TermQuery},
     schema::{Field, IndexRecordOption},
 };
 
 use super::fields::{self, Fields};
-use crate::domain::ids::SpaceId;
+use crate::{
+    domain::ids::SpaceId,
+    ports::{KeywordText, KeywordWeights, WordWeight, Words},
+};
 
 /// Words of a query beyond this many are not looked for.
 const WORDS_MAX: usize = 64;
+/// BM25's k1, as the index has it.
+const K1: f32 = 1.2;
 /// A word among the tags says more than one in the text.
 const TAG_BOOST: f32 = 1.5;
 
-/// The words of `text` within one space; `None` when there is no word in it.
-pub fn within(fields: &Fields, space: &SpaceId, text: &str) -> Option<BooleanQuery> {
-    let mut any: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+/// What is looked for: each word once, and phrases of words with their places.
+pub struct Asked {
+    pub words: Vec<String>,
+    pub phrases: Vec<Vec<(usize, String)>>,
+}
+
+/// The words of `text`; `None` when there is no word in it.
+pub fn asked(text: &str) -> Option<Asked> {
     let mut known = Vec::new();
     for (_, word) in words(text) {
-        if known.len() == WORDS_MAX {
-            break;
+        if known.len() < WORDS_MAX && !known.contains(&word) {
+            known.push(word);
         }
-        if known.contains(&word) {
-            continue;
-        }
-        any.push((Occur::Should, term(fields.content, &word)));
-        any.push((Occur::Should, Box::new(BoostQuery::new(term(fields.tags, &word), TAG_BOOST))));
-        known.push(word);
     }
-    if any.is_empty() {
-        return None;
+    let phrases = phrases(text).into_iter().map(words).filter(|phrase| (2..=WORDS_MAX).contains(&phrase.len())).collect();
+    (!known.is_empty()).then_some(Asked { words: known, phrases })
+}
+
+/// The question within one space.
+pub fn within(fields: &Fields, space: &SpaceId, asked: &Asked) -> BooleanQuery {
+    let mut any: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+    for word in &asked.words {
+        any.push((Occur::Should, term(fields.content, word)));
+        any.push((Occur::Should, Box::new(BoostQuery::new(term(fields.tags, word), TAG_BOOST))));
     }
-    for phrase in phrases(text) {
+    for phrase in &asked.phrases {
         let terms: Vec<(usize, Term)> =
-            words(phrase).into_iter().map(|(place, word)| (place, Term::from_field_text(fields.content, &word))).collect();
-        if (2..=WORDS_MAX).contains(&terms.len()) {
-            any.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
-        }
+            phrase.iter().map(|(place, word)| (*place, Term::from_field_text(fields.content, word))).collect();
+        any.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
     }
     // The space decides who is asked, not how well they answer.
     let here = TermQuery::new(Term::from_field_text(fields.space, space.as_str()), IndexRecordOption::Basic);
     let here: Box<dyn Query> = Box::new(ConstScoreQuery::new(Box::new(here), 0.0));
-    Some(BooleanQuery::new(vec![(Occur::Must, here), (Occur::Must, Box::new(BooleanQuery::new(any)))]))
+    BooleanQuery::new(vec![(Occur::Must, here), (Occur::Must, Box::new(BooleanQuery::new(any)))])
+}
+
+/// What the words are worth by the statistics that the searcher shows, as the index itself scores them.
+pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::Result<KeywordWeights> {
+    let documents = searcher.total_num_docs()?;
+    let mean = |field| Ok::<_, TantivyError>(searcher.total_num_tokens(field)? as f32 / documents as f32);
+    let weight = |field, word: &str| {
+        let holding = Bm25StatisticsProvider::doc_freq(searcher, &Term::from_field_text(field, word))? as f32;
+        Ok::<_, TantivyError>((1.0 + (documents as f32 - holding + 0.5) / (holding + 0.5)).ln() * (K1 + 1.0))
+    };
+    let word = |word: &String| {
+        let (in_content, in_tags) = (weight(fields.content, word)?, weight(fields.tags, word)? * TAG_BOOST);
+        Ok(WordWeight { word: word.as_str().into(), in_content, in_tags })
+    };
+    let words: Vec<WordWeight> = asked.words.iter().map(word).collect::<tantivy::Result<_>>()?;
+    let phrase = |phrase: &Vec<(usize, String)>| {
+        let place = |(_, word): &(usize, String)| words.iter().position(|known| *known.word == **word);
+        let places: Vec<usize> = phrase.iter().map(place).collect::<Option<_>>()?;
+        let weight = places.iter().map(|place| words[*place].in_content).sum();
+        Some((places, weight))
+    };
+    let phrases = asked.phrases.iter().filter_map(phrase).collect();
+    let (content_len_mean, tags_len_mean) = (mean(fields.content)?, mean(fields.tags)?);
+    Ok(KeywordWeights { words, phrases, content_len_mean, tags_len_mean, documents })
+}
+
+/// The words of a text with how often they occur, as the index counts them.
+pub fn words_of(text: &KeywordText) -> Words {
+    let counted = |texts: &mut dyn Iterator<Item = &String>| {
+        let (mut count, mut times) = (0, HashMap::new());
+        for (_, word) in texts.flat_map(|text| words(text)) {
+            *times.entry(word).or_default() += 1;
+            count += 1;
+        }
+        // The index remembers lengths in one byte.
+        (times, FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(count)))
+    };
+    let (content, content_len) = counted(&mut std::iter::once(&text.content));
+    let (tags, tags_len) = counted(&mut text.tags.iter());
+    Words { content, tags, content_len, tags_len }
 }
 
 fn term(field: Field, word: &str) -> Box<dyn Query> {
@@ -82,9 +135,8 @@ mod tests {
 
     #[test]
     fn what_holds_no_word_asks_nothing() {
-        let fields = Fields::new();
         for nothing in ["", "  ", "!?", "the of and", "🫖"] {
-            assert!(within(&fields, &SpaceId::default_space(), nothing).is_none(), "{nothing}");
+            assert!(asked(nothing).is_none(), "{nothing}");
         }
     }
 }

@@ -16,7 +16,7 @@ fn id(n: u128) -> MemoryId {
 
 async fn found(index: &TantivyIndex, query: &str) -> Vec<MemoryId> {
     let hits = index.search(&SpaceId::default_space(), query, None, 10).await.expect("searches");
-    hits.into_iter().map(|hit| hit.id).collect()
+    hits.hits.into_iter().map(|hit| hit.id).collect()
 }
 
 #[tokio::test]
@@ -36,6 +36,33 @@ async fn rare_words_and_tags_count_more() {
     assert_eq!(found(&index, "\"at noon\" milk").await.len(), 10);
     for odd in ["", "🫖", "a AND (b OR", "\"", "+-!^~*?:\\/", &"word ".repeat(5_000)] {
         found(&index, odd).await;
+    }
+}
+
+#[tokio::test]
+async fn a_text_is_scored_without_the_index_as_the_index_scores_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    let texts =
+        ["tea", "green tea and black tea", "a kettle for the tea in the kitchen", "milk", &"word tea of many ".repeat(60)];
+    let tags: [&[&str]; 3] = [&[], &["tea time"], &["kettle", "kitchen"]];
+    let changes: Vec<_> = (0..15usize).map(|n| change("default", n as u128, texts[n % 5], tags[n / 5])).collect();
+    index.stage(changes.clone()).await.expect("stages");
+    index.commit(StreamSeq(15)).await.expect("commits");
+    for query in ["tea", "black kettles", "tea kitchen milk nothing"] {
+        let found = index.search(&SpaceId::default_space(), query, None, 100).await.expect("searches");
+        assert!(!found.hits.is_empty());
+        for change in &changes {
+            let ours = found.weights.score(&index.words(change.text.as_ref().expect("a text")));
+            let theirs = found.hits.iter().find(|hit| hit.id == change.id).map_or(0.0, |hit| hit.score);
+            assert!((ours - theirs).abs() < 1e-4, "{query}: {ours} for {theirs}");
+        }
+    }
+    let phrase = index.search(&SpaceId::default_space(), "\"black tea\"", None, 100).await.expect("searches");
+    for change in &changes {
+        let ours = phrase.weights.score(&index.words(change.text.as_ref().expect("a text")));
+        let theirs = phrase.hits.iter().find(|hit| hit.id == change.id).map_or(0.0, |hit| hit.score);
+        assert!(ours >= theirs - 1e-4, "a phrase is never worth more than we say: {ours} for {theirs}");
     }
 }
 
@@ -80,5 +107,5 @@ async fn the_few_that_qualify_are_found_behind_thousands_of_better_ones() {
     index.commit(StreamSeq(5_020)).await.expect("commits");
     let few: HashSet<MemoryId> = (0..20).map(id).collect();
     let hits = index.search(&SpaceId::default_space(), "tea", Some(few), 10).await.expect("searches");
-    assert_eq!(hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), (0..10).map(id).collect::<Vec<_>>());
+    assert_eq!(hits.hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), (0..10).map(id).collect::<Vec<_>>());
 }

@@ -7,19 +7,23 @@ use super::{
     ApiState,
     auth::Identity,
     body::short,
+    cached::{self, Question},
     dto::graph::{GraphStats, NeighborsAnswer, PathAnswer, SubgraphAnswer},
     error::Problem,
     precondition, query,
     relationships::read::relationship_type,
 };
 use crate::{
-    domain::ids::{MemoryId, StreamSeq},
-    ports::{Direction, Step},
+    domain::ids::MemoryId,
+    ports::{Direction, Step, cache::Dep},
     queries::{
         EDGE_HISTORY, GRAPH, MEMORY_HISTORY,
         graph::{export, neighbors, path, subgraph},
     },
 };
+
+/// The projections that show the graph of a past moment.
+const PAST: &[&str] = &[EDGE_HISTORY, MEMORY_HISTORY];
 
 type Id = web::ReqData<Identity>;
 type State = web::Data<ApiState>;
@@ -55,11 +59,16 @@ pub async fn neighbors(request: HttpRequest, identity: Id, state: State) -> Resu
     let start = MemoryId(id("id", &asked.id)?);
     let depth = depth(asked.depth)?;
     let limit = query::limit(asked.limit, neighbors::LIMIT_DEFAULT, neighbors::LIMIT_MAX)?;
-    let step = Step { at: moment(&asked, &identity, &state).await?, ..step(&asked)? };
-    match neighbors::ask(&identity.0.space, start, (depth, limit), &step, &*state.graph).await? {
-        Some(found) => Ok(HttpResponse::Ok().json(NeighborsAnswer::from(found))),
-        None => Err(no_memory()),
-    }
+    let (step, space) = (step(&asked)?, &identity.0.space);
+    let question = question("neighbors", &(start, depth, limit, &step), &asked);
+    cached::serve(&request, (&state, &identity), question, async |at| {
+        let step = Step { at, ..step.clone() };
+        let found = neighbors::ask(space, start, (depth, limit), &step, &*state.graph).await?.ok_or_else(no_memory)?;
+        let nodes = std::iter::once(start).chain(found.reached.iter().map(|reached| reached.node.id));
+        let deps = nodes.map(|id| Dep::node(space, id)).chain([Dep::life(space)]).collect();
+        cached::answer(&NeighborsAnswer::from(found), deps)
+    })
+    .await
 }
 
 /// `GET /api/v1/graph/path?source=&target=`: up to five ways, shortest first.
@@ -69,23 +78,35 @@ pub async fn path(request: HttpRequest, identity: Id, state: State) -> Result<Ht
     if !(1..=path::PATHS_MAX).contains(&count) {
         return Err(bad("k", format!("k is {count}; it goes from 1 to {}", path::PATHS_MAX)));
     }
-    let question = path::Question {
+    let wanted = path::Question {
         source: MemoryId(id("source", &asked.source)?),
         target: MemoryId(id("target", &asked.target)?),
-        step: Step { at: moment(&asked, &identity, &state).await?, ..step(&asked)? },
+        step: step(&asked)?,
         weighted: asked.weighted.unwrap_or(false),
         count,
     };
-    let paths = path::ask(&identity.0.space, &question, &*state.graph).await?;
-    Ok(HttpResponse::Ok().json(PathAnswer::from(paths)))
+    let space = &identity.0.space;
+    cached::serve(&request, (&state, &identity), question("path", &wanted, &asked), async |at| {
+        let wanted = path::Question { step: Step { at, ..wanted.step.clone() }, ..wanted.clone() };
+        let paths = path::ask(space, &wanted, &*state.graph).await?;
+        let nodes = paths.iter().flat_map(|path| path.nodes.iter()).map(|node| Dep::node(space, node.id));
+        let deps = nodes.chain([Dep::edges(space), Dep::life(space)]).collect();
+        cached::answer(&PathAnswer::from(paths), deps)
+    })
+    .await
 }
 
 /// `GET /api/v1/graph/stats`.
 pub async fn stats(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
     let asked: Asked = query::parse_only(&request, STATS_QUERY)?;
-    let at = moment(&asked, &identity, &state).await?;
-    let stats = state.graph.stats(&identity.0.space, at).await?;
-    Ok(HttpResponse::Ok().json(GraphStats::from(stats)))
+    let space = &identity.0.space;
+    cached::serve(&request, (&state, &identity), question("graph_stats", &(), &asked), async |at| {
+        let stats = state.graph.stats(space, at).await?;
+        let hubs = stats.hubs.iter().map(|(node, _)| Dep::node(space, node.id));
+        let deps = hubs.chain([Dep::edges(space), Dep::census(space)]).collect();
+        cached::answer(&GraphStats::from(stats), deps)
+    })
+    .await
 }
 
 /// `GET /api/v1/graph/subgraph`: the best connected memories, or those around `id`, with places for a picture.
@@ -97,11 +118,16 @@ pub async fn subgraph(request: HttpRequest, identity: Id, state: State) -> Resul
         None => None,
     };
     let limit = query::limit(asked.limit, subgraph::NODES_DEFAULT, subgraph::NODES_MAX)?;
-    let at = moment(&asked, &identity, &state).await?;
-    match subgraph::ask(&identity.0.space, around, limit, at, &*state.graph).await? {
-        Some(picture) => Ok(HttpResponse::Ok().json(SubgraphAnswer::from(picture))),
-        None => Err(no_memory()),
-    }
+    let space = &identity.0.space;
+    cached::serve(&request, (&state, &identity), question("subgraph", &(around, limit), &asked), async |at| {
+        let picture = subgraph::ask(space, around, limit, at, &*state.graph).await?.ok_or_else(no_memory)?;
+        let nodes = picture.nodes.iter().map(|placed| Dep::node(space, placed.node.id));
+        // Without a middle it is about the best connected of all.
+        let whole = around.is_none().then(|| [Dep::edges(space), Dep::census(space)]);
+        let deps = nodes.chain([Dep::life(space)]).chain(whole.into_iter().flatten()).collect();
+        cached::answer(&SubgraphAnswer::from(picture), deps)
+    })
+    .await
 }
 
 /// `GET /api/v1/graph/export?format=json|graphml|gexf`.
@@ -112,7 +138,8 @@ pub async fn export(request: HttpRequest, identity: Id, state: State) -> Result<
         let known = export::Format::ALL.map(|(name, _)| name).join(", ");
         bad("format", format!("format is one of {known}, not {:?}", short(name)))
     })?;
-    let at = moment(&asked, &identity, &state).await?;
+    let when = (asked.as_of.as_deref(), asked.min_position);
+    let at = query::moment(&state, &identity, when, &[GRAPH], PAST).await?;
     let graph = export::ask(&identity.0.space, at, &*state.graph).await?;
     let file = format!("attachment; filename=\"graph.{name}\"");
     let answer = HttpResponse::Ok()
@@ -122,9 +149,8 @@ pub async fn export(request: HttpRequest, identity: Id, state: State) -> Result<
     Ok(answer)
 }
 
-async fn moment(asked: &Asked, identity: &Identity, state: &ApiState) -> Result<Option<StreamSeq>, Problem> {
-    let when = (asked.as_of.as_deref(), asked.min_position);
-    query::moment(state, identity, when, GRAPH, &[EDGE_HISTORY, MEMORY_HISTORY]).await
+fn question<'a>(kind: &'static str, wanted: &impl std::fmt::Debug, asked: &'a Asked) -> Question<'a> {
+    Question::new(kind, wanted, &[GRAPH], asked.min_position).of(asked.as_of.as_deref(), PAST)
 }
 
 fn id(field: &str, given: &Option<String>) -> Result<uuid::Uuid, Problem> {

@@ -1,5 +1,7 @@
 //! Reading one memory and listing them. Called by the routes; answers from the read model only.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -8,11 +10,16 @@ use crate::{
     api::{
         ApiState,
         auth::Identity,
+        cached::{self, Question},
         dto::{MemoryPage, MemoryView},
         error::Problem,
         precondition, query,
     },
-    ports::ListQuery,
+    domain::ids::SpaceId,
+    ports::{
+        ListQuery, MemoryReads,
+        cache::{Answer, Dep},
+    },
     queries::{
         self, MEMORIES, MEMORY_HISTORY,
         get::Found,
@@ -42,13 +49,20 @@ pub async fn get(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::memory_id(&path)?;
-    let asked: query::Moment = query::parse(&request)?;
-    let at = query::moment(&state, &identity, asked.when(), MEMORIES, &[MEMORY_HISTORY]).await?;
-    match queries::get::ask(&identity.0.space, id, at, &*state.memories).await? {
-        Found::Never => Err(Problem::new("memory.not_found", "there is no memory with this id")),
-        Found::Deleted => Err(Problem::new("memory.deleted", "the memory is deleted; it can be restored")),
-        Found::Living(record) => Ok(precondition::unless_known(&request, record.revision, || MemoryView::from(*record))),
-    }
+    let (asked, space): (query::Moment, _) = (query::parse(&request)?, &identity.0.space);
+    let (as_of, min_position) = asked.when();
+    let question = Question::new("memory", &id, &[MEMORIES], min_position).of(as_of, &[MEMORY_HISTORY]);
+    cached::serve(&request, (&state, &identity), question, async |at| {
+        match queries::get::ask(space, id, at, &*state.memories).await? {
+            Found::Never => Err(Problem::new("memory.not_found", "there is no memory with this id")),
+            Found::Deleted => Err(Problem::new("memory.deleted", "the memory is deleted; it can be restored")),
+            Found::Living(record) => {
+                let revision = Some(record.revision);
+                Ok(Answer { revision, ..cached::answer(&MemoryView::from(*record), vec![Dep::memory(space, id)])? })
+            }
+        }
+    })
+    .await
 }
 
 /// `GET /api/v1/memories`: a page of living memories, newest first.
@@ -60,7 +74,7 @@ pub async fn list(
     let filters: Filters = query::parse(&request)?;
     let limit = query::limit(filters.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let space = &identity.0.space;
-    let mut question = ListQuery {
+    let listed = ListQuery {
         limit,
         after: None,
         memory_type: filters.memory_type,
@@ -70,16 +84,27 @@ pub async fn list(
         run_id: filters.run_id,
         at: None,
     };
-    refuse_nul(&question)?;
-    let when = (filters.as_of.as_deref(), filters.min_position);
-    question.at = query::moment(&state, &identity, when, MEMORIES, &[MEMORY_HISTORY]).await?;
-    if let Some(text) = &filters.cursor {
-        question.after = Some(cursor::decode(text, space, &question)?);
-    }
-    let page = queries::list::ask(space, &question, &*state.memories).await?;
-    let next_cursor = page.next.map(|key| cursor::encode(key, space, &question));
+    refuse_nul(&listed)?;
+    let question = Question::new("list", &(&listed, &filters.cursor), &[MEMORIES], filters.min_position);
+    let question = question.of(filters.as_of.as_deref(), &[MEMORY_HISTORY]).narrowed();
+    cached::serve(&request, (&state, &identity), question, async |at| {
+        let mut listed = ListQuery { at, ..listed.clone() };
+        if let Some(text) = &filters.cursor {
+            listed.after = Some(cursor::decode(text, space, &listed)?);
+        }
+        page(space, &listed, &*state.memories).await
+    })
+    .await
+}
+
+async fn page(space: &SpaceId, listed: &ListQuery, memories: &dyn MemoryReads) -> Result<Answer, Problem> {
+    let page = queries::list::ask(space, listed, memories).await?;
+    let judge = queries::list::Judge::new(listed, &page);
+    let rows = page.memories.iter().map(|row| row.id).chain(page.behind);
+    let deps = rows.map(|id| Dep::memory(space, id)).collect();
+    let next_cursor = page.next.map(|key| cursor::encode(key, space, listed));
     let memories = page.memories.into_iter().map(MemoryView::from).collect();
-    Ok(HttpResponse::Ok().json(MemoryPage { memories, next_cursor }))
+    Ok(Answer { narrow: Some(Arc::new(judge)), ..cached::answer(&MemoryPage { memories, next_cursor }, deps)? })
 }
 
 /// No stored text holds U+0000, and the read model cannot even be asked for it.

@@ -7,6 +7,7 @@ use crate::{
     api::{
         ApiState,
         auth::Identity,
+        cached::{self, Question},
         dto::graph::{RelationshipPage, RelationshipView},
         error::Problem,
         precondition, query,
@@ -15,7 +16,10 @@ use crate::{
         ids::{MemoryId, RelationshipId},
         relationship::RelationshipType,
     },
-    ports::RelationshipQuery,
+    ports::{
+        RelationshipQuery,
+        cache::{Answer, Dep},
+    },
     queries::{
         EDGE_HISTORY, GRAPH, MEMORY_HISTORY,
         relationships::{self, LIMIT_DEFAULT, LIMIT_MAX},
@@ -43,14 +47,19 @@ pub async fn get(
 ) -> Result<HttpResponse, Problem> {
     let id = precondition::relationship_id(&path)?;
     let asked: query::Moment = query::parse(&request)?;
-    let at = query::moment(&state, &identity, asked.when(), GRAPH, &[EDGE_HISTORY]).await?;
-    match state.graph.relationship(&identity.0.space, id, at).await? {
+    let ((as_of, min_position), space) = (asked.when(), &identity.0.space);
+    let question = Question::new("relationship", &id, &[GRAPH], min_position).of(as_of, &[EDGE_HISTORY]);
+    cached::serve(&request, (&state, &identity), question, async |at| match state.graph.relationship(space, id, at).await? {
         None => Err(Problem::new("relationship.not_found", "there is no relationship with this id")),
         Some(record) if record.relationship.deleted_at.is_some() => {
             Err(Problem::new("relationship.deleted", "the relationship is deleted; create it again"))
         }
-        Some(record) => Ok(precondition::unless_known(&request, record.revision, || RelationshipView::from(record))),
-    }
+        Some(record) => {
+            let revision = Some(record.revision);
+            Ok(Answer { revision, ..cached::answer(&RelationshipView::from(record), vec![Dep::relationship(space, id)])? })
+        }
+    })
+    .await
 }
 
 /// `GET /api/v1/relationships`: a page of living relationships between living memories, in the order of their ids.
@@ -63,7 +72,7 @@ pub async fn list(
     let limit = query::limit(filters.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let id = |field: &str, text: &Option<String>| text.as_deref().map(|text| precondition::uuid(field, text)).transpose();
     let relationship_type = filters.relationship_type.as_deref().map(relationship_type).transpose()?;
-    let mut question = RelationshipQuery {
+    let listed = RelationshipQuery {
         limit,
         after: id("cursor", &filters.cursor)?.map(RelationshipId),
         source: id("source_id", &filters.source_id)?.map(MemoryId),
@@ -71,12 +80,18 @@ pub async fn list(
         relationship_type,
         at: None,
     };
-    let when = (filters.as_of.as_deref(), filters.min_position);
-    question.at = query::moment(&state, &identity, when, GRAPH, &[EDGE_HISTORY, MEMORY_HISTORY]).await?;
-    let (rows, next) = relationships::ask(&identity.0.space, &question, &*state.graph).await?;
-    let next_cursor = next.map(|id| id.to_string());
-    let relationships = rows.into_iter().map(RelationshipView::from).collect();
-    Ok(HttpResponse::Ok().json(RelationshipPage { relationships, next_cursor }))
+    let space = &identity.0.space;
+    let question = Question::new("relationships", &listed, &[GRAPH], filters.min_position);
+    let question = question.of(filters.as_of.as_deref(), &[EDGE_HISTORY, MEMORY_HISTORY]);
+    cached::serve(&request, (&state, &identity), question, async |at| {
+        let (rows, next) = relationships::ask(space, &RelationshipQuery { at, ..listed.clone() }, &*state.graph).await?;
+        let next_cursor = next.map(|id| id.to_string());
+        let relationships = rows.into_iter().map(RelationshipView::from).collect();
+        // Those of one memory come and go with it; all others with any.
+        let around = listed.source.or(listed.target).map_or(Dep::edges(space), |end| Dep::node(space, end));
+        cached::answer(&RelationshipPage { relationships, next_cursor }, vec![around, Dep::life(space)])
+    })
+    .await
 }
 
 /// A type by its name. Errors: `relationship.type_unknown`.

@@ -1,8 +1,9 @@
 //! `POST /api/v1/search`. Called by the routes; checks the question, waits until it may be asked, and shows the answer.
 
+mod audit;
 mod filters;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::time::{Instant, sleep};
@@ -11,16 +12,18 @@ use super::{
     ApiState,
     auth::Identity,
     body::{self, MEMORY_BODY_BYTES_MAX},
+    cached::{self, Question},
     dto::search::{ArmView, SearchAnswer, SearchInput, SearchResult},
     error::Problem,
-    freshness,
 };
 use crate::{
-    domain::ids::StreamSeq,
+    caches::entry::Entry,
+    domain::ids::{SpaceId, StreamSeq},
+    ports::cache::{Answer, Dep, Narrow},
     queries::{
-        KEYWORD, MEMORIES,
+        KEYWORD, MEMORIES, VECTORS,
         freshness::MIN_POSITION_WAIT_MS,
-        search::{self, Answer, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, Question},
+        search::{self, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX},
     },
 };
 
@@ -40,19 +43,32 @@ pub async fn handle(
         Some("embedded") => true,
         Some(_) => return Err(Problem::new("search.bad_wait", "wait can only be \"embedded\"").at("wait", None, None)),
     };
-    freshness::wait_for(&state, &identity, MEMORIES, input.min_position).await?;
-    if question.mode != Mode::Semantic {
-        freshness::wait_for(&state, &identity, KEYWORD, input.min_position).await?;
-    }
     if wait_for_vectors {
         let acknowledged = state.commands.acknowledged(identity.0.principal);
         embedded(&state, input.min_position.map_or(acknowledged, StreamSeq)).await?;
+        state.caches.told_all(&[VECTORS]).await?;
     }
-    let answer = search::ask(&identity.0.space, &question, &state.search).await?;
-    Ok(HttpResponse::Ok().json(view(answer)))
+    let views: &[&str] = match question.mode {
+        Mode::Hybrid => &[MEMORIES, KEYWORD, VECTORS],
+        Mode::Keyword => &[MEMORIES, KEYWORD],
+        Mode::Semantic => &[MEMORIES, VECTORS],
+    };
+    let named = Question::new("search", &question, views, input.min_position).narrowed();
+    let ask = async || answer(&identity.0.space, search::ask(&identity.0.space, &question, &state.search).await?);
+    let differs = async |kept: &Entry| audit::differs(&state, &question, kept).await;
+    cached::serve_compared(&request, (&state, &identity), named, ask, differs).await
 }
 
-fn question(input: &SearchInput) -> Result<Question, Problem> {
+/// What is kept of a search, and until when it is true.
+fn answer(space: &SpaceId, found: search::Answer) -> Result<Answer, Problem> {
+    let search::Answer { results, degraded, judge, documents } = found;
+    let deps = results.iter().map(|found| Dep::memory(space, found.record.id)).collect();
+    // What an outage has cut short is nobody's to give again.
+    let (narrow, is_whole) = (judge.map(|judge| Arc::new(judge) as Arc<dyn Narrow>), degraded.is_empty());
+    Ok(Answer { narrow, documents, is_whole, ..cached::answer(&view(results, degraded), deps)? })
+}
+
+fn question(input: &SearchInput) -> Result<search::Question, Problem> {
     let query = input.query.trim();
     let count = query.chars().count();
     if count == 0 {
@@ -77,7 +93,7 @@ fn question(input: &SearchInput) -> Result<Question, Problem> {
             return Err(Problem::new("search.bad_mode", "mode is one of hybrid, semantic, keyword").at("mode", None, value));
         }
     };
-    Ok(Question { query: query.to_owned(), limit, mode, filter: filters::read(input.filters.as_ref())? })
+    Ok(search::Question { query: query.to_owned(), limit, mode, filter: filters::read(input.filters.as_ref())? })
 }
 
 /// Waits until vectors of everything up to `position` are visible.
@@ -93,7 +109,7 @@ async fn embedded(state: &ApiState, position: StreamSeq) -> Result<(), Problem> 
     Ok(())
 }
 
-fn view(answer: Answer) -> SearchAnswer {
+fn view(results: Vec<search::Found>, degraded: Vec<&str>) -> SearchAnswer {
     let result = |found: search::Found| {
         let arm = |(name, standing): (&str, search::fusion::Standing)| {
             (name.to_owned(), ArmView { rank: standing.rank, score: standing.score })
@@ -101,7 +117,7 @@ fn view(answer: Answer) -> SearchAnswer {
         SearchResult { memory: found.record.into(), score: found.score, arms: found.arms.into_iter().map(arm).collect() }
     };
     SearchAnswer {
-        results: answer.results.into_iter().map(result).collect(),
-        degraded: answer.degraded.into_iter().map(str::to_owned).collect(),
+        results: results.into_iter().map(result).collect(),
+        degraded: degraded.into_iter().map(str::to_owned).collect(),
     }
 }

@@ -17,12 +17,12 @@ use std::{
     },
 };
 
-use super::feed::{Next, Subscription, Tail};
+use super::feed::{Subscription, Tail};
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::{Recorded, public},
     ports::{
-        EventLog, Feed,
+        EventLog, Feed, Follow, Next,
         log::{self, ReadError},
     },
 };

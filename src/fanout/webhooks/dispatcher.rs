@@ -20,10 +20,11 @@ use crate::{
         ids::{StreamSeq, WebhookId},
         webhook::Event,
     },
-    fanout::feed::{Next, Subscription},
+    fanout::feed::Subscription,
     journal::{Recorded, events::Storable, public},
     patience::Patience,
     ports::{
+        Follow, Next,
         log::ReadError,
         webhooks::{Condition, Delivery, DeliveryError, Dispatched, Endpoint},
     },

@@ -3,7 +3,7 @@
 //! Rank fusion with equal weights made a good keyword arm worse when it was measured on conversations; standardised scores that
 //! lean on the keyword arm made both better. Hence this form and these weights.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::{domain::ids::MemoryId, ports::Hit};
 
@@ -39,35 +39,76 @@ pub struct Fused {
     pub arms: BTreeMap<&'static str, Standing>,
 }
 
+/// What an arm's scores were measured against in one search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    /// The arm's part of the sum.
+    share: f32,
+    mean: f64,
+    deviation: f64,
+    /// What a memory counts for that the arm does not name.
+    silent: f32,
+}
+
+impl Scale {
+    /// What a score adds to the sum; no score is that of a memory which the arm does not name.
+    pub fn part(&self, score: Option<f32>) -> f32 {
+        let score = score.unwrap_or(self.silent);
+        let z = if self.deviation > 0.0 { (f64::from(score) - self.mean) / self.deviation } else { 0.0 };
+        self.share * z as f32
+    }
+
+    /// Whether scores differ at all, so that a better one counts for more.
+    pub fn tells_apart(&self) -> bool {
+        self.deviation > 0.0
+    }
+}
+
+/// The fused ranking, and the scale of each arm in the order of the arms; an arm that found nothing has none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    pub best: Vec<Fused>,
+    pub scales: Vec<Option<Scale>>,
+}
+
 /// Fuses the arms' candidates, best first; equal scores in the order of their ids.
 ///
 /// Per arm z = (score - mean) / standard deviation. A candidate that the arm did not name takes `silent_score`, which then counts
 /// in mean and deviation, or else the lowest score named. The result is 1 / (1 + e^-x) of x = sum(weight * z) / sum(weight).
-pub fn fuse(arms: &[Arm]) -> Vec<Fused> {
-    let mut fused: BTreeMap<MemoryId, (f32, BTreeMap<&'static str, Standing>)> = BTreeMap::new();
+pub fn fuse(arms: &[Arm]) -> Ranking {
+    let mut named: BTreeMap<MemoryId, BTreeMap<&'static str, Standing>> = BTreeMap::new();
     for arm in arms {
         for (place, hit) in arm.hits.iter().enumerate() {
             let rank = u32::try_from(place + 1).unwrap_or(u32::MAX);
-            fused.entry(hit.id).or_default().1.insert(arm.name, Standing { rank, score: hit.score });
+            named.entry(hit.id).or_default().insert(arm.name, Standing { rank, score: hit.score });
         }
     }
     let weights: f32 = arms.iter().filter(|arm| !arm.hits.is_empty()).map(|arm| arm.weight).sum();
-    for arm in arms.iter().filter(|arm| !arm.hits.is_empty()) {
-        let known: HashMap<MemoryId, f32> = arm.hits.iter().map(|hit| (hit.id, hit.score)).collect();
-        let lowest = arm.hits.iter().map(|hit| hit.score).fold(f32::INFINITY, f32::min);
-        let others = fused.len() - known.len();
-        let (mean, deviation) = spread(&arm.hits, arm.silent_score.map(|score| (score, others)));
-        for (id, (sum, _)) in &mut fused {
-            let score = known.get(id).copied().unwrap_or_else(|| arm.silent_score.unwrap_or(lowest));
-            let z = if deviation > 0.0 { (f64::from(score) - mean) / deviation } else { 0.0 };
-            *sum += arm.weight / weights * z as f32;
-        }
-    }
-    let logistic = |x: f32| 1.0 / (1.0 + (-x).exp());
-    let mut best: Vec<Fused> = fused.into_iter().map(|(id, (sum, arms))| Fused { id, score: logistic(sum), arms }).collect();
+    let scales: Vec<Option<Scale>> = arms.iter().map(|arm| scale(arm, weights, named.len())).collect();
+    let fused = |(id, standings): (MemoryId, BTreeMap<&'static str, Standing>)| {
+        let part = |(arm, scale): (&Arm, &Option<Scale>)| {
+            let score = standings.get(arm.name).map(|standing| standing.score);
+            scale.map_or(0.0, |scale| scale.part(score))
+        };
+        let score = logistic(arms.iter().zip(&scales).map(part).sum());
+        Fused { id, score, arms: standings }
+    };
+    let mut best: Vec<Fused> = named.into_iter().map(fused).collect();
     // The sort is stable, and the map was in the order of ids.
     best.sort_by(|a, b| b.score.total_cmp(&a.score));
-    best
+    Ranking { best, scales }
+}
+
+/// The sum of the arms' parts as a score from 0 to 1.
+pub fn logistic(sum: f32) -> f32 {
+    1.0 / (1.0 + (-sum).exp())
+}
+
+fn scale(arm: &Arm, weights: f32, candidates: usize) -> Option<Scale> {
+    let lowest = arm.hits.iter().map(|hit| hit.score).min_by(f32::total_cmp)?;
+    let others = candidates - arm.hits.len();
+    let (mean, deviation) = spread(&arm.hits, arm.silent_score.map(|score| (score, others)));
+    Some(Scale { share: arm.weight / weights, mean, deviation, silent: arm.silent_score.unwrap_or(lowest) })
 }
 
 /// Mean and standard deviation of the named scores, and of the silent ones if they are known.
@@ -108,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_single_word_hit_beats_a_like_meaning() {
-        let fused = fuse(&[semantic(&[(1, 0.8), (2, 0.7), (3, 0.6)]), keyword(&[(3, 9.0)])]);
+        let fused = fuse(&[semantic(&[(1, 0.8), (2, 0.7), (3, 0.6)]), keyword(&[(3, 9.0)])]).best;
         assert_eq!(order(&fused)[0], 3);
         assert_eq!(fused[0].arms["keyword"], Standing { rank: 1, score: 9.0 });
         assert_eq!(fused[0].arms["semantic"], Standing { rank: 3, score: 0.6 });
@@ -117,10 +158,10 @@ mod tests {
 
     #[test]
     fn an_arm_that_found_nothing_says_nothing() {
-        let alone = fuse(&[semantic(&[(1, 0.8), (2, 0.1)])]);
-        assert_eq!(fuse(&[semantic(&[(1, 0.8), (2, 0.1)]), keyword(&[])]), alone);
-        assert_eq!(fuse(&[keyword(&[]), semantic(&[])]), []);
-        assert_eq!(fuse(&[keyword(&[(1, 3.0)])])[0].score, 0.5);
+        let alone = fuse(&[semantic(&[(1, 0.8), (2, 0.1)])]).best;
+        assert_eq!(fuse(&[semantic(&[(1, 0.8), (2, 0.1)]), keyword(&[])]).best, alone);
+        assert_eq!(fuse(&[keyword(&[]), semantic(&[])]).best, []);
+        assert_eq!(fuse(&[keyword(&[(1, 3.0)])]).best[0].score, 0.5);
     }
 
     proptest! {
@@ -130,7 +171,7 @@ mod tests {
             words in proptest::collection::btree_map(0u128..60, 0.0f32..40.0, 0..40),
         ) {
             let arms = [semantic(&near.clone().into_iter().collect::<Vec<_>>()), keyword(&words.clone().into_iter().collect::<Vec<_>>())];
-            let fused = fuse(&arms);
+            let fused = fuse(&arms).best;
             prop_assert!(fused.iter().all(|one| (0.0..=1.0).contains(&one.score)));
             prop_assert!(fused.windows(2).all(|pair| pair[0].score >= pair[1].score));
             let mut named: Vec<u128> = near.into_keys().chain(words.into_keys()).collect();
@@ -147,7 +188,7 @@ mod tests {
         ) {
             let near: Vec<(u128, f32)> = scores.iter().map(|(id, pair)| (*id, pair.0)).collect();
             let words: Vec<(u128, f32)> = scores.iter().map(|(id, pair)| (*id, pair.1)).collect();
-            let fused = fuse(&[semantic(&near), keyword(&words)]);
+            let fused = fuse(&[semantic(&near), keyword(&words)]).best;
             let place = |id: u128| fused.iter().position(|one| one.id.0.as_u128() == id).expect("named");
             for (a, x) in &scores {
                 for (b, y) in &scores {

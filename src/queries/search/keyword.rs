@@ -5,17 +5,20 @@ use std::collections::HashSet;
 use super::{Question, SearchParts, fusion};
 use crate::{
     domain::ids::{MemoryId, SpaceId},
-    ports::{EXACT_ROWS_MAX, Hit, QueryError},
+    ports::{EXACT_ROWS_MAX, Hit, KeywordHits, KeywordWeights, QueryError},
 };
 
-pub async fn arm(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<fusion::Arm, QueryError> {
-    let hits = best(space, question, parts, depth).await?;
+/// The arm, and what its words are worth.
+type Answer = (fusion::Arm, KeywordWeights);
+
+pub async fn arm(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Answer, QueryError> {
+    let KeywordHits { hits, weights } = best(space, question, parts, depth).await?;
     // An arm that named fewer than it might has looked at all: the others do not hold the words.
     let silent_score = (hits.len() < depth).then_some(0.0);
-    Ok(fusion::Arm { name: "keyword", weight: fusion::KEYWORD_WEIGHT, hits, silent_score })
+    Ok((fusion::Arm { name: "keyword", weight: fusion::KEYWORD_WEIGHT, hits, silent_score }, weights))
 }
 
-async fn best(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Vec<Hit>, QueryError> {
+async fn best(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<KeywordHits, QueryError> {
     let query = &question.query;
     if question.filter.is_none() {
         return parts.keyword.search(space, query, None, depth).await;
@@ -26,14 +29,14 @@ async fn best(space: &SpaceId, question: &Question, parts: &SearchParts, depth: 
     }
     let mut fetch = depth * 2;
     loop {
-        let hits = parts.keyword.search(space, query, None, fetch).await?;
+        let KeywordHits { hits, weights } = parts.keyword.search(space, query, None, fetch).await?;
         let exhausted = hits.len() < fetch;
         let ids: Vec<MemoryId> = hits.iter().map(|hit| hit.id).collect();
         let passing: HashSet<MemoryId> = parts.reads.passing(space, &ids, &question.filter).await?.into_iter().collect();
         let mut kept: Vec<Hit> = hits.into_iter().filter(|hit| passing.contains(&hit.id)).collect();
         if exhausted || kept.len() >= depth {
             kept.truncate(depth);
-            return Ok(kept);
+            return Ok(KeywordHits { hits: kept, weights });
         }
         fetch *= 2;
     }

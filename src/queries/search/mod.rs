@@ -3,16 +3,19 @@
 //! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows are fetched from Postgres,
 //! which has the last word on what lives.
 
+mod fits;
 pub mod fusion;
+pub mod judge;
 mod keyword;
 
 use std::{collections::HashMap, sync::Arc};
 
-use fusion::{Arm, Fused, Standing, fuse};
+use fusion::{Arm, Fused, Ranking, Standing, fuse};
+use judge::{ArmJudge, Judge};
 
 use crate::{
     domain::ids::SpaceId,
-    ports::{EmbedError, Embedder, Filter, KeywordIndex, MemoryRecord, QueryError, SearchReads, Urgency},
+    ports::{EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, SearchReads},
 };
 
 pub const LIMIT_MAX: usize = 200;
@@ -59,10 +62,14 @@ pub struct Found {
 }
 
 /// The best first. `degraded` names the arms that could not answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Answer {
     pub results: Vec<Found>,
     pub degraded: Vec<&'static str>,
+    /// What could enter it later; `None` when an arm did not answer.
+    pub judge: Option<Judge>,
+    /// Documents of the keyword index, whose number its statistics depend on; 0 when it was not asked.
+    pub documents: u64,
 }
 
 /// Why there is no answer at all.
@@ -79,40 +86,64 @@ pub enum Error {
 /// Errors: `Query` when Postgres is away; when the only arm of the mode is. A hybrid search goes on with the other arm.
 pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> Result<Answer, Error> {
     let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
-    let (arms, degraded) = match question.mode {
-        Mode::Semantic => (vec![semantic(space, question, parts, depth).await?], vec![]),
-        Mode::Keyword => (vec![keyword::arm(space, question, parts, depth).await?], vec![]),
-        Mode::Hybrid => {
-            let near = semantic(space, question, parts, depth);
-            let words = async { keyword::arm(space, question, parts, depth).await.map_err(Error::from) };
-            both(futures::join!(near, words))?
-        }
+    let near = semantic(space, question, parts, depth);
+    let words = async { keyword::arm(space, question, parts, depth).await.map_err(Error::from) };
+    let (near, words) = match question.mode {
+        Mode::Semantic => (Some(near.await?), None),
+        Mode::Keyword => (None, Some(words.await?)),
+        Mode::Hybrid => one_at_least(futures::join!(near, words))?,
     };
-    let results = rows(space, question, parts, &fuse(&arms)).await?;
-    Ok(Answer { results, degraded })
+    let degraded: Vec<&str> = [("semantic", near.is_none()), ("keyword", words.is_none())]
+        .into_iter()
+        .filter_map(|(name, is_silent)| (is_silent && question.mode == Mode::Hybrid).then_some(name))
+        .collect();
+    let (near, vector) = near.unzip();
+    let (words, weights) = words.unzip();
+    let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
+    let ranking = fuse(&arms);
+    let results = rows(space, question, parts, &ranking.best).await?;
+    let documents = weights.as_ref().map_or(0, |weights| weights.documents);
+    let judge = degraded.is_empty().then(|| judge(question, &results, &ranking, (vector, weights)));
+    Ok(Answer { results, degraded, judge, documents })
 }
 
-type ArmResult = Result<Arm, Error>;
+type Near = (Arm, Arc<[f32]>);
+type ByWords = (Arm, KeywordWeights);
 
-fn both(answers: (ArmResult, ArmResult)) -> Result<(Vec<Arm>, Vec<&'static str>), Error> {
+fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Result<(Option<Near>, Option<ByWords>), Error> {
     match answers {
-        (Ok(near), Ok(words)) => Ok((vec![near, words], vec![])),
+        (Ok(near), Ok(words)) => Ok((Some(near), Some(words))),
         (Err(cause), Ok(words)) => {
             tracing::warn!(cause = &cause as &dyn std::error::Error, "searching by words only");
-            Ok((vec![words], vec!["semantic"]))
+            Ok((None, Some(words)))
         }
         (Ok(near), Err(cause)) => {
             tracing::warn!(cause = &cause as &dyn std::error::Error, "searching by meaning only");
-            Ok((vec![near], vec!["keyword"]))
+            Ok((Some(near), None))
         }
         (Err(cause), Err(_)) => Err(cause),
     }
 }
 
-async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> ArmResult {
-    let vector = parts.embedder.embed(vec![question.query.clone()], Urgency::Query).await?.swap_remove(0);
+async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
+    let vector = parts.embedder.query(&question.query).await?;
     let hits = parts.reads.nearest(space, &vector, &question.filter, depth).await?;
-    Ok(Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits, silent_score: None })
+    let arm = Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits, silent_score: None };
+    Ok((arm, vector))
+}
+
+/// What could enter the answer later, by the statistics that it was made with.
+fn judge(
+    question: &Question,
+    results: &[Found],
+    ranking: &Ranking,
+    (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>),
+) -> Judge {
+    let mut scales = ranking.scales.iter().copied();
+    let semantic = vector.map(|by| ArmJudge { by, scale: scales.next().flatten() });
+    let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
+    let bar = results.last().filter(|_| results.len() >= question.limit).map(|last| last.score);
+    Judge { filter: question.filter.clone(), keyword, semantic, bar }
 }
 
 /// The rows of the best candidates. Those that vanished since the arms looked are passed over for the next ones.

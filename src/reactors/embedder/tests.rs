@@ -253,7 +253,7 @@ async fn an_edit_while_its_old_text_is_embedded_ends_with_the_new_one() {
     // Another embedder sees the edit, and is quicker.
     *model.meanwhile.lock().unwrap() = Some(Box::new(move || {
         let position = others.append(&updated("newer", Field::Content));
-        let content_hash = sha256_hex("newer");
+        let content_hash = derived::content_hash("newer");
         let vector = HalfVector::from_f32(&[5.0]);
         let data =
             EmbeddingV1 { model: "counting".into(), recipe: "length".into(), content_hash, memory_position: position.0, vector };
@@ -261,7 +261,7 @@ async fn an_edit_while_its_old_text_is_embedded_ends_with_the_new_one() {
         others.put(&id().to_string(), &event, Some(StreamSeq(0))).expect("it is the first");
     }));
     run_until(&streams, &model, StreamSeq(2)).await;
-    assert_eq!(streams.embedding().unwrap().content_hash, sha256_hex("newer"));
+    assert_eq!(streams.embedding().unwrap().content_hash, derived::content_hash("newer"));
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use second_brain::{
     ports::Clock,
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
-    wiring::{Brain, Links, Outward, Place, Roles, credentials},
+    wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -126,6 +126,7 @@ pub struct World {
     name: String,
     client: reqwest::Client,
     settings: Settings,
+    caching: Caching,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     _lease: Lease,
@@ -150,6 +151,14 @@ impl World {
     pub async fn that_disables_after(patience: Duration) -> Self {
         let mut world = Self::unstarted().await;
         world.settings.disable_after = patience;
+        world.start().await;
+        world
+    }
+
+    /// A brain that asks every kept answer again and counts those that are stale.
+    pub async fn that_audits() -> Self {
+        let mut world = Self::unstarted().await;
+        world.caching.cache_audit_every = 1;
         world.start().await;
         world
     }
@@ -181,14 +190,16 @@ impl World {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
-        Self { brain: None, servers: Some(servers), folder, name, client, settings, proxies: None, _lease: Lease }
+        let caching = Caching::default();
+        Self { brain: None, servers: Some(servers), folder, name, client, settings, caching, proxies: None, _lease: Lease }
     }
 
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let outward = Outward { webhook_allow_loopback: true, settings: self.settings, ..Outward::default() };
-        let place = Place { data_dir: self.folder.path(), prefix, listen, roles: Roles::all(), outward };
+        let (data_dir, roles, caching) = (self.folder.path(), Roles::all(), self.caching);
+        let place = Place { data_dir, prefix, listen, roles, outward, caching };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some([nats, postgres]) = &self.proxies {

@@ -1,0 +1,198 @@
+//! Follows the logs and tells the store what each event touches. Two of them run: one for EVENTS, one for DERIVED.
+//!
+//! A change that kept searches or lists must be asked about is prepared here, outside the store's lock: the memory as it stands, and the
+//! vector of its text, read from the logs, so that the judges know as much as a new search would.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Caches,
+    ledger::{Source, Touch},
+};
+use crate::{
+    domain::{
+        ids::{MemoryId, StreamSeq},
+        memory, relationship,
+    },
+    journal::{Recorded, derived, events::Storable},
+    ports::{
+        DerivedLog, EventLog, Follow, Next,
+        cache::{Candidate, Change, Dep, Tokenize},
+        unit,
+    },
+};
+
+/// Questions to the logs in flight.
+const IN_FLIGHT_MAX: usize = 32;
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often it is looked whether the log is heard.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What both invalidators know.
+#[derive(Clone)]
+pub struct Invalidator {
+    pub caches: Arc<Caches>,
+    pub log: Arc<dyn EventLog>,
+    pub derived: Arc<dyn DerivedLog>,
+    pub tokenize: Tokenize,
+    /// The model whose vectors searches use.
+    pub model: &'static str,
+}
+
+impl Invalidator {
+    /// Tells of everything that `feed` gives, until told to stop.
+    pub async fn follow(self, source: Source, mut feed: Box<dyn Follow>, stop: CancellationToken) {
+        let follow = async {
+            loop {
+                tokio::select! {
+                    next = feed.next() => match next {
+                        Ok(Next::Events(events)) => self.tell(source, &events, feed.position()).await,
+                        Ok(Next::Reset(end)) => {
+                            tracing::warn!(?source, %end, "the log is another one than before: nothing that is kept is worth anything");
+                            self.caches.store.flush(Some((source, end)));
+                        }
+                        Err(cause) => {
+                            self.caches.set_hears(false);
+                            tracing::warn!(?source, %cause, "kept answers are not given until the log is heard again");
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                    },
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                if source == Source::Events {
+                    self.caches.set_hears(feed.is_current());
+                }
+            }
+        };
+        let _: Option<std::convert::Infallible> = stop.run_until_cancelled(follow).await;
+    }
+
+    async fn tell(&self, source: Source, events: &[Arc<Recorded>], head: StreamSeq) {
+        let added = events.iter().filter(|it| matches!(it.event.kind.as_str(), "memory.created" | "memory.restored")).count();
+        let touch = |recorded: Arc<Recorded>| async move { self.touch(source, &recorded).await };
+        let touches = stream::iter(events.to_vec()).map(touch).buffered(IN_FLIGHT_MAX);
+        let touches: Vec<Touch> = touches.filter_map(std::future::ready).collect().await;
+        // First the touches: an answer that is kept meanwhile counts from the smaller number and is over sooner.
+        self.caches.store.touch(source, touches, head);
+        self.caches.store.add_documents(added as u64);
+    }
+
+    async fn touch(&self, source: Source, recorded: &Recorded) -> Option<Touch> {
+        let event = &recorded.event;
+        match source {
+            Source::Derived if event.kind == "embedding.computed" => self.of_vector(recorded).await,
+            Source::Derived => None,
+            Source::Events => {
+                let deps = deps_of(recorded);
+                let change = match event.aggregate.as_str() {
+                    "memory" if self.caches.store.heeds_changes(&event.space) => Some(self.of_memory(recorded).await),
+                    // Nobody looks closely: whoever asks in a moment has to know that there was something.
+                    "memory" => Some(Change::Unknown),
+                    _ => None,
+                };
+                (!deps.is_empty()).then(|| Touch {
+                    seq: recorded.seq,
+                    about: recorded.seq,
+                    space: event.space.clone(),
+                    deps,
+                    change,
+                })
+            }
+        }
+    }
+
+    /// How a memory stands after an event, with its vector.
+    async fn of_memory(&self, recorded: &Recorded) -> Change {
+        let event = &recorded.event;
+        let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
+            return Change::Unknown;
+        };
+        let memory = state.memory().clone();
+        let vector = match state {
+            // What is gone enters nothing.
+            memory::Event::Deleted(_) => Ok(None),
+            // Its vector is told of by DERIVED: after this, or in rare cases before.
+            memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
+                Some(Change::Unknown) => return Change::Unknown,
+                Some(Change::Stands(known)) => Ok(known.vector.clone()),
+                None => Ok(None),
+            },
+            _ => self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await,
+        };
+        match vector {
+            Ok(vector) => Change::Stands(Arc::new(Candidate::new(id, memory, vector, self.tokenize.clone()))),
+            Err(cause) => {
+                tracing::debug!(%cause, "a change is not known in full");
+                Change::Unknown
+            }
+        }
+    }
+
+    /// What a vector that has come means: its memory may be found by meaning now.
+    async fn of_vector(&self, recorded: &Recorded) -> Option<Touch> {
+        let event = &recorded.event;
+        if event.data["model"] != self.model || !self.caches.store.heeds_changes(&event.space) {
+            // As above: a search that is asked in a moment has to know.
+            return (event.data["model"] == self.model).then(|| self.vector_touch(recorded, Change::Unknown));
+        }
+        let change = match self.memory_with_vector(recorded).await {
+            Ok(Some(change)) => change,
+            Ok(None) => return None,
+            Err(cause) => {
+                tracing::debug!(%cause, "a vector's memory is not known");
+                Change::Unknown
+            }
+        };
+        Some(self.vector_touch(recorded, change))
+    }
+
+    fn vector_touch(&self, recorded: &Recorded, change: Change) -> Touch {
+        let about = StreamSeq(recorded.event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
+        Touch { seq: recorded.seq, about, space: recorded.event.space.clone(), deps: vec![], change: Some(change) }
+    }
+
+    async fn memory_with_vector(&self, recorded: &Recorded) -> Result<Option<Change>, BoxError> {
+        let event = &recorded.event;
+        let Some(newest) = self.log.last(&event.space, "memory", &event.aggregate_id).await? else { return Ok(None) };
+        let id: MemoryId = event.aggregate_id.parse()?;
+        let memory = memory::Event::load(&newest.event.kind, &newest.event.data)?.memory().clone();
+        if event.data["content_hash"] != derived::content_hash(&memory.body.content) {
+            // Read models may still show the text that it belongs to.
+            return Ok(Some(Change::Unknown));
+        }
+        let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
+        let candidate = Candidate::new(id, memory, Some(unit(&numbers)), self.tokenize.clone());
+        Ok(Some(Change::Stands(Arc::new(candidate))))
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What an event touches, whoever depends on it.
+fn deps_of(recorded: &Recorded) -> Vec<Dep> {
+    let (event, space) = (&recorded.event, &recorded.event.space);
+    match event.aggregate.as_str() {
+        "memory" => {
+            let Ok(id) = event.aggregate_id.parse() else { return vec![] };
+            let mut deps = vec![Dep::memory(space, id), Dep::node(space, id)];
+            match event.kind.as_str() {
+                "memory.created" => deps.push(Dep::census(space)),
+                "memory.deleted" | "memory.restored" => deps.extend([Dep::census(space), Dep::life(space)]),
+                _ => {}
+            }
+            deps
+        }
+        "relationship" => {
+            let (Ok(id), Ok(state)) = (event.aggregate_id.parse(), relationship::Event::load(&event.kind, &event.data)) else {
+                return vec![];
+            };
+            let ends = state.relationship().ends;
+            let nodes = [ends.source, ends.target].map(|end| Dep::node(space, end));
+            [Dep::relationship(space, id), Dep::edges(space)].into_iter().chain(nodes).collect()
+        }
+        _ => vec![],
+    }
+}

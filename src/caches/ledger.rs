@@ -1,0 +1,339 @@
+//! The rule by which answers are kept, without any storage: an answer with stamp S is taken if nothing that it depends on was touched
+//! after S, and goes when something is. Pure; called under one lock by the store.
+//!
+//! Touches arrive in the order of their stream and the newest of them are remembered, so a fill that races an invalidation is refused
+//! or removed in any order of arrival. What was touched before the memory reaches (the floor) cannot be judged, so older stamps are
+//! refused.
+//!
+//! Decision 2026-11-25: one ring of the newest touches instead of a highest position per dependency. It bounds memory in the same way,
+//! and it can be asked about narrowed answers too, which no key stands for.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::entry::{Entry, EntryId};
+use crate::{
+    domain::ids::{SpaceId, StreamSeq},
+    ports::cache::{Change, Dep, Narrow, Stamp},
+};
+
+/// Which stream a touch came from; each has positions of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Events,
+    Derived,
+}
+
+/// What one event touches.
+#[derive(Clone)]
+pub struct Touch {
+    pub seq: StreamSeq,
+    /// The position in EVENTS of what it says: for an event its own, for a vector that of the text.
+    pub about: StreamSeq,
+    pub space: SpaceId,
+    pub deps: Vec<Dep>,
+    /// `None` when it alters no members but of what depends on it.
+    pub change: Option<Change>,
+}
+
+/// Why an answer is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Older than what is remembered of touches.
+    BelowFloor,
+    /// Something that it depends on was touched while it was made.
+    Touched,
+    /// A change while it was made may have altered its members.
+    Entered,
+    /// An outage has cut it short, or something is put aside in what it was read from.
+    Incomplete,
+}
+
+impl Refused {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BelowFloor => "below_floor",
+            Self::Touched => "touched",
+            Self::Entered => "entered",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// Why answers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    Dependency,
+    Narrowed,
+    /// Too many changes at once to be held against each answer one by one.
+    Flood,
+    /// Statistics have moved on.
+    Statistics,
+    /// Everything went.
+    Flushed,
+}
+
+impl Cause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dependency => "dependency",
+            Self::Narrowed => "narrowed",
+            Self::Flood => "flood",
+            Self::Statistics => "statistics",
+            Self::Flushed => "flushed",
+        }
+    }
+}
+
+/// What is known of one stream's touches: all of those in (`floor`, `head`] are in `recent`.
+#[derive(Clone, Default)]
+struct Memory {
+    head: StreamSeq,
+    floor: StreamSeq,
+    recent: VecDeque<Touch>,
+}
+
+impl Memory {
+    /// What an answer with these positions may not have seen: a fact that came before counts as well if what it is about did not.
+    fn unseen(&self, seq: StreamSeq, events: StreamSeq) -> impl Iterator<Item = &Touch> {
+        self.recent.iter().filter(move |touch| touch.seq > seq || touch.about > events)
+    }
+
+    fn remember(&mut self, touch: Touch, touches_max: usize) {
+        self.recent.push_back(touch);
+        while self.recent.len() > touches_max {
+            self.floor = self.recent.pop_front().map_or(self.floor, |oldest| oldest.seq);
+        }
+    }
+}
+
+/// The answers that depend on one thing.
+#[derive(Clone)]
+enum Few {
+    One(EntryId),
+    Many(Vec<EntryId>),
+}
+
+/// The answers that are kept, by what they depend on.
+#[derive(Clone)]
+pub struct Ledger {
+    touches_max: usize,
+    events: Memory,
+    derived: Memory,
+    kept: HashMap<EntryId, Arc<Entry>>,
+    dependants: HashMap<Dep, Few>,
+    narrowed: HashMap<SpaceId, Vec<EntryId>>,
+}
+
+impl Ledger {
+    /// Keeps nothing yet; nothing older than these positions will be taken.
+    pub fn new(touches_max: usize, floor: Stamp) -> Self {
+        let memory = |floor| Memory { head: floor, floor, recent: VecDeque::new() };
+        Self {
+            touches_max,
+            events: memory(floor.events),
+            derived: memory(floor.derived.unwrap_or_default()),
+            kept: HashMap::new(),
+            dependants: HashMap::new(),
+            narrowed: HashMap::new(),
+        }
+    }
+
+    pub fn head(&self, source: Source) -> StreamSeq {
+        self.memory(source).head
+    }
+
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// All answers that are kept, in no order.
+    pub fn kept(&self) -> impl Iterator<Item = &Entry> {
+        self.kept.values().map(|entry| &**entry)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Narrowed answers of a space: each is asked about each change.
+    pub fn narrowed(&self, space: &SpaceId) -> usize {
+        self.narrowed.get(space).map_or(0, Vec::len)
+    }
+
+    /// What the index holds beside the answers, in bytes; an estimate by the sizes of its parts.
+    pub fn index_bytes(&self) -> usize {
+        let of_map = |len: usize, pair: usize| len * 8 / 7 * (pair + 1);
+        let many = |few: &Few| if let Few::Many(ids) = few { ids.capacity() * size_of::<EntryId>() } else { 0 };
+        of_map(self.kept.len(), size_of::<(EntryId, Arc<Entry>)>())
+            + of_map(self.dependants.len(), size_of::<(Dep, Few)>())
+            + self.dependants.values().map(many).sum::<usize>()
+            + self.narrowed.values().map(|ids| ids.capacity() * size_of::<EntryId>()).sum::<usize>()
+    }
+
+    fn memory(&self, source: Source) -> &Memory {
+        match source {
+            Source::Events => &self.events,
+            Source::Derived => &self.derived,
+        }
+    }
+
+    fn memory_mut(&mut self, source: Source) -> &mut Memory {
+        match source {
+            Source::Events => &mut self.events,
+            Source::Derived => &mut self.derived,
+        }
+    }
+
+    /// Takes an answer, unless something has happened to it since its stamp.
+    pub fn admit(&mut self, entry: Arc<Entry>) -> Result<(), Refused> {
+        let (stamp, narrow) = (entry.stamp, entry.answer.narrow.as_deref());
+        self.check(Source::Events, stamp.events, &entry, narrow)?;
+        if let Some(derived) = stamp.derived {
+            self.check(Source::Derived, derived, &entry, narrow)?;
+        }
+        for dep in &entry.answer.deps {
+            self.dependants
+                .entry(*dep)
+                .and_modify(|few| match few {
+                    Few::One(other) => *few = Few::Many(vec![*other, entry.id]),
+                    Few::Many(others) => others.push(entry.id),
+                })
+                .or_insert(Few::One(entry.id));
+        }
+        if narrow.is_some() {
+            self.narrowed.entry(entry.key.space().clone()).or_default().push(entry.id);
+        }
+        self.kept.insert(entry.id, entry);
+        Ok(())
+    }
+
+    fn check(&self, source: Source, stamp: StreamSeq, entry: &Entry, narrow: Option<&dyn Narrow>) -> Result<(), Refused> {
+        let memory = self.memory(source);
+        if stamp < memory.floor {
+            return Err(Refused::BelowFloor);
+        }
+        for touch in memory.unseen(stamp, entry.stamp.events) {
+            if touch.deps.iter().any(|dep| entry.answer.deps.contains(dep)) {
+                return Err(Refused::Touched);
+            }
+            if touch.space == *entry.key.space() && narrow.is_some_and(|narrow| enters(narrow, touch)) {
+                return Err(Refused::Entered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes notice of a touch; gives the answers that are over by it. With `one_by_one` off all narrowed answers of the space are,
+    /// if the touch may alter members at all.
+    ///
+    /// A vector is held against answers whatever their stamp: the memory may become visible after its vector.
+    pub fn touch(&mut self, source: Source, touch: Touch, one_by_one: bool) -> Vec<(Arc<Entry>, Cause)> {
+        let mut over = vec![];
+        for dep in &touch.deps {
+            let ids = match self.dependants.get(dep) {
+                None => continue,
+                Some(Few::One(id)) => vec![*id],
+                Some(Few::Many(ids)) => ids.clone(),
+            };
+            for id in ids {
+                if self.kept.get(&id).is_some_and(|entry| entry.stamp.events < touch.seq || source == Source::Derived) {
+                    over.extend(self.forget(id).map(|entry| (entry, Cause::Dependency)));
+                }
+            }
+        }
+        if touch.change.is_some() {
+            let is_over = |id: &EntryId| {
+                let entry = self.kept.get(id)?;
+                let narrow = entry.answer.narrow.as_deref()?;
+                let concerns = source == Source::Events && entry.stamp.events < touch.seq
+                    || source == Source::Derived && narrow.heeds_vectors();
+                let cause = if one_by_one { Cause::Narrowed } else { Cause::Flood };
+                (concerns && (!one_by_one || enters(narrow, &touch))).then_some((*id, cause))
+            };
+            let found: Vec<_> = self.narrowed.get(&touch.space).into_iter().flatten().filter_map(is_over).collect();
+            for (id, cause) in found {
+                over.extend(self.forget(id).map(|entry| (entry, cause)));
+            }
+        }
+        let touches_max = self.touches_max;
+        let memory = self.memory_mut(source);
+        memory.head = memory.head.max(touch.seq);
+        memory.remember(touch, touches_max);
+        over
+    }
+
+    /// Nothing but what was touched lies up to here.
+    pub fn reach(&mut self, source: Source, head: StreamSeq) {
+        let memory = self.memory_mut(source);
+        memory.head = memory.head.max(head);
+    }
+
+    /// What DERIVED has told so far of a position in EVENTS, if that is remembered.
+    pub fn told_about(&self, position: StreamSeq) -> Option<&Change> {
+        self.derived.recent.iter().rev().find(|touch| touch.about == position)?.change.as_ref()
+    }
+
+    /// Whether something was touched after a position of EVENTS; `None` when that is not remembered any more.
+    pub fn touched_since(&self, dep: Dep, stamp: Stamp) -> Option<bool> {
+        let within = |memory: &Memory, seq: StreamSeq| {
+            (seq >= memory.floor).then(|| memory.unseen(seq, stamp.events).any(|touch| touch.deps.contains(&dep)))
+        };
+        let derived = stamp.derived.map_or(Some(false), |seq| within(&self.derived, seq));
+        Some(within(&self.events, stamp.events)? || derived?)
+    }
+
+    /// Drops an answer that is kept no longer.
+    pub fn forget(&mut self, id: EntryId) -> Option<Arc<Entry>> {
+        let entry = self.kept.remove(&id)?;
+        for dep in &entry.answer.deps {
+            let is_last = match self.dependants.get_mut(dep) {
+                Some(Few::One(one)) => *one == id,
+                Some(Few::Many(ids)) => {
+                    ids.retain(|other| *other != id);
+                    ids.is_empty()
+                }
+                None => false,
+            };
+            if is_last {
+                self.dependants.remove(dep);
+            }
+        }
+        if entry.answer.narrow.is_some()
+            && let Some(ids) = self.narrowed.get_mut(entry.key.space())
+        {
+            ids.retain(|other| *other != id);
+        }
+        Some(entry)
+    }
+
+    /// Drops everything, and takes nothing any more that is older than the head of a stream, or than `head` if the stream goes on from
+    /// there.
+    pub fn flush(&mut self, restarted: Option<(Source, StreamSeq)>) -> Vec<Arc<Entry>> {
+        let kept = self.kept.drain().map(|(_, entry)| entry).collect();
+        self.dependants.clear();
+        self.narrowed.clear();
+        for source in [Source::Events, Source::Derived] {
+            let memory = self.memory_mut(source);
+            if let Some((_, head)) = restarted.filter(|(of, _)| *of == source) {
+                memory.head = head;
+            }
+            memory.floor = memory.head;
+            memory.recent.clear();
+        }
+        kept
+    }
+}
+
+fn enters(narrow: &dyn Narrow, touch: &Touch) -> bool {
+    match &touch.change {
+        None => false,
+        Some(Change::Unknown) => true,
+        Some(Change::Stands(candidate)) => narrow.is_entered_by(candidate),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The rule, case by case; `model.rs` tries every order.
+
+use super::*;
+use crate::{caches::entry::Key, ports::cache::Answer};
+
+fn space() -> SpaceId {
+    SpaceId::default_space()
+}
+
+fn entry(id: EntryId, deps: &[u64], stamp: u64) -> Arc<Entry> {
+    let answer = Answer { deps: deps.iter().map(|dep| Dep(*dep)).collect(), is_whole: true, ..Answer::default() };
+    let stamp = Stamp { events: StreamSeq(stamp), derived: None };
+    Arc::new(Entry::new(id, Key::new(&space(), "test", id.to_string()), answer, stamp, u64::MAX))
+}
+
+fn touch(seq: u64, dep: u64) -> Touch {
+    Touch { seq: StreamSeq(seq), about: StreamSeq(seq), space: space(), deps: vec![Dep(dep)], change: None }
+}
+
+fn over(found: Vec<(Arc<Entry>, Cause)>) -> Vec<EntryId> {
+    found.into_iter().map(|(entry, _)| entry.id).collect()
+}
+
+#[test]
+fn a_touch_ends_what_depends_on_it_and_is_older() {
+    let mut ledger = Ledger::new(8, Stamp::default());
+    for (id, deps, stamp) in [(1, &[7u64, 8][..], 3), (2, &[8], 3), (3, &[7], 5)] {
+        assert_eq!(ledger.admit(entry(id, deps, stamp)), Ok(()));
+    }
+    assert_eq!(over(ledger.touch(Source::Events, touch(5, 7), true)), [1]);
+    assert_eq!(ledger.len(), 2);
+    assert_eq!(over(ledger.touch(Source::Events, touch(6, 8), true)), [2]);
+    assert_eq!(ledger.flush(None).len(), 1);
+    assert!(ledger.is_empty());
+}
+
+#[test]
+fn a_fill_that_raced_a_touch_is_refused() {
+    let mut ledger = Ledger::new(2, Stamp::default());
+    ledger.touch(Source::Events, touch(4, 7), true);
+    assert_eq!(ledger.admit(entry(1, &[7], 3)), Err(Refused::Touched));
+    assert_eq!(ledger.admit(entry(1, &[7], 4)), Ok(()));
+    assert_eq!(ledger.admit(entry(2, &[9], 0)), Ok(()), "nothing that it depends on was touched");
+    for seq in [5, 6] {
+        ledger.touch(Source::Events, touch(seq, 1), true);
+    }
+    assert_eq!(ledger.admit(entry(3, &[9], 3)), Err(Refused::BelowFloor), "what happened at 4 is forgotten");
+    assert_eq!(ledger.admit(entry(3, &[9], 4)), Ok(()));
+    assert_eq!(ledger.touched_since(Dep(1), Stamp { events: StreamSeq(5), derived: None }), Some(true));
+    assert_eq!(ledger.touched_since(Dep(1), Stamp { events: StreamSeq(6), derived: None }), Some(false));
+    assert_eq!(ledger.touched_since(Dep(7), Stamp::default()), None);
+}
+
+#[test]
+fn after_a_flush_nothing_older_is_taken() {
+    let mut ledger = Ledger::new(8, Stamp::default());
+    ledger.touch(Source::Events, touch(9, 7), true);
+    ledger.flush(None);
+    assert_eq!(ledger.admit(entry(1, &[1], 8)), Err(Refused::BelowFloor));
+    assert_eq!(ledger.admit(entry(1, &[1], 9)), Ok(()));
+    ledger.flush(Some((Source::Events, StreamSeq(2))));
+    assert_eq!(ledger.head(Source::Events), StreamSeq(2));
+    assert_eq!(ledger.admit(entry(1, &[1], 2)), Ok(()), "another log counts from its own end");
+}

@@ -1,0 +1,126 @@
+//! What an answer that was given depends on, so that caches can tell when it is over: keys that events touch, and, where these would
+//! touch too much, a judge of the single change.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{KeywordText, Words};
+use crate::domain::{
+    ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq},
+    memory::Memory,
+};
+
+/// Something that an answer depends on, as 64 bits of xxh3: two that collide only end each other's answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dep(pub u64);
+
+impl Dep {
+    fn of(kind: &str, space: &SpaceId, id: &[u8]) -> Self {
+        Self(xxh3_64(&[kind.as_bytes(), &[0], space.as_str().as_bytes(), &[0], id].concat()))
+    }
+
+    /// One memory, whatever of it.
+    pub fn memory(space: &SpaceId, id: MemoryId) -> Self {
+        Self::of("memory", space, id.0.as_bytes())
+    }
+
+    /// One memory as a point of the graph: its label, and the relationships that it is an end of.
+    pub fn node(space: &SpaceId, id: MemoryId) -> Self {
+        Self::of("node", space, id.0.as_bytes())
+    }
+
+    pub fn relationship(space: &SpaceId, id: RelationshipId) -> Self {
+        Self::of("relationship", space, id.0.as_bytes())
+    }
+
+    /// All relationships of a space.
+    pub fn edges(space: &SpaceId) -> Self {
+        Self::of("edges", space, &[])
+    }
+
+    /// Deletions and restorations: relationships come and go with their ends.
+    pub fn life(space: &SpaceId) -> Self {
+        Self::of("life", space, &[])
+    }
+
+    /// Which memories there are at all.
+    pub fn census(space: &SpaceId) -> Self {
+        Self::of("census", space, &[])
+    }
+}
+
+/// The positions that an answer shows at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    pub events: StreamSeq,
+    /// In DERIVED; `None` for answers in which no vector had a part.
+    pub derived: Option<StreamSeq>,
+}
+
+/// How the keyword index finds the words of a text.
+pub type Tokenize = Arc<dyn Fn(&KeywordText) -> Words + Send + Sync>;
+
+/// A memory as it stands after a change, as searches and lists see it.
+pub struct Candidate {
+    pub id: MemoryId,
+    pub memory: Memory,
+    /// The vector of this very text, if there is one.
+    pub vector: Option<Arc<[f32]>>,
+    tokenize: Tokenize,
+    words: OnceLock<Words>,
+}
+
+impl Candidate {
+    pub fn new(id: MemoryId, memory: Memory, vector: Option<Arc<[f32]>>, tokenize: Tokenize) -> Self {
+        Self { id, memory, vector, tokenize, words: OnceLock::new() }
+    }
+
+    /// Its words as the index has them; found out when first asked for.
+    pub fn words(&self) -> &Words {
+        let text = || KeywordText { content: self.memory.body.content.clone(), tags: self.memory.body.tags.clone() };
+        self.words.get_or_init(|| (self.tokenize)(&text()))
+    }
+}
+
+/// What an event may do to the members of an answer that does not depend on its memory.
+#[derive(Clone)]
+pub enum Change {
+    Stands(Arc<Candidate>),
+    /// Nothing more is known than that there was one.
+    Unknown,
+}
+
+/// Tells changes that alter an answer from those that do not, by what the answer was made with.
+pub trait Narrow: Send + Sync {
+    /// Whether a memory that the answer does not show would be one of its members now. Errs towards yes.
+    fn is_entered_by(&self, candidate: &Candidate) -> bool;
+
+    /// The same, erring towards no: what this says of a change that nobody told of is a stale answer.
+    fn is_surely_entered_by(&self, candidate: &Candidate) -> bool {
+        self.is_entered_by(candidate)
+    }
+
+    /// Whether vectors have a part in it.
+    fn heeds_vectors(&self) -> bool {
+        false
+    }
+
+    /// What it holds, in bytes.
+    fn bytes(&self) -> usize;
+}
+
+/// An answer as it goes over the wire, and what it depends on.
+#[derive(Clone, Default)]
+pub struct Answer {
+    pub body: Bytes,
+    /// What the ETag says, for answers that have one.
+    pub revision: Option<Revision>,
+    pub deps: Vec<Dep>,
+    pub narrow: Option<Arc<dyn Narrow>>,
+    /// Documents whose statistics it was ranked by; it is over when these have grown by 1 %. 0 when it was not ranked so.
+    pub documents: u64,
+    /// Whether it may be kept: what an outage has cut short may not.
+    pub is_whole: bool,
+}
