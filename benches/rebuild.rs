@@ -16,10 +16,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use ground::{Ground, client::Client, median, quantile, setting};
 use second_brain::{
-    adapters::{
-        nats::Nats,
-        system::{SystemClock, SystemIds},
-    },
+    adapters::system::{SystemClock, SystemIds},
     commands::{Action, Caller, Commands, Identity, Wish},
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
@@ -199,20 +196,6 @@ async fn copy(ground: &Ground, to: &str) -> anyhow::Result<Duration> {
 }
 
 impl Client {
-    /// Waits until every projection shows everything.
-    async fn settle(&self, nats: &Nats) -> anyhow::Result<()> {
-        let end = nats.log().last_seq().await?;
-        loop {
-            let status = self.get("/api/v1/replay").await?;
-            let rows = status["projections"].as_array().cloned().unwrap_or_default();
-            let behind = |row: &Value| row["stream"] == "EVENTS" && row["applied_seq"].as_u64() < Some(end.0);
-            if !rows.iter().any(behind) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     /// Rebuilds the memories; answers the time until the new version is live.
     async fn rebuild(&self) -> anyhow::Result<Duration> {
         let started = Instant::now();

@@ -13,44 +13,25 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt, stream};
-use ground::{Ground, median, quantile, setting};
+use futures::StreamExt;
+use ground::{
+    Ground,
+    library::{MODEL, fill, sentence},
+    median, quantile, setting,
+};
 use second_brain::{
-    adapters::{
-        candle::MiniLm,
-        nats::Nats,
-        postgres::Postgres,
-        system::{SystemClock, SystemIds},
-        tantivy::TantivyIndex,
-    },
-    commands::{Action, Caller, Commands, Identity, Wish},
-    domain::{
-        ids::{MemoryId, PrincipalId, Revision, SpaceId, StreamSeq},
-        memory::Draft,
-    },
-    journal::{
-        derived,
-        events::{EmbeddingV1, HalfVector},
-    },
-    ports::{Clock, DIMENSIONS, EmbedError, Embedder, Filter, IdSource, KeywordIndex, Urgency},
+    adapters::{candle::MiniLm, nats::Nats, postgres::Postgres, tantivy::TantivyIndex},
+    domain::ids::SpaceId,
+    journal::derived,
+    ports::{Clock, EmbedError, Embedder, Filter, KeywordIndex, Urgency},
     projectors::{self, definition, keyword::Keyword},
     queries::search::{self, Mode, Question, SearchParts},
     runtime::Durability,
 };
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_64;
 
-const WORDS: [&str; 40] = [
-    "kettle", "bakery", "radiator", "bicycle", "plum", "cardamom", "invoice", "harbour", "winter", "garden", "letter", "engine",
-    "violin", "window", "summer", "lantern", "ticket", "mountain", "pencil", "orchard", "castle", "pepper", "river", "blanket",
-    "market", "teacher", "compass", "candle", "feather", "museum", "carpet", "signal", "thunder", "village", "pocket", "mirror",
-    "ladder", "anchor", "basket", "copper",
-];
-const MODEL: &str = "minilm-l6-v2";
-const IN_FLIGHT: usize = 256;
 const LIMIT: usize = 10;
 const DEPTH: usize = 200;
 const WAIT_MS: u64 = 600_000;
@@ -60,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
     let (count, queries, rounds) = (setting("count", 10_000), setting("queries", 200), setting("rounds", 5));
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats("search").await?;
-    fill(&nats, count).await?;
+    fill(&nats, 0, count, false).await?;
     let postgres = ground.database("search").await?;
     let folder = tempfile::tempdir()?;
     let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(folder.path())?);
@@ -139,47 +120,6 @@ async fn vectors(model: &MiniLm, questions: &[String]) -> anyhow::Result<(HashMa
         known.insert(question.clone(), vector);
     }
     Ok((known, quantile(times, 0.5)))
-}
-
-/// `words` words, the first ones of the list more often than the last.
-fn sentence(seed: usize, words: usize) -> String {
-    let word = |place: usize| {
-        let number = xxh3_64(format!("{seed} {place}").as_bytes()) as f64 / u64::MAX as f64;
-        WORDS[(number * number * WORDS.len() as f64) as usize % WORDS.len()]
-    };
-    (0..words).map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn random_vector(seed: usize) -> Vec<f32> {
-    let number = |place: usize| xxh3_64(format!("{seed}/{place}").as_bytes()) as f32 / u64::MAX as f32 - 0.5;
-    let raw: Vec<f32> = (0..DIMENSIONS).map(number).collect();
-    let length = raw.iter().map(|number| number * number).sum::<f32>().sqrt();
-    raw.into_iter().map(|number| number / length).collect()
-}
-
-async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
-    let (commands, derived_log) = (Commands::new(nats.log(), Arc::new(SystemClock)), nats.derived());
-    let caller = Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
-    let append = |n: usize| {
-        let (caller, commands, derived_log, command_id) = (caller.clone(), &commands, &derived_log, SystemIds.command_id());
-        async move {
-            let content = format!("{} {n}", sentence(n, 12 + n % 40));
-            let content_hash = Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-            let draft = Draft { content, tags: vec![format!("tag{}", n % 20)], ..Draft::default() };
-            let (space, id) = (caller.space.clone(), MemoryId(command_id.0));
-            let action = Action::Create { draft, created_at: None };
-            let done = commands
-                .memory(Wish { caller, identity: Identity { command_id, fresh: true }, id, if_match: None, action })
-                .await?;
-            let vector = HalfVector::from_f32(&random_vector(n));
-            let (model, recipe) = (MODEL.to_owned(), "random".to_owned());
-            let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };
-            let event = derived::embedding_event(&space, id, &data, Revision(1), SystemClock.now());
-            derived_log.put_embedding(MODEL, &event, StreamSeq(0)).await?;
-            anyhow::Ok(())
-        }
-    };
-    stream::iter(0..count).map(Ok).try_for_each_concurrent(IN_FLIGHT, append).await
 }
 
 async fn project(

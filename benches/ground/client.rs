@@ -1,6 +1,8 @@
 //! A client of the HTTP interface, as any other one.
 
-use second_brain::wiring::Brain;
+use std::time::Duration;
+
+use second_brain::{adapters::nats::Nats, wiring::Brain};
 use serde_json::Value;
 
 pub struct Client {
@@ -23,5 +25,32 @@ impl Client {
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Waits until every projection shows everything of its stream.
+    pub async fn settle(&self, nats: &Nats) -> anyhow::Result<()> {
+        let (events, derived) = (nats.log().last_seq().await?.0, nats.derived().last_seq().await?.0);
+        loop {
+            let status = self.get("/api/v1/replay").await?;
+            let rows = status["projections"].as_array().cloned().unwrap_or_default();
+            let behind = |row: &Value| {
+                let end = if row["stream"] == "EVENTS" { events } else { derived };
+                row["state"] == "live" && row["applied_seq"].as_u64() < Some(end)
+            };
+            if !rows.iter().any(behind) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sums of the metrics whose lines begin so.
+    pub async fn counters<const N: usize>(&self, names: [&str; N]) -> anyhow::Result<[f64; N]> {
+        let metrics = self.http.get(format!("{}/metrics", self.url)).send().await?.text().await?;
+        let sum = |name: &str| {
+            let lines = metrics.lines().filter(|line| line.starts_with(name));
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        Ok(names.map(sum))
     }
 }

@@ -4,6 +4,9 @@
 #![allow(dead_code, reason = "each bench uses its part of the ground")]
 
 pub mod client;
+pub mod library;
+pub mod mix;
+pub mod simulation;
 pub mod sink;
 pub mod sockets;
 
@@ -54,6 +57,13 @@ impl Ground {
         let mut admin = sqlx::PgConnection::connect(&database.admin_url("postgres")).await?;
         admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER brain_owner"))).await?;
         Ok(Postgres::connect(&database.owner_url(name), &database.app_url(name)).await?)
+    }
+
+    /// Has Postgres look at what the tables hold, as it does by itself after a while.
+    pub async fn analyze(&self, name: &str) -> anyhow::Result<()> {
+        let mut owner = sqlx::PgConnection::connect(&self.servers.postgres().owner_url(name)).await?;
+        owner.execute("VACUUM ANALYZE").await?;
+        Ok(())
     }
 
     pub async fn end(self) -> anyhow::Result<()> {

@@ -1,0 +1,131 @@
+//! What keeping answers is worth, and that no kept answer is stale.
+//!
+//! First a simulation of ten million steps over the real store, with read models, tails and fills in random disorder: goal 0 stale.
+//! Then a Zipf(1.0) mix of 90 % reads and 10 % writes in one space over HTTP, with narrowing and without: goals 80 % hits with it, a hit in
+//! at most 1/20 of the time of a miss (what the bare HTTP round trip of the same run costs is taken off both), at most 10 % of the kept bytes beside them.
+//!
+//! `cargo bench --bench caches -- [--steps 10000000] [--count 20000] [--questions 5000] [--requests 60000] [--clients 8] [--audit 0]`
+
+mod ground;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ground::{
+    Ground,
+    client::Client,
+    library,
+    mix::{Mix, Times},
+    quantile, setting,
+    simulation::{Findings, Simulation},
+};
+use second_brain::{
+    journal::subject::Prefix,
+    runtime::Durability,
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+};
+
+const PREFIX: &str = "caches";
+const KINDS: [&str; 4] = ["get", "list", "search", "graph"];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (steps, count, questions) = (setting("steps", 10_000_000), setting("count", 20_000), setting("questions", 5_000));
+    let (requests, clients, audit) = (setting("requests", 60_000), setting("clients", 8), setting("audit", 0));
+    simulate(steps as u64);
+    if requests == 0 {
+        return Ok(());
+    }
+    let ground = Ground::new(Durability::Os).await?;
+    let nats = ground.nats(PREFIX).await?;
+    library::fill(&nats, 0, count, true).await?;
+    ground.database(PREFIX).await?.close().await;
+    let folder = tempfile::tempdir()?;
+    let mix = Mix::new(count, questions);
+    let mut rows = vec![];
+    for narrowing in [true, false] {
+        let caching = Caching { narrowing, cache_audit_every: audit as u64, ..Caching::default() };
+        let (prefix, listen, roles) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into(), Roles::all());
+        let place = Place { data_dir: folder.path(), prefix, listen, roles, outward: Outward::default(), caching };
+        let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
+        let client = Arc::new(Client::new(&brain)?);
+        client.settle(&nats).await?;
+        // The first half warms up.
+        mix.run(&client, clients, requests / 2, 1).await?;
+        let times = mix.run(&client, clients, requests / 2, 2).await?;
+        println!("narrowing {narrowing}: {:.0} requests/s, {} refused", times.rate(), times.refused);
+        rows.push(times);
+        if narrowing {
+            alone(&client, &mix, audit).await?;
+        }
+        brain.stop().await;
+    }
+    println!("\n| hit rate, Zipf(1.0), 10 % writes | with narrowing | without |\n|---|---|---|");
+    let rate = |of: &dyn Fn(&Times) -> f64| format!("{:.1} % | {:.1} %", of(&rows[0]) * 100.0, of(&rows[1]) * 100.0);
+    for kind in KINDS {
+        println!("| {kind} | {} |", rate(&|times| times.hit_rate_of(kind)));
+    }
+    println!("| all reads | {} |", rate(&Times::hit_rate));
+    drop(nats);
+    ground.end().await
+}
+
+/// Two processors simulate; every kept answer is checked.
+fn simulate(steps: u64) {
+    let started = Instant::now();
+    let (piece, mut all) = (100_000, Findings::default());
+    let pieces: Vec<u64> = (0..steps.div_ceil(piece)).collect();
+    std::thread::scope(|scope| {
+        let halves: Vec<_> = pieces
+            .chunks(pieces.len().div_ceil(2).max(1))
+            .map(|seeds| scope.spawn(move || seeds.iter().map(|seed| Simulation::new(*seed).run(piece)).collect::<Vec<_>>()))
+            .collect();
+        for findings in halves.into_iter().flat_map(|half| half.join().expect("no panic")) {
+            all.steps += findings.steps;
+            all.hits += findings.hits;
+            all.misses += findings.misses;
+            all.refused += findings.refused;
+            all.stale += findings.stale;
+        }
+    });
+    println!("| simulated steps | hits | misses | fills refused | stale | took |\n|---|---|---|---|---|---|");
+    let Findings { steps, hits, misses, refused, stale } = all;
+    println!("| {steps} | {hits} | {misses} | {refused} | {stale} | {:.0?} |\n", started.elapsed());
+    assert_eq!(stale, 0, "a stale answer was given");
+}
+
+/// One client: what a hit and a miss take, each without the bare round trip, and what is held beside the answers.
+async fn alone(client: &Arc<Client>, mix: &Arc<Mix>, audit: usize) -> anyhow::Result<()> {
+    let floor = median_of(client, "/health/live").await?;
+    let times = mix.run(client, 1, 4_000, 3).await?;
+    println!(
+        "\nbare HTTP round trip: {floor:.2?}\n| one client, p50 | miss | hit | ratio without the round trip |\n|---|---|---|---|"
+    );
+    for wanted in KINDS {
+        let at = |hit: bool| times.quantile(|kind, kept| kind == wanted && kept == hit, 0.5);
+        let (miss, hit) = (at(false), at(true));
+        let bare = |time: Duration| time.saturating_sub(floor).as_secs_f64();
+        println!("| {wanted} | {miss:.2?} | {hit:.2?} | {:.3} |", bare(hit) / bare(miss));
+    }
+    let kept = client.get("/api/v1/caches?limit=1").await?;
+    let [content, overhead] = ["content_bytes", "overhead_bytes"].map(|name| kept[name].as_f64().unwrap_or_default());
+    println!("\n| kept answers | bytes | beside them | share |\n|---|---|---|---|");
+    println!("| {} | {content} | {overhead} | {:.1} % |", kept["entries"], overhead / content * 100.0);
+    if audit > 0 {
+        let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
+        println!("\naudited: {audited}, stale: {stale}");
+    }
+    Ok(())
+}
+
+async fn median_of(client: &Client, path: &str) -> anyhow::Result<Duration> {
+    let mut times = vec![];
+    for _ in 0..500 {
+        let started = Instant::now();
+        client.http.get(format!("{}{path}", client.url)).send().await?.bytes().await?;
+        times.push(started.elapsed());
+    }
+    Ok(quantile(times, 0.5))
+}

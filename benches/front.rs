@@ -1,0 +1,101 @@
+//! How the front door holds at 10,000, 100,000 and a million memories, from 1, 10 and 50 clients over HTTP, with a tenth of the requests
+//! writing. Goals at 100,000 under 50 clients: p95 below 100 ms for everything, below 50 ms for simple questions (a memory, a list),
+//! below 1 s for complex ones (a hybrid search, the graph to depth 3).
+//!
+//! Clients, brain, nats-server and Postgres share this machine's processors. `--cache 0` keeps nothing, so that every read is asked;
+//! `--embedder 0` leaves out the role that embeds new texts.
+//! `cargo bench --bench front -- [--small 10000] [--middle 100000] [--large 0] [--seconds 20] [--questions 5000] [--cache 1]
+//! [--embedder 1] [--audit 0]`
+
+mod ground;
+
+use std::sync::Arc;
+
+use ground::{
+    Ground,
+    client::Client,
+    library,
+    mix::{Mix, Times},
+    setting,
+};
+use second_brain::{
+    journal::subject::Prefix,
+    runtime::Durability,
+    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+};
+
+const PREFIX: &str = "front";
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    if std::env::var_os("BRAIN_LOG").is_some() {
+        second_brain::telemetry::log_to_stderr();
+    }
+    let sizes = [setting("small", 10_000), setting("middle", 100_000), setting("large", 0)];
+    let (seconds, questions) = (setting("seconds", 20), setting("questions", 5_000));
+    let caching = Caching {
+        cache_max_bytes: if setting("cache", 1) == 1 { Caching::default().cache_max_bytes } else { 0 },
+        cache_audit_every: setting("audit", 0) as u64,
+        ..Caching::default()
+    };
+    let with_embedder = setting("embedder", 1) == 1;
+    let ground = Ground::new(Durability::Os).await?;
+    let nats = ground.nats(PREFIX).await?;
+    ground.database(PREFIX).await?.close().await;
+    let folder = tempfile::tempdir()?;
+    println!("| memories | clients | | p50 | p95 | p99 | requests/s | hits | refused |\n|---|---|---|---|---|---|---|---|---|");
+    let mut filled = 0;
+    for size in sizes.into_iter().filter(|size| *size > 0) {
+        library::fill(&nats, filled, size, true).await?;
+        filled = size;
+        let roles: Roles =
+            if with_embedder { Roles::all() } else { "api,projector,fanout".parse().map_err(anyhow::Error::msg)? };
+        let (prefix, listen) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into());
+        let place = Place { data_dir: folder.path(), prefix, listen, roles, outward: Outward::default(), caching };
+        let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
+        let client = Arc::new(Client::new(&brain)?);
+        client.settle(&nats).await?;
+        ground.analyze(PREFIX).await?;
+        let mix = Mix::new(size, questions);
+        for (round, clients) in [1, 10, 50].into_iter().enumerate() {
+            // The first half is not looked at: it fills the caches.
+            let seed = (size + round) as u64;
+            mix.run_for(&client, clients, seconds as u64 / 2, seed).await?;
+            let times = mix.run_for(&client, clients, seconds as u64, seed + 7).await?;
+            show(size, clients, &times);
+        }
+        if caching.cache_audit_every > 0 {
+            let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
+            println!("\naudited: {audited}, stale: {stale}\n");
+        }
+        brain.stop().await;
+    }
+    drop(nats);
+    ground.end().await
+}
+
+fn show(size: usize, clients: usize, times: &Times) {
+    let rows: [(&str, &dyn Fn(&str) -> bool); 4] = [
+        ("everything", &|_| true),
+        ("simple: a memory, a list", &|kind| matches!(kind, "get" | "list")),
+        ("complex: search, graph", &|kind| matches!(kind, "search" | "graph")),
+        ("writes", &|kind| kind == "write"),
+    ];
+    for (name, wanted) in rows {
+        let at = |share| times.quantile(|kind, _| wanted(kind), share);
+        let (p50, p95, p99) = (at(0.5), at(0.95), at(0.99));
+        let rest = match name {
+            "everything" => format!("{:.0} | {:.1} % | {} |", times.rate(), times.hit_rate() * 100.0, times.refused),
+            _ => "| | |".to_owned(),
+        };
+        println!("| {size} | {clients} | {name} | {p50:.2?} | {p95:.2?} | {p99:.2?} | {rest}");
+    }
+    // A miss alone, as if nothing were kept.
+    let missed = |share| times.quantile(|kind, kept| !kept && matches!(kind, "search" | "graph"), share);
+    println!(
+        "| {size} | {clients} | complex, not kept | {:.2?} | {:.2?} | {:.2?} | | | |",
+        missed(0.5),
+        missed(0.95),
+        missed(0.99)
+    );
+}

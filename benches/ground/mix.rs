@@ -1,0 +1,224 @@
+//! People who ask and write: questions by Zipf's law, each in a mix of kinds, over HTTP from so many clients at a time.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    client::Client,
+    library::{TAGS, id, sentence},
+    quantile,
+};
+
+/// One in so many requests writes.
+const WRITES_EVERY: u64 = 10;
+
+/// Numbers that look random and come again with the same seed: SplitMix64 (Steele, Lea, Flood, 2014).
+#[derive(Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    /// From 0 to below 1.
+    pub fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Ranks from 0, each as often as 1 / (rank + 1): Zipf(1.0).
+pub struct Zipf(Vec<f64>);
+
+impl Zipf {
+    pub fn new(ranks: usize) -> Self {
+        let mut sum = 0.0;
+        Self((1..=ranks).map(|rank| (sum += 1.0 / rank as f64, sum).1).collect())
+    }
+
+    pub fn draw(&self, dice: &mut Dice) -> usize {
+        let all = self.0.last().copied().unwrap_or(1.0);
+        let wanted = dice.share() * all;
+        self.0.partition_point(|sum| *sum <= wanted)
+    }
+}
+
+/// What is asked and written.
+pub struct Mix {
+    pub memories: usize,
+    questions: Zipf,
+    /// Memories that are changed, by the same law.
+    changed: Zipf,
+}
+
+/// One request: its kind, and where it goes with what.
+struct Ask {
+    kind: &'static str,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+/// How long requests took, by kind and by whether they were kept.
+#[derive(Default)]
+pub struct Times {
+    pub by_kind: BTreeMap<(&'static str, bool), Vec<Duration>>,
+    pub refused: usize,
+    pub took: Duration,
+}
+
+impl Mix {
+    pub fn new(memories: usize, questions: usize) -> Arc<Self> {
+        Arc::new(Self { memories, questions: Zipf::new(questions), changed: Zipf::new(memories) })
+    }
+
+    /// A popular memory is anywhere.
+    fn memory(&self, rank: usize) -> usize {
+        (rank * 7_919) % self.memories
+    }
+
+    fn ask(&self, dice: &mut Dice) -> Ask {
+        if dice.next().is_multiple_of(WRITES_EVERY) {
+            return self.write(dice);
+        }
+        let rank = self.questions.draw(dice);
+        let get = |kind, path| Ask { kind, method: Method::GET, path, body: None };
+        match rank % 10 {
+            0..=3 => get("get", format!("/api/v1/memories/{}", id(self.memory(rank)))),
+            4..=6 => {
+                let body = Some(json!({"query": sentence(rank * 7_919, 3)}));
+                Ask { kind: "search", method: Method::POST, path: "/api/v1/search".into(), body }
+            }
+            7 | 8 => get("list", format!("/api/v1/memories?tag=tag{}&limit=20", rank % TAGS)),
+            _ => get("graph", format!("/api/v1/graph/neighbors?id={}&depth=3", id(self.memory(rank)))),
+        }
+    }
+
+    fn write(&self, dice: &mut Dice) -> Ask {
+        let number = dice.next() as usize % 1_000_000_000;
+        let content = format!("{} {number}", sentence(number, 12 + number % 40));
+        let tags = json!([format!("tag{}", number % TAGS)]);
+        let target = format!("/api/v1/memories/{}", id(self.memory(self.changed.draw(dice))));
+        let (method, path, body) = match number % 4 {
+            0 | 1 => (Method::POST, "/api/v1/memories".to_owned(), json!({"content": content, "tags": tags})),
+            2 => (Method::PATCH, target, json!({"importance": (number % 100) as f64 / 100.0})),
+            _ => (Method::PATCH, target, json!({"content": content})),
+        };
+        Ask { kind: "write", method, path, body: Some(body) }
+    }
+
+    /// So many clients at once, each one request after the other, for so many requests in all.
+    pub async fn run(
+        self: &Arc<Self>,
+        client: &Arc<Client>,
+        clients: usize,
+        requests: usize,
+        seed: u64,
+    ) -> anyhow::Result<Times> {
+        self.run_until(client, clients, seed, move |done, _| done < requests / clients).await
+    }
+
+    /// The same for so many seconds.
+    pub async fn run_for(
+        self: &Arc<Self>,
+        client: &Arc<Client>,
+        clients: usize,
+        seconds: u64,
+        seed: u64,
+    ) -> anyhow::Result<Times> {
+        self.run_until(client, clients, seed, move |_, since| since < Duration::from_secs(seconds)).await
+    }
+
+    async fn run_until(
+        self: &Arc<Self>,
+        client: &Arc<Client>,
+        clients: usize,
+        seed: u64,
+        goes_on: impl Fn(usize, Duration) -> bool + Copy + Send + 'static,
+    ) -> anyhow::Result<Times> {
+        let mut tasks = JoinSet::new();
+        let started = Instant::now();
+        for one in 0..clients {
+            let (mix, client, mut dice) = (self.clone(), client.clone(), Dice::new(seed * 1_000 + one as u64));
+            tasks.spawn(async move {
+                let (mut times, mut done) = (Times::default(), 0);
+                while goes_on(done, started.elapsed()) {
+                    done += 1;
+                    let ask = mix.ask(&mut dice);
+                    let started = Instant::now();
+                    let request = client.http.request(ask.method, format!("{}{}", client.url, ask.path)).bearer_auth(&client.key);
+                    let request = ask.body.iter().fold(request, |request, body| request.json(body));
+                    let response = request.send().await?;
+                    if response.status() == 503 {
+                        times.refused += 1;
+                        // As it was told to, if not quite so long.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
+                    }
+                    anyhow::ensure!(response.status().is_success(), "{} {}", ask.path, response.status());
+                    let kept =
+                        response.headers().get("cache-status").is_some_and(|text| text.as_bytes().starts_with(b"brain; hit"));
+                    response.bytes().await?;
+                    times.by_kind.entry((ask.kind, kept)).or_default().push(started.elapsed());
+                }
+                anyhow::Ok(times)
+            });
+        }
+        let mut all = Times::default();
+        while let Some(done) = tasks.join_next().await {
+            let times = done??;
+            all.refused += times.refused;
+            for (kind, found) in times.by_kind {
+                all.by_kind.entry(kind).or_default().extend(found);
+            }
+        }
+        all.took = started.elapsed();
+        Ok(all)
+    }
+}
+
+impl Times {
+    fn of(&self, wanted: impl Fn(&str, bool) -> bool) -> Vec<Duration> {
+        let chosen = self.by_kind.iter().filter(|((kind, kept), _)| wanted(kind, *kept));
+        chosen.flat_map(|(_, times)| times.iter().copied()).collect()
+    }
+
+    /// The share of reads that were kept.
+    pub fn hit_rate(&self) -> f64 {
+        let (kept, all) = (self.of(|_, kept| kept).len(), self.of(|kind, _| kind != "write").len());
+        kept as f64 / all.max(1) as f64
+    }
+
+    pub fn hit_rate_of(&self, wanted: &str) -> f64 {
+        let (kept, all) = (self.of(|kind, kept| kept && kind == wanted).len(), self.of(|kind, _| kind == wanted).len());
+        kept as f64 / all.max(1) as f64
+    }
+
+    pub fn quantile(&self, wanted: impl Fn(&str, bool) -> bool, share: f64) -> Duration {
+        let times = self.of(wanted);
+        if times.is_empty() { Duration::ZERO } else { quantile(times, share) }
+    }
+
+    pub fn rate(&self) -> f64 {
+        self.of(|_, _| true).len() as f64 / self.took.as_secs_f64()
+    }
+}

@@ -1,0 +1,385 @@
+//! A small space in memory whose log, read models and tails run apart at random, and the real store of kept answers between them: every
+//! kept answer is held against the truth at the position that the tails have told.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta};
+use second_brain::{
+    caches::{
+        Settings,
+        entry::{Entry, Key},
+        ledger::{Source, Touch},
+        store::Store,
+    },
+    domain::{
+        ids::{MemoryId, SpaceId, StreamSeq},
+        memory::{Draft, Memory},
+    },
+    ports::{
+        Filter, Hit, KeywordWeights, ListQuery, MemoryRecord, Test, WordWeight, Words,
+        cache::{Answer, Candidate, Change, Dep, Narrow, Stamp},
+        unit,
+    },
+    queries::{
+        list,
+        search::{
+            fusion::{self, Arm, fuse},
+            judge::{ArmJudge, Judge},
+        },
+    },
+};
+use uuid::Uuid;
+
+use super::mix::Dice;
+
+const MEMORIES: usize = 40;
+const WORDS: usize = 12;
+const TAGS: usize = 3;
+const QUERIES: usize = 24;
+/// Candidates of an arm, and results.
+const DEPTH: usize = 12;
+const LIMIT: usize = 4;
+
+/// A memory at one of its states.
+#[derive(Clone)]
+struct State {
+    revision: u64,
+    /// Which of its texts it has.
+    text: u64,
+    candidate: Arc<Candidate>,
+    /// The same with the vector of this text.
+    with_vector: Arc<Candidate>,
+}
+
+/// What both streams have said up to a position of each.
+#[derive(Clone, Default)]
+struct View {
+    events: usize,
+    vectors: usize,
+    memories: HashMap<usize, State>,
+    /// The text of the newest vector of each memory.
+    embedded: HashMap<usize, u64>,
+}
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub steps: u64,
+    pub hits: u64,
+    pub misses: u64,
+    pub refused: u64,
+    pub stale: u64,
+}
+
+pub struct Simulation {
+    dice: Dice,
+    store: Store,
+    log: Vec<(usize, State)>,
+    /// Memory, text, and the position of the state that was embedded.
+    vectors: Vec<(usize, u64, usize)>,
+    end: View,
+    applied: View,
+    told: View,
+    findings: Findings,
+}
+
+fn space() -> SpaceId {
+    SpaceId::default_space()
+}
+
+fn id(memory: usize) -> MemoryId {
+    MemoryId(Uuid::from_u128(memory as u128 + 1))
+}
+
+fn vector(seed: u64) -> Arc<[f32]> {
+    let mut dice = Dice::new(seed);
+    unit(&(0..6).map(|_| dice.share() as f32 - 0.5).collect::<Vec<_>>())
+}
+
+impl View {
+    fn learn_event(&mut self, (memory, state): &(usize, State)) {
+        self.memories.insert(*memory, state.clone());
+        self.events += 1;
+    }
+
+    fn learn_vector(&mut self, (memory, text, _): (usize, u64, usize)) {
+        self.embedded.insert(memory, text);
+        self.vectors += 1;
+    }
+
+    /// How searches see a memory: with its vector once that is there.
+    fn candidate(&self, memory: usize) -> &Arc<Candidate> {
+        let state = &self.memories[&memory];
+        if self.embedded.get(&memory) == Some(&state.text) { &state.with_vector } else { &state.candidate }
+    }
+
+    fn living(&self) -> Vec<(usize, &Arc<Candidate>)> {
+        let mut living: Vec<_> = self.memories.keys().map(|memory| (*memory, self.candidate(*memory))).collect();
+        living.retain(|(_, candidate)| candidate.memory.deleted_at.is_none());
+        living
+    }
+}
+
+impl Simulation {
+    pub fn new(seed: u64) -> Self {
+        let store = Store::new(Settings::default(), Stamp { events: StreamSeq(0), derived: Some(StreamSeq(0)) });
+        Self {
+            dice: Dice::new(seed),
+            store,
+            log: vec![],
+            vectors: vec![],
+            end: View::default(),
+            applied: View::default(),
+            told: View::default(),
+            findings: Findings::default(),
+        }
+    }
+
+    pub fn run(mut self, steps: u64) -> Findings {
+        for _ in 0..steps {
+            match self.dice.below(100) {
+                0..=2 => self.write(),
+                3..=4 => self.embed(),
+                5..=14 => self.move_on(),
+                _ => self.read(),
+            }
+            self.findings.steps += 1;
+            // Nobody needs what everybody knows.
+            if self.log.len() > 100_000 {
+                break;
+            }
+        }
+        self.findings
+    }
+
+    fn write(&mut self) {
+        let memory = self.dice.below(MEMORIES);
+        let before = self.end.memories.get(&memory).cloned();
+        let (revision, at) = (before.as_ref().map_or(1, |state| state.revision + 1), DateTime::UNIX_EPOCH);
+        let keeps_text = self.dice.below(3) == 0;
+        let text = match &before {
+            Some(state) if keeps_text => state.text,
+            _ => self.dice.next() % 64,
+        };
+        let mut words = Dice::new(text);
+        let content = (0..3 + words.below(6)).map(|_| format!("w{}", words.below(WORDS))).collect::<Vec<_>>().join(" ");
+        let tags = vec![format!("t{}", self.dice.below(TAGS))];
+        let body = Draft { content, tags, ..Draft::default() }.validate().expect("valid");
+        let is_deleted = before.is_some() && self.dice.below(6) == 0;
+        let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
+        let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at) };
+        let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, Arc::new(|text| words_of(text))));
+        let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))) };
+        self.log.push((memory, state));
+        self.end.learn_event(self.log.last().expect("pushed just now"));
+    }
+
+    /// As the embedder does it: the newest text of a memory, unless it has its vector.
+    fn embed(&mut self) {
+        let memory = self.dice.below(MEMORIES);
+        let Some(state) = self.end.memories.get(&memory) else { return };
+        if state.candidate.memory.deleted_at.is_some() || self.end.embedded.get(&memory) == Some(&state.text) {
+            return;
+        }
+        let position = self.log.iter().rposition(|(of, _)| *of == memory).expect("it was written") + 1;
+        self.vectors.push((memory, state.text, position));
+        self.end.learn_vector(*self.vectors.last().expect("pushed just now"));
+    }
+
+    /// A read model or a tail takes a step.
+    fn move_on(&mut self) {
+        match self.dice.below(4) {
+            0 if self.applied.events < self.log.len() => self.applied.learn_event(&self.log[self.applied.events]),
+            1 if self.applied.vectors < self.vectors.len() => self.applied.learn_vector(self.vectors[self.applied.vectors]),
+            2 if self.told.events < self.log.len() => self.tell_event(),
+            3 if self.told.vectors < self.vectors.len() => self.tell_vector(),
+            _ => {}
+        }
+    }
+
+    fn tell_event(&mut self) {
+        let (memory, state) = &self.log[self.told.events];
+        let seq = StreamSeq(self.told.events as u64 + 1);
+        // As the invalidator finds it out: a new one's vector from the tail, any other's from the log.
+        let change = match (state.revision, self.store.told_about(seq)) {
+            (1, Some(Change::Unknown)) => Change::Unknown,
+            (1, Some(Change::Stands(_))) => Change::Stands(state.with_vector.clone()),
+            (1, None) => Change::Stands(state.candidate.clone()),
+            _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(state.with_vector.clone()),
+            _ => Change::Stands(state.candidate.clone()),
+        };
+        let deps = vec![Dep::memory(&space(), id(*memory))];
+        let touch = Touch { seq, about: seq, space: space(), deps, change: Some(change) };
+        self.store.touch(Source::Events, vec![touch], seq);
+        self.told.learn_event(&self.log[self.told.events]);
+    }
+
+    fn tell_vector(&mut self) {
+        let (memory, text, position) = self.vectors[self.told.vectors];
+        let seq = StreamSeq(self.told.vectors as u64 + 1);
+        let newest = &self.end.memories[&memory];
+        let change = if newest.text == text { Change::Stands(newest.with_vector.clone()) } else { Change::Unknown };
+        let touch = Touch { seq, about: StreamSeq(position as u64), space: space(), deps: vec![], change: Some(change) };
+        self.store.touch(Source::Derived, vec![touch], seq);
+        self.told.learn_vector(self.vectors[self.told.vectors]);
+    }
+
+    fn read(&mut self) {
+        let question = self.dice.below(QUERIES);
+        let key = Key::new(&space(), "simulated", question.to_string());
+        self.store.expect_narrowed();
+        if let Some(entry) = self.store.get(&key) {
+            self.findings.hits += 1;
+            self.findings.stale += u64::from(self.is_stale(&entry, question));
+            return;
+        }
+        self.findings.misses += 1;
+        let stamp = Stamp {
+            events: StreamSeq(self.applied.events as u64),
+            derived: (question % 4 != 0).then_some(StreamSeq(self.applied.vectors as u64)),
+        };
+        // The read model goes on between the parts of an answer.
+        if self.dice.below(4) == 0 {
+            self.move_on();
+        }
+        let answer = if question.is_multiple_of(4) { self.list(question) } else { self.search(question) };
+        self.findings.refused += u64::from(self.store.put(key, answer, stamp).1.is_err());
+    }
+
+    fn list(&self, question: usize) -> Answer {
+        let query = ListQuery { limit: LIMIT as u32, tag: Some(format!("t{}", question / 4 % TAGS)), ..ListQuery::default() };
+        let page = page(&self.applied, &query);
+        let ids = page.memories.iter().map(|row| row.id).chain(page.behind);
+        let deps = ids.map(|id| Dep::memory(&space(), id)).collect();
+        let body = shown(page.memories.iter().map(|row| (row.id, row.revision.0)));
+        Answer { body, deps, narrow: Some(Arc::new(list::Judge::new(&query, &page))), is_whole: true, ..Answer::default() }
+    }
+
+    fn search(&self, question: usize) -> Answer {
+        let (judge, members) = search(&self.applied, question);
+        let deps = members.iter().map(|memory| Dep::memory(&space(), id(*memory))).collect();
+        let body = shown(members.iter().map(|memory| (id(*memory), self.applied.memories[memory].revision)));
+        Answer { body, deps, narrow: Some(Arc::new(judge)), is_whole: true, ..Answer::default() }
+    }
+
+    /// Whether the answer is another one than at the position that was told.
+    fn is_stale(&self, entry: &Entry, question: usize) -> bool {
+        let (events, vectors) = (self.told.events as u64, self.told.vectors as u64);
+        if entry.stamp.events.0 > events || entry.stamp.derived.is_some_and(|derived| derived.0 > vectors) {
+            // It is ahead of the tails.
+            return false;
+        }
+        if question.is_multiple_of(4) {
+            let query = ListQuery { limit: LIMIT as u32, tag: Some(format!("t{}", question / 4 % TAGS)), ..ListQuery::default() };
+            let rows = page(&self.told, &query).memories;
+            // An answer may be ahead of its stamp: then what it shows more is newer, and nothing is missing.
+            return rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
+        }
+        let narrow = entry.answer.narrow.as_ref().expect("searches are narrowed");
+        self.told.living().into_iter().any(|(memory, candidate)| match revision_shown(entry, id(memory)) {
+            Some(revision) => revision < self.told.memories[&memory].revision,
+            None => narrow.is_surely_entered_by(candidate),
+        })
+    }
+}
+
+/// Ids and revisions, 24 bytes each.
+fn shown(rows: impl Iterator<Item = (MemoryId, u64)>) -> bytes::Bytes {
+    rows.flat_map(|(id, revision)| id.0.into_bytes().into_iter().chain(revision.to_le_bytes())).collect::<Vec<u8>>().into()
+}
+
+fn revision_shown(entry: &Entry, id: MemoryId) -> Option<u64> {
+    let row = entry.answer.body.chunks(24).find(|row| row[..16] == id.0.into_bytes())?;
+    Some(u64::from_le_bytes(row[16..].try_into().expect("eight bytes")))
+}
+
+fn shows(entry: &Entry, id: MemoryId, revision: u64) -> bool {
+    revision_shown(entry, id).is_some_and(|shown| shown >= revision)
+}
+
+fn words_of(text: &second_brain::ports::KeywordText) -> Words {
+    let count = |texts: &mut dyn Iterator<Item = &str>| {
+        let mut times = HashMap::new();
+        texts.for_each(|word| *times.entry(word.to_owned()).or_default() += 1);
+        times
+    };
+    let content: HashMap<String, u32> = count(&mut text.content.split(' '));
+    let content_len = content.values().sum();
+    Words { content, tags: HashMap::new(), content_len, tags_len: 0 }
+}
+
+fn page(view: &View, query: &ListQuery) -> list::Page {
+    let tag = query.tag.as_ref().expect("lists are of a tag");
+    let mut rows: Vec<MemoryRecord> = view
+        .living()
+        .into_iter()
+        .filter(|(_, candidate)| candidate.memory.body.tags.contains(tag))
+        .map(|(memory, candidate)| MemoryRecord {
+            id: candidate.id,
+            revision: second_brain::domain::ids::Revision(view.memories[&memory].revision),
+            memory: candidate.memory.clone(),
+        })
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.memory.created_at, row.id)));
+    let behind = rows.get(LIMIT).map(|row| row.id);
+    rows.truncate(LIMIT);
+    let next = rows.last().filter(|_| behind.is_some()).map(|row| (row.memory.created_at, row.id));
+    list::Page { memories: rows, next, behind }
+}
+
+/// Both arms and their fusion, as a search does it; a third of the questions is filtered by tag.
+fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
+    let filter = match question % 3 {
+        0 => Filter::Is(Test::TagsAny(vec![format!("t{}", question % TAGS)])),
+        _ => Filter::none(),
+    };
+    let living = view.living();
+    let passing: Vec<_> = living
+        .iter()
+        .filter(|(_, it)| question % 3 != 0 || it.memory.body.tags.contains(&format!("t{}", question % TAGS)))
+        .collect();
+    let weights = weights(&living, question);
+    let towards = vector(1_000 + question as u64);
+    let near = |it: &Candidate| it.vector.as_ref().map(|vector| towards.iter().zip(&**vector).map(|(a, b)| a * b).sum());
+    let by_words = |it: &Candidate| Some(weights.score(it.words())).filter(|score| *score > 0.0);
+    let best = |score: &dyn Fn(&Candidate) -> Option<f32>| {
+        let mut hits: Vec<Hit> = passing.iter().filter_map(|(_, it)| Some(Hit { id: it.id, score: score(it)? })).collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        hits.truncate(DEPTH);
+        hits
+    };
+    let (near, words) = (best(&near), best(&by_words));
+    let silent_score = (words.len() < DEPTH).then_some(0.0);
+    let arms = [
+        Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits: near, silent_score: None },
+        Arm { name: "keyword", weight: fusion::KEYWORD_WEIGHT, hits: words, silent_score },
+    ];
+    let ranking = fuse(&arms);
+    let members: Vec<usize> = ranking.best.iter().take(LIMIT).map(|one| one.id.0.as_u128() as usize - 1).collect();
+    let judge = Judge {
+        filter,
+        semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
+        keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
+        bar: ranking.best.get(LIMIT - 1).map(|last| last.score),
+    };
+    (judge, members)
+}
+
+/// BM25's statistics of the living.
+fn weights(living: &[(usize, &Arc<Candidate>)], question: usize) -> KeywordWeights {
+    let documents = living.len() as f32;
+    let word = |number: usize| {
+        let word = format!("w{}", number % WORDS);
+        let holding = living.iter().filter(|(_, it)| it.words().content.contains_key(&word)).count() as f32;
+        let in_content = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln() * 2.2;
+        WordWeight { word: word.into(), in_content, in_tags: 0.0 }
+    };
+    let total: u32 = living.iter().map(|(_, it)| it.words().content_len).sum();
+    KeywordWeights {
+        words: vec![word(question), word(question * 5 + 1)],
+        phrases: vec![],
+        content_len_mean: total as f32 / documents.max(1.0),
+        tags_len_mean: 1.0,
+        documents: living.len() as u64,
+    }
+}
