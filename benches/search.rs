@@ -13,7 +13,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::StreamExt;
 use ground::{
     Ground,
     library::{MODEL, fill, sentence},
@@ -28,7 +27,6 @@ use second_brain::{
     queries::search::{self, Mode, Question, SearchParts},
     runtime::Durability,
 };
-use sha2::Digest;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

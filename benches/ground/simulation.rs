@@ -17,7 +17,7 @@ use second_brain::{
     },
     ports::{
         Filter, Hit, KeywordWeights, ListQuery, MemoryRecord, Test, WordWeight, Words,
-        cache::{Answer, Candidate, Change, Dep, Narrow, Stamp},
+        cache::{Answer, Candidate, Change, Dep, Stamp},
         unit,
     },
     queries::{
@@ -80,6 +80,8 @@ pub struct Simulation {
     end: View,
     applied: View,
     told: View,
+    /// Where the read models stood when each question was answered last: at its stamp or beyond.
+    answered_at: HashMap<usize, (usize, usize)>,
     findings: Findings,
 }
 
@@ -131,6 +133,7 @@ impl Simulation {
             end: View::default(),
             applied: View::default(),
             told: View::default(),
+            answered_at: HashMap::new(),
             findings: Findings::default(),
         }
     }
@@ -206,10 +209,12 @@ impl Simulation {
             (1, Some(Change::Stands(_))) => Change::Stands(state.with_vector.clone()),
             (1, None) => Change::Stands(state.candidate.clone()),
             _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(state.with_vector.clone()),
+            _ if self.vectors[self.told.vectors..].iter().any(|(of, ..)| of == memory) => Change::Unknown,
             _ => Change::Stands(state.candidate.clone()),
         };
-        let deps = vec![Dep::memory(&space(), id(*memory))];
-        let touch = Touch { seq, about: seq, space: space(), deps, change: Some(change) };
+        let subject = Dep::memory(&space(), id(*memory));
+        let (knows, deps) = (StreamSeq(self.told.vectors as u64), vec![subject]);
+        let touch = Touch { seq, about: seq, subject, knows, space: space(), deps, change: Some(change) };
         self.store.touch(Source::Events, vec![touch], seq);
         self.told.learn_event(&self.log[self.told.events]);
     }
@@ -218,8 +223,14 @@ impl Simulation {
         let (memory, text, position) = self.vectors[self.told.vectors];
         let seq = StreamSeq(self.told.vectors as u64 + 1);
         let newest = &self.end.memories[&memory];
-        let change = if newest.text == text { Change::Stands(newest.with_vector.clone()) } else { Change::Unknown };
-        let touch = Touch { seq, about: StreamSeq(position as u64), space: space(), deps: vec![], change: Some(change) };
+        let last = self.log.iter().rposition(|(of, _)| *of == memory).expect("it was written") + 1;
+        let before = self.log[..last - 1].iter().rev().find(|(of, _)| *of == memory);
+        let brought_the_text = before.is_none_or(|(_, state)| state.text != text);
+        let is_known = newest.text == text && (last <= self.told.events || brought_the_text);
+        let change = if is_known { Change::Stands(newest.with_vector.clone()) } else { Change::Unknown };
+        let (about, knows) = (StreamSeq(position as u64), StreamSeq(self.told.events as u64));
+        let subject = Dep::memory(&space(), id(memory));
+        let touch = Touch { seq, about, subject, knows, space: space(), deps: vec![], change: Some(change) };
         self.store.touch(Source::Derived, vec![touch], seq);
         self.told.learn_vector(self.vectors[self.told.vectors]);
     }
@@ -243,7 +254,10 @@ impl Simulation {
             self.move_on();
         }
         let answer = if question.is_multiple_of(4) { self.list(question) } else { self.search(question) };
-        self.findings.refused += u64::from(self.store.put(key, answer, stamp).1.is_err());
+        match self.store.put(key, answer, stamp).1 {
+            Ok(()) => drop(self.answered_at.insert(question, (self.applied.events, self.applied.vectors))),
+            Err(_) => self.findings.refused += 1,
+        }
     }
 
     fn list(&self, question: usize) -> Answer {
@@ -264,16 +278,15 @@ impl Simulation {
 
     /// Whether the answer is another one than at the position that was told.
     fn is_stale(&self, entry: &Entry, question: usize) -> bool {
-        let (events, vectors) = (self.told.events as u64, self.told.vectors as u64);
-        if entry.stamp.events.0 > events || entry.stamp.derived.is_some_and(|derived| derived.0 > vectors) {
-            // It is ahead of the tails.
+        let (events, vectors) = self.answered_at[&question];
+        if events > self.told.events || (entry.stamp.derived.is_some() && vectors > self.told.vectors) {
+            // It is ahead of the tails, so they cannot say.
             return false;
         }
         if question.is_multiple_of(4) {
             let query = ListQuery { limit: LIMIT as u32, tag: Some(format!("t{}", question / 4 % TAGS)), ..ListQuery::default() };
             let rows = page(&self.told, &query).memories;
-            // An answer may be ahead of its stamp: then what it shows more is newer, and nothing is missing.
-            return rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
+            return rows.len() * 24 != entry.answer.body.len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
         }
         let narrow = entry.answer.narrow.as_ref().expect("searches are narrowed");
         self.told.living().into_iter().any(|(memory, candidate)| match revision_shown(entry, id(memory)) {

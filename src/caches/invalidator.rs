@@ -19,7 +19,7 @@ use crate::{
     },
     journal::{Recorded, derived, events::Storable},
     ports::{
-        DerivedLog, EventLog, Follow, Next,
+        DerivedLog, EventLog, Follow, Next, VectorOf,
         cache::{Candidate, Change, Dep, Tokenize},
         unit,
     },
@@ -82,30 +82,29 @@ impl Invalidator {
 
     async fn touch(&self, source: Source, recorded: &Recorded) -> Option<Touch> {
         let event = &recorded.event;
+        // Before anything is looked at: what is told meanwhile may not be in it.
+        let knows = self.caches.store.head(source.other());
         match source {
-            Source::Derived if event.kind == "embedding.computed" => self.of_vector(recorded).await,
+            Source::Derived if event.kind == "embedding.computed" && event.data["model"] == self.model => {
+                self.of_vector(recorded, knows).await
+            }
             Source::Derived => None,
             Source::Events => {
                 let deps = deps_of(recorded);
                 let change = match event.aggregate.as_str() {
-                    "memory" if self.caches.store.heeds_changes(&event.space) => Some(self.of_memory(recorded).await),
+                    "memory" if self.caches.store.heeds_changes(&event.space) => Some(self.of_memory(recorded, knows).await),
                     // Nobody looks closely: whoever asks in a moment has to know that there was something.
                     "memory" => Some(Change::Unknown),
                     _ => None,
                 };
-                (!deps.is_empty()).then(|| Touch {
-                    seq: recorded.seq,
-                    about: recorded.seq,
-                    space: event.space.clone(),
-                    deps,
-                    change,
-                })
+                let subject = *deps.first()?;
+                Some(Touch { seq: recorded.seq, about: recorded.seq, subject, knows, space: event.space.clone(), deps, change })
             }
         }
     }
 
     /// How a memory stands after an event, with its vector.
-    async fn of_memory(&self, recorded: &Recorded) -> Change {
+    async fn of_memory(&self, recorded: &Recorded, knows: StreamSeq) -> Change {
         let event = &recorded.event;
         let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
             return Change::Unknown;
@@ -113,59 +112,58 @@ impl Invalidator {
         let memory = state.memory().clone();
         let vector = match state {
             // What is gone enters nothing.
-            memory::Event::Deleted(_) => Ok(None),
+            memory::Event::Deleted(_) => None,
             // Its vector is told of by DERIVED: after this, or in rare cases before.
             memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
                 Some(Change::Unknown) => return Change::Unknown,
-                Some(Change::Stands(known)) => Ok(known.vector.clone()),
-                None => Ok(None),
+                Some(Change::Stands(known)) => known.vector.clone(),
+                None => None,
             },
-            _ => self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await,
+            _ => match self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await {
+                Ok(VectorOf::Text(vector)) => Some(vector),
+                Ok(VectorOf::AnotherText(position)) if position <= knows => None,
+                Ok(VectorOf::Nothing) => None,
+                // Read models may still have the one before, which may be of this very text.
+                Ok(VectorOf::AnotherText(_)) => return Change::Unknown,
+                Err(cause) => {
+                    tracing::debug!(%cause, "a change is not known in full");
+                    return Change::Unknown;
+                }
+            },
         };
-        match vector {
-            Ok(vector) => Change::Stands(Arc::new(Candidate::new(id, memory, vector, self.tokenize.clone()))),
-            Err(cause) => {
-                tracing::debug!(%cause, "a change is not known in full");
-                Change::Unknown
-            }
-        }
+        Change::Stands(Arc::new(Candidate::new(id, memory, vector, self.tokenize.clone())))
     }
 
     /// What a vector that has come means: its memory may be found by meaning now.
-    async fn of_vector(&self, recorded: &Recorded) -> Option<Touch> {
+    async fn of_vector(&self, recorded: &Recorded, knows: StreamSeq) -> Option<Touch> {
         let event = &recorded.event;
-        if event.data["model"] != self.model || !self.caches.store.heeds_changes(&event.space) {
-            // As above: a search that is asked in a moment has to know.
-            return (event.data["model"] == self.model).then(|| self.vector_touch(recorded, Change::Unknown));
-        }
-        let change = match self.memory_with_vector(recorded).await {
-            Ok(Some(change)) => change,
-            Ok(None) => return None,
-            Err(cause) => {
+        let id: MemoryId = event.aggregate_id.parse().ok()?;
+        let change = match self.caches.store.heeds_changes(&event.space) {
+            true => self.memory_with_vector(recorded, id, knows).await.unwrap_or_else(|cause| {
                 tracing::debug!(%cause, "a vector's memory is not known");
                 Change::Unknown
-            }
+            }),
+            // As with memories: a search that is asked in a moment has to know.
+            false => Change::Unknown,
         };
-        Some(self.vector_touch(recorded, change))
+        let about = StreamSeq(event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
+        let (subject, space) = (Dep::memory(&event.space, id), event.space.clone());
+        Some(Touch { seq: recorded.seq, about, subject, knows, space, deps: vec![], change: Some(change) })
     }
 
-    fn vector_touch(&self, recorded: &Recorded, change: Change) -> Touch {
-        let about = StreamSeq(recorded.event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
-        Touch { seq: recorded.seq, about, space: recorded.event.space.clone(), deps: vec![], change: Some(change) }
-    }
-
-    async fn memory_with_vector(&self, recorded: &Recorded) -> Result<Option<Change>, BoxError> {
+    async fn memory_with_vector(&self, recorded: &Recorded, id: MemoryId, knows: StreamSeq) -> Result<Change, BoxError> {
         let event = &recorded.event;
-        let Some(newest) = self.log.last(&event.space, "memory", &event.aggregate_id).await? else { return Ok(None) };
-        let id: MemoryId = event.aggregate_id.parse()?;
+        let Some(newest) = self.log.last(&event.space, "memory", &event.aggregate_id).await? else { return Ok(Change::Unknown) };
         let memory = memory::Event::load(&newest.event.kind, &newest.event.data)?.memory().clone();
-        if event.data["content_hash"] != derived::content_hash(&memory.body.content) {
-            // Read models may still show the text that it belongs to.
-            return Ok(Some(Change::Unknown));
+        let is_of_this = event.data["content_hash"] == derived::content_hash(&memory.body.content);
+        // What came before its text did not have its vector either, so it does not matter that answers may be about that.
+        let brought_the_text =
+            newest.event.kind == "memory.created" || newest.event.changed.iter().any(|field| field == "content");
+        if !is_of_this || (newest.seq > knows && !brought_the_text) {
+            return Ok(Change::Unknown);
         }
         let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
-        let candidate = Candidate::new(id, memory, Some(unit(&numbers)), self.tokenize.clone());
-        Ok(Some(Change::Stands(Arc::new(candidate))))
+        Ok(Change::Stands(Arc::new(Candidate::new(id, memory, Some(unit(&numbers)), self.tokenize.clone()))))
     }
 }
 

@@ -26,12 +26,25 @@ pub enum Source {
     Derived,
 }
 
+impl Source {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Events => Self::Derived,
+            Self::Derived => Self::Events,
+        }
+    }
+}
+
 /// What one event touches.
 #[derive(Clone)]
 pub struct Touch {
     pub seq: StreamSeq,
     /// The position in EVENTS of what it says: for an event its own, for a vector that of the text.
     pub about: StreamSeq,
+    /// What it is of, a memory or a relationship.
+    pub subject: Dep,
+    /// What was told of the other stream before the change was looked at closely.
+    pub knows: StreamSeq,
     pub space: SpaceId,
     pub deps: Vec<Dep>,
     /// `None` when it alters no members but of what depends on it.
@@ -219,11 +232,20 @@ impl Ledger {
             if touch.deps.iter().any(|dep| entry.answer.deps.contains(dep)) {
                 return Err(Refused::Touched);
             }
-            if touch.space == *entry.key.space() && narrow.is_some_and(|narrow| enters(narrow, touch)) {
+            let may_enter =
+                |narrow: &dyn Narrow| enters(narrow, touch) || (narrow.heeds_vectors() && self.is_outdated(source, touch));
+            if touch.space == *entry.key.space() && narrow.is_some_and(may_enter) {
                 return Err(Refused::Entered);
             }
         }
         Ok(())
+    }
+
+    /// Whether the other stream has said more of the same memory since a change was looked at: then it may be another one by now.
+    fn is_outdated(&self, source: Source, touch: &Touch) -> bool {
+        let other = self.memory(source.other());
+        let later = other.recent.iter().rev().take_while(|it| it.seq > touch.knows);
+        touch.change.is_some() && (touch.knows < other.floor || later.into_iter().any(|it| it.subject == touch.subject))
     }
 
     /// Takes notice of a touch; gives the answers that are over by it. With `one_by_one` off all narrowed answers of the space are,

@@ -106,6 +106,10 @@ enum Step {
     Put(usize),
 }
 
+fn of(event: usize) -> Dep {
+    Dep(100 + event as u64)
+}
+
 fn candidate(event: usize, score: u8, has_vector: bool) -> Change {
     let importance = Some(f64::from(score) / 10.0);
     let body = Draft { content: "m".into(), importance, ..Draft::default() }.validate().expect("valid");
@@ -206,7 +210,8 @@ impl World {
                     Written::Counted => (vec![COUNTED], None),
                     Written::Memory(score) => (vec![], Some(candidate(event, score, has_vector))),
                 };
-                Touch { seq, about: seq, space: SpaceId::default_space(), deps, change }
+                let (subject, knows) = (of(event), StreamSeq(self.told.1 as u64));
+                Touch { seq, about: seq, subject, knows, space: SpaceId::default_space(), deps, change }
             }
             Source::Derived => {
                 let event = self.vectors[self.told.1];
@@ -214,7 +219,8 @@ impl World {
                 let Written::Memory(score) = self.log[event] else { unreachable!("only memories are embedded") };
                 let (seq, about) = (StreamSeq(self.told.1 as u64), StreamSeq(event as u64 + 1));
                 let change = Some(candidate(event, score, true));
-                Touch { seq, about, space: SpaceId::default_space(), deps: vec![], change }
+                let (subject, knows) = (of(event), StreamSeq(self.told.0 as u64));
+                Touch { seq, about, subject, knows, space: SpaceId::default_space(), deps: vec![], change }
             }
         };
         self.ledger.touch(source, touch, true);

@@ -86,25 +86,30 @@ pub trait EventLog: EventReader {
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
 }
 
+/// What the newest vector of a memory is of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VectorOf {
+    /// This very text; the vector as [`unit`] makes it.
+    Text(Arc<[f32]>),
+    /// Another one; its place in DERIVED.
+    AnotherText(StreamSeq),
+    Nothing,
+}
+
 /// Facts that are dear to compute, the newest per memory and model, in a stream with positions of its own.
 #[async_trait]
 pub trait DerivedLog: EventReader {
     /// The newest embedding of a memory by this model.
     async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError>;
 
-    /// The newest vector of a memory by this model, as [`unit`] makes it, if it is of this very text.
-    async fn vector_of(
-        &self,
-        model: &str,
-        space: &SpaceId,
-        id: MemoryId,
-        content: &str,
-    ) -> Result<Option<Arc<[f32]>>, ReadError> {
-        let Some(recorded) = self.embedding(model, space, id).await? else { return Ok(None) };
+    /// What the newest vector of a memory by this model is of.
+    async fn vector_of(&self, model: &str, space: &SpaceId, id: MemoryId, content: &str) -> Result<VectorOf, ReadError> {
+        let Some(recorded) = self.embedding(model, space, id).await? else { return Ok(VectorOf::Nothing) };
         let known = derived::embedding(&recorded.event).ok();
         let of_this = known.filter(|known| known.content_hash == derived::content_hash(content));
         let halves = of_this.and_then(|known| known.vector.numbers());
-        Ok(halves.map(|halves| unit(&halves.iter().map(|number| number.to_f32()).collect::<Vec<_>>())))
+        let numbers = halves.map(|halves| halves.iter().map(|number| number.to_f32()).collect::<Vec<_>>());
+        Ok(numbers.map_or(VectorOf::AnotherText(recorded.seq), |numbers| VectorOf::Text(unit(&numbers))))
     }
 
     /// Records an embedding (`embedding.computed`) if the newest one of its memory still stands at `expected` (0 = none).

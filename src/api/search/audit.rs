@@ -9,7 +9,7 @@ use crate::{
     caches::entry::Entry,
     domain::ids::MemoryId,
     ports::{
-        EXACT_ROWS_MAX,
+        EXACT_ROWS_MAX, VectorOf,
         cache::{Candidate, Dep},
     },
     queries::search::{self, LIMIT_MAX, Question},
@@ -43,8 +43,9 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         let content = &record.memory.body.content;
         let vector = match is_near {
             true => state.derived.vector_of(parts.embedder.model(), space, record.id, content).await?,
-            false => None,
+            false => VectorOf::Nothing,
         };
+        let vector = if let VectorOf::Text(vector) = vector { Some(vector) } else { None };
         let index = parts.keyword.clone();
         let candidate = Candidate::new(record.id, record.memory, vector, Arc::new(move |text| index.words(text)));
         if may_be_missing && judge.is_surely_entered_by(&candidate) {

@@ -14,7 +14,15 @@ fn entry(id: EntryId, deps: &[u64], stamp: u64) -> Arc<Entry> {
 }
 
 fn touch(seq: u64, dep: u64) -> Touch {
-    Touch { seq: StreamSeq(seq), about: StreamSeq(seq), space: space(), deps: vec![Dep(dep)], change: None }
+    Touch {
+        seq: StreamSeq(seq),
+        about: StreamSeq(seq),
+        subject: Dep(dep),
+        knows: StreamSeq(0),
+        space: space(),
+        deps: vec![Dep(dep)],
+        change: None,
+    }
 }
 
 fn over(found: Vec<(Arc<Entry>, Cause)>) -> Vec<EntryId> {

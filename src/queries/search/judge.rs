@@ -56,7 +56,8 @@ impl Judge {
             // Who is named counts for no less than who is not.
             (Some(scale), score) => scale.part(*score).max(scale.part(None)),
         };
-        Some(logistic(seen.iter().map(part).sum()))
+        let sum: f32 = seen.iter().map(part).sum();
+        Some(if sum.is_finite() { logistic(sum) } else { sum })
     }
 
     fn is_entered(&self, candidate: &Candidate, margin: f32) -> bool {
