@@ -22,7 +22,7 @@ use second_brain::{
     adapters::{candle::MiniLm, nats::Nats, postgres::Postgres, tantivy::TantivyIndex},
     domain::ids::SpaceId,
     journal::derived,
-    ports::{Clock, EmbedError, Embedder, Filter, KeywordIndex, Urgency},
+    ports::{EmbedError, Embedder, Filter, KeywordIndex, Urgency},
     projectors::{self, definition, keyword::Keyword},
     queries::search::{self, Mode, Question, SearchParts},
     runtime::Durability,

@@ -224,9 +224,7 @@ impl Simulation {
         let seq = StreamSeq(self.told.vectors as u64 + 1);
         let newest = &self.end.memories[&memory];
         let last = self.log.iter().rposition(|(of, _)| *of == memory).expect("it was written") + 1;
-        let before = self.log[..last - 1].iter().rev().find(|(of, _)| *of == memory);
-        let brought_the_text = before.is_none_or(|(_, state)| state.text != text);
-        let is_known = newest.text == text && (last <= self.told.events || brought_the_text);
+        let is_known = newest.text == text && (last <= self.told.events || newest.revision == 1);
         let change = if is_known { Change::Stands(newest.with_vector.clone()) } else { Change::Unknown };
         let (about, knows) = (StreamSeq(position as u64), StreamSeq(self.told.events as u64));
         let subject = Dep::memory(&space(), id(memory));

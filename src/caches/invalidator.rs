@@ -156,10 +156,9 @@ impl Invalidator {
         let Some(newest) = self.log.last(&event.space, "memory", &event.aggregate_id).await? else { return Ok(Change::Unknown) };
         let memory = memory::Event::load(&newest.event.kind, &newest.event.data)?.memory().clone();
         let is_of_this = event.data["content_hash"] == derived::content_hash(&memory.body.content);
-        // What came before its text did not have its vector either, so it does not matter that answers may be about that.
-        let brought_the_text =
-            newest.event.kind == "memory.created" || newest.event.changed.iter().any(|field| field == "content");
-        if !is_of_this || (newest.seq > knows && !brought_the_text) {
+        // Answers may be about a state before this one that had the same text; a new memory has none.
+        let is_told = newest.seq <= knows || newest.event.kind == "memory.created";
+        if !is_of_this || !is_told {
             return Ok(Change::Unknown);
         }
         let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
