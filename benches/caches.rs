@@ -30,8 +30,11 @@ use second_brain::{
 const PREFIX: &str = "caches";
 const KINDS: [&str; 4] = ["get", "list", "search", "graph"];
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    ground::run(measure())
+}
+
+async fn measure() -> anyhow::Result<()> {
     let (steps, count, questions) = (setting("steps", 10_000_000), setting("count", 20_000), setting("questions", 5_000));
     let (requests, clients, audit) = (setting("requests", 60_000), setting("clients", 8), setting("audit", 0));
     simulate(steps as u64);
@@ -41,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
     library::fill(&nats, 0, count, true).await?;
-    ground.database(PREFIX).await?.close().await;
+    ground.database_to_fill(PREFIX).await?;
     let folder = tempfile::tempdir()?;
     let mix = Mix::new(count, questions);
     let mut rows = vec![];
@@ -52,6 +55,7 @@ async fn main() -> anyhow::Result<()> {
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;
+        ground.index(PREFIX).await?;
         // The first half warms up.
         mix.run(&client, clients, requests / 2, 1).await?;
         let times = mix.run(&client, clients, requests / 2, 2).await?;

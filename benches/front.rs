@@ -26,8 +26,11 @@ use second_brain::{
 
 const PREFIX: &str = "front";
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    ground::run(measure())
+}
+
+async fn measure() -> anyhow::Result<()> {
     if std::env::var_os("BRAIN_LOG").is_some() {
         second_brain::telemetry::log_to_stderr();
     }
@@ -41,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
     let with_embedder = setting("embedder", 1) == 1;
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
-    ground.database(PREFIX).await?.close().await;
+    ground.database_to_fill(PREFIX).await?;
     let folder = tempfile::tempdir()?;
     println!("| memories | clients | | p50 | p95 | p99 | requests/s | hits | refused |\n|---|---|---|---|---|---|---|---|---|");
     let mut filled = 0;
@@ -55,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;
-        ground.analyze(PREFIX).await?;
+        ground.index(PREFIX).await?;
         let mix = Mix::new(size, questions);
         for (round, clients) in [1, 10, 50].into_iter().enumerate() {
             // The first half is not looked at: it fills the caches.

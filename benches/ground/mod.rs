@@ -18,6 +18,7 @@ use second_brain::{
         postgres::Postgres,
     },
     journal::subject::Prefix,
+    projectors::{definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
 };
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -59,10 +60,25 @@ impl Ground {
         Ok(Postgres::connect(&database.owner_url(name), &database.app_url(name)).await?)
     }
 
-    /// Has Postgres look at what the tables hold, as it does by itself after a while.
-    pub async fn analyze(&self, name: &str) -> anyhow::Result<()> {
+    /// A database of its own whose index of vectors is left for later: filling it row by row takes ten times as long.
+    pub async fn database_to_fill(&self, name: &str) -> anyhow::Result<()> {
+        let postgres = self.database(name).await?;
+        prepare(&*postgres.projection_store(), &definition::vectors()).await?;
+        postgres.close().await;
+        self.owner(name, "DROP INDEX vectors_v1.vectors_nearest").await
+    }
+
+    /// Makes the index of vectors anew, and has Postgres look at what the tables hold, as it does by itself after a while.
+    pub async fn index(&self, name: &str) -> anyhow::Result<()> {
+        self.owner(name, "DROP INDEX IF EXISTS vectors_v1.vectors_nearest").await?;
+        let index = "CREATE INDEX vectors_nearest ON vectors_v1.vectors USING hnsw (embedding halfvec_cosine_ops)";
+        self.owner(name, &format!("SET maintenance_work_mem = '1GB'; {index}")).await?;
+        self.owner(name, "VACUUM ANALYZE").await
+    }
+
+    async fn owner(&self, name: &str, sql: &str) -> anyhow::Result<()> {
         let mut owner = sqlx::PgConnection::connect(&self.servers.postgres().owner_url(name)).await?;
-        owner.execute("VACUUM ANALYZE").await?;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut owner).await?;
         Ok(())
     }
 
@@ -71,6 +87,15 @@ impl Ground {
         std::fs::remove_dir_all(self.folder)?;
         Ok(())
     }
+}
+
+/// Runs a bench as `brain` runs itself: the model leaves one processor to everything else.
+pub fn run(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
+        // SAFETY: there is one thread as yet, so nobody reads the environment meanwhile.
+        unsafe { std::env::set_var(name, "1") };
+    }
+    tokio::runtime::Runtime::new()?.block_on(bench)
 }
 
 /// The middle one.
