@@ -197,6 +197,8 @@ impl Keyword {
             let next = match feed.next().now_or_never() {
                 Some(next) => next,
                 None if !open.changes.is_empty() || (self.is_awaited() && open.has_news() && !open.is_held()) => return Ok(()),
+                // Nothing of it changes the index: it is passed at once, for whoever asks how far searches are.
+                None if !open.has_news() && !open.is_held() && open.read_seq > self.applied_seq() => return Ok(()),
                 None => tokio::select! {
                     next = feed.next() => next,
                     () = self.asked.notified() => return Ok(()),

@@ -122,6 +122,28 @@ async fn the_graph_is_kept_until_it_changes_around_what_was_asked() {
     world.end().await;
 }
 
+/// A search that is asked after it would be refused a place if the keyword index stayed where the last word changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_no_word_does_not_hold_up_the_keyword_index() {
+    let world = World::new().await;
+    let (one, other) = (add(&world, json!({"content": "tea"})).await, add(&world, json!({"content": "tin"})).await);
+    let wish = json!({"source_id": one, "target_id": other, "relationship_type": "references"});
+    let related = world.send(Method::POST, "/api/v1/relationships", wish).await;
+    let position = related.body["position"].as_u64().unwrap_or_else(|| panic!("{related:?}"));
+    let keyword = async || {
+        let status = world.get("/api/v1/status").await.body;
+        let rows = status["projections"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row["name"] == "keyword").and_then(|row| row["applied_seq"].as_u64())
+    };
+    for _ in 0..400 {
+        if keyword().await >= Some(position) {
+            return world.end().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("the keyword index stands at {:?} of {position}", keyword().await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn audited_answers_are_true_amid_writes() {
     let world = World::that_audits().await;
