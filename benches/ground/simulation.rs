@@ -171,7 +171,7 @@ impl Simulation {
         let is_deleted = before.is_some() && self.dice.below(6) == 0;
         let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
         let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at) };
-        let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, Arc::new(|text| words_of(text))));
+        let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, Arc::new(words_of)));
         let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))) };
         self.log.push((memory, state));
         self.end.learn_event(self.log.last().expect("pushed just now"));
@@ -245,7 +245,7 @@ impl Simulation {
         self.findings.misses += 1;
         let stamp = Stamp {
             events: StreamSeq(self.applied.events as u64),
-            derived: (question % 4 != 0).then_some(StreamSeq(self.applied.vectors as u64)),
+            derived: (!question.is_multiple_of(4)).then_some(StreamSeq(self.applied.vectors as u64)),
         };
         // The read model goes on between the parts of an answer.
         if self.dice.below(4) == 0 {
@@ -347,7 +347,7 @@ fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
     let living = view.living();
     let passing: Vec<_> = living
         .iter()
-        .filter(|(_, it)| question % 3 != 0 || it.memory.body.tags.contains(&format!("t{}", question % TAGS)))
+        .filter(|(_, it)| !question.is_multiple_of(3) || it.memory.body.tags.contains(&format!("t{}", question % TAGS)))
         .collect();
     let weights = weights(&living, question);
     let towards = vector(1_000 + question as u64);

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::{ApiState, auth::Identity, error::Problem, precondition, query};
+use super::{ApiState, admission::Admission, auth::Identity, error::Problem, precondition, query};
 use crate::{
     caches::{
         Outcome, Wanted,
@@ -32,17 +32,35 @@ pub struct Question<'a> {
     when: (Option<&'a str>, Option<u64>),
     past: &'a [&'static str],
     is_narrowed: bool,
+    is_dear: bool,
 }
 
 impl<'a> Question<'a> {
     /// `asked` is everything that chooses the answer.
     pub fn new(kind: &'static str, asked: &impl Debug, views: &'a [&'static str], min_position: Option<u64>) -> Self {
-        Self { kind, text: format!("{asked:?}"), views, when: (None, min_position), past: &[], is_narrowed: false }
+        Self {
+            kind,
+            text: format!("{asked:?}"),
+            views,
+            when: (None, min_position),
+            past: &[],
+            is_narrowed: false,
+            is_dear: false,
+        }
     }
 
     /// A question that may be about a past moment, which these projections show.
     pub fn of(self, as_of: Option<&'a str>, past: &'a [&'static str]) -> Self {
         Self { when: (as_of, self.when.1), past, ..self }
+    }
+
+    /// A question that takes tens of milliseconds: it waits among its like.
+    pub fn dear(self) -> Self {
+        Self { is_dear: true, ..self }
+    }
+
+    fn seats<'s>(&self, state: &'s ApiState) -> &'s Admission {
+        if self.is_dear { &state.seats.searches } else { &state.seats.reads }
     }
 
     /// A question whose members are judged change by change.
@@ -67,7 +85,7 @@ pub async fn serve(
 ) -> Result<HttpResponse, Problem> {
     if question.when.0.is_some() {
         let at = query::moment(state, identity, question.when, question.views, question.past).await?;
-        let _seat = state.reads.enter().await?;
+        let _seat = question.seats(state).enter().await?;
         return Ok(respond(request, &ask(at).await?, &Outcome::Bypass));
     }
     let differs = async |kept: &Entry| Ok(ask(None).await?.body != kept.answer.body);
@@ -82,12 +100,13 @@ pub async fn serve_compared(
     ask: impl AsyncFn() -> Result<Answer, Problem>,
     differs: impl AsyncFn(&Entry) -> Result<bool, Problem>,
 ) -> Result<HttpResponse, Problem> {
+    let seats = question.seats(state);
     let Question { kind, text, views, when, is_narrowed, .. } = question;
     let at_least = when.1.map_or_else(|| state.commands.acknowledged(identity.0.principal), StreamSeq);
     let wanted = Wanted { key: Key::new(&identity.0.space, kind, text), at_least, views, is_narrowed };
     let settle = async || query::moment(state, identity, when, views, &[]).await.map(drop);
     let ask = async || {
-        let _seat = state.reads.enter().await?;
+        let _seat = seats.enter().await?;
         ask().await
     };
     let served = state.caches.serve(wanted, settle, ask, differs).await?;

@@ -51,9 +51,7 @@ pub struct ApiState {
     pub replay: Arc<dyn Replay>,
     pub webhooks: WebhookParts,
     pub live: LiveParts,
-    /// Seats for questions that nothing kept answers, and for commands.
-    pub reads: admission::Admission,
-    pub writes: admission::Admission,
+    pub seats: admission::Seats,
     pub positions: Arc<dyn Positions>,
     pub log: Arc<dyn EventLog>,
     pub feed: Arc<dyn Feed>,

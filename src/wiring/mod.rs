@@ -34,7 +34,7 @@ use crate::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    api::{self, ApiState, admission::Admission, live::door::Door},
+    api::{self, ApiState, admission::Seats, live::door::Door},
     caches::embeddings::RememberedQueries,
     commands::Commands,
     domain::ids::SpaceId,
@@ -137,8 +137,7 @@ impl Brain {
             history: postgres.history_reads(),
             search: search_parts(&postgres, index, model),
             caches,
-            reads: Admission::of_reads(),
-            writes: Admission::of_writes(),
+            seats: Seats::default(),
             replay: operator(&postgres, &nats, keyword),
             live: outward.for_connections(
                 Hub::new(tail.clone(), events.clone(), nats.epoch().await?),

@@ -150,7 +150,7 @@ pub async fn export(request: HttpRequest, identity: Id, state: State) -> Result<
 }
 
 fn question<'a>(kind: &'static str, wanted: &impl std::fmt::Debug, asked: &'a Asked) -> Question<'a> {
-    Question::new(kind, wanted, &[GRAPH], asked.min_position).of(asked.as_of.as_deref(), PAST)
+    Question::new(kind, wanted, &[GRAPH], asked.min_position).of(asked.as_of.as_deref(), PAST).dear()
 }
 
 fn id(field: &str, given: &Option<String>) -> Result<uuid::Uuid, Problem> {

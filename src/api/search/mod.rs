@@ -53,7 +53,7 @@ pub async fn handle(
         Mode::Keyword => &[MEMORIES, KEYWORD],
         Mode::Semantic => &[MEMORIES, VECTORS],
     };
-    let named = Question::new("search", &question, views, input.min_position).narrowed();
+    let named = Question::new("search", &question, views, input.min_position).narrowed().dear();
     let ask = async || answer(&identity.0.space, search::ask(&identity.0.space, &question, &state.search).await?);
     let differs = async |kept: &Entry| audit::differs(&state, &question, kept).await;
     cached::serve_compared(&request, (&state, &identity), named, ask, differs).await
