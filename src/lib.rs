@@ -35,6 +35,12 @@
 //! event again, signs the bytes that [`journal::public`] makes of it, and sends them past the guard of [`adapters::http`]. What came of
 //! it is a row and, unless it went well, the time of the next attempt. What was sent and not written down is sent again under the same id.
 //!
+//! # A question is asked again
+//! [`caches::Caches::serve`] gives the kept answer if the tail has told of everything that the caller has written. Else one asks and those
+//! who come meanwhile wait for it: it notes what the projections show at least, asks [`queries`], and hands the answer with what it depends
+//! on to [`caches::store`]. The [`caches::invalidator`] follows the node's tails of both streams; what an event touches, and what a change
+//! could enter, goes at once, and a fill that raced it is refused by [`caches::ledger`].
+//!
 //! # A projection is rebuilt
 //! [`replay::Operator`] installs tables of the next version, marked as being filled. Every process's
 //! [`projectors::keeper::Keeper`] sees them and runs an engine for them beside the live one's; one of the engines gets the lock.
