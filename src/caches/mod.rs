@@ -207,12 +207,10 @@ impl Caches {
 
     /// The kept answer, as new as it must be: what the tail has not reached may have ended it.
     async fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Entry>> {
-        let entry = self.store.get(&wanted.key)?;
-        if self.store.head(Source::Events) >= wanted.at_least {
-            return Some(entry);
-        }
-        let is_in_time = self.store.reached(wanted.at_least, HEAD_WAIT).await;
-        self.store.get(&wanted.key).filter(|_| is_in_time)
+        // Only where there is something to wait for. The position is looked at first: what it ended is gone by then.
+        let is_told = self.store.head(Source::Events) >= wanted.at_least
+            || (self.store.get(&wanted.key).is_some() && self.store.reached(wanted.at_least, HEAD_WAIT).await);
+        if is_told { self.store.get(&wanted.key) } else { None }
     }
 
     async fn ask<E: From<QueryError>>(

@@ -30,7 +30,7 @@ pub struct ArmJudge<T> {
 pub struct Judge {
     pub filter: Filter,
     pub keyword: Option<ArmJudge<KeywordWeights>>,
-    /// The query's vector, as [`crate::ports::vectors::unit`] makes it.
+    /// The query's vector, as [`crate::ports::unit`] makes it.
     pub semantic: Option<ArmJudge<Arc<[f32]>>>,
     /// The score of the last that is shown; `None` when there was room for more.
     pub bar: Option<f32>,
