@@ -122,6 +122,19 @@ async fn add(fleet: &Fleet, member: &Member, content: &str) -> u64 {
     added.body["position"].as_u64().unwrap_or_else(|| panic!("{added:?}"))
 }
 
+/// What a stream of server-sent events gives who was told up to `last`, until it has given `upto`.
+async fn stream_since(member: &Member, last: u64, upto: u64) -> String {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.get(format!("{}/api/v1/stream", member.url)).bearer_auth(member.key());
+    let mut answer = request.header("Last-Event-ID", last.to_string()).send().await.expect("an answer");
+    let mut heard = String::new();
+    while !heard.contains(&format!("id: {upto}\n")) {
+        let part = timeout(PATIENCE, answer.chunk()).await.expect("says something").expect("open").expect("bytes");
+        heard.push_str(std::str::from_utf8(&part).expect("UTF-8"));
+    }
+    heard
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn official_clients_recover_after_a_kill() {
     let peers = Peers::get().await;
@@ -143,6 +156,9 @@ async fn official_clients_recover_after_a_kill() {
         assert_eq!(listener.told().await, json!({"recovered": true}), "{}", listener.name);
         listener.told_of(&missed).await;
     }
+    let heard = stream_since(&near, before[1], missed[1]).await;
+    assert!(missed.iter().all(|position| heard.contains(&format!("id: {position}\n"))), "{heard}");
+    assert!(!heard.contains(&format!("id: {}\n", before[1])), "{heard}");
     let after = add(&fleet, &near, "five").await;
     for listener in &mut listeners {
         listener.told_of(&[after]).await;
