@@ -261,7 +261,7 @@ impl Ledger {
                 Some(Few::Many(ids)) => ids.clone(),
             };
             for id in ids {
-                if self.kept.get(&id).is_some_and(|entry| entry.stamp.events < touch.seq || source == Source::Derived) {
+                if self.kept.get(&id).is_some_and(|entry| entry.stamp.events < touch.seq) {
                     over.extend(self.forget(id).map(|entry| (entry, Cause::Dependency)));
                 }
             }
@@ -298,10 +298,10 @@ impl Ledger {
         self.derived.recent.iter().rev().find(|touch| touch.about == position)?.change.as_ref()
     }
 
-    /// Whether something was touched after a position of EVENTS; `None` when that is not remembered any more.
-    pub fn touched_since(&self, dep: Dep, stamp: Stamp) -> Option<bool> {
+    /// Whether either stream has said more of a subject after a stamp; `None` when that is not remembered any more.
+    pub fn touched_since(&self, subject: Dep, stamp: Stamp) -> Option<bool> {
         let within = |memory: &Memory, seq: StreamSeq| {
-            (seq >= memory.floor).then(|| memory.unseen(seq, stamp.events).any(|touch| touch.deps.contains(&dep)))
+            (seq >= memory.floor).then(|| memory.unseen(seq, stamp.events).any(|touch| touch.subject == subject))
         };
         let derived = stamp.derived.map_or(Some(false), |seq| within(&self.derived, seq));
         Some(within(&self.events, stamp.events)? || derived?)
