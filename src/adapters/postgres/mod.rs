@@ -48,6 +48,8 @@ use crate::{
 
 /// Connections of the owner: a batch and a look for each projection, and some for replays. Locks are held beside the pool.
 const OWNER_CONNECTIONS_MAX: u32 = 24;
+/// A question keeps one processor busy: where many ask at a time, helpers only take from the others.
+const ALONE: [(&str, &str); 1] = [("max_parallel_workers_per_gather", "0")];
 /// Connections that answer questions.
 const APP_CONNECTIONS_MAX: u32 = 16;
 /// How long a question waits for a free connection, or for Postgres to come back.
@@ -86,9 +88,9 @@ impl Postgres {
     ///
     /// URLs: `postgres://user:password@host:port/database`, or `?host=/folder` for a Unix socket.
     pub async fn connect(owner_url: &str, app_url: &str) -> Result<Self, Error> {
-        let owner = pool("owner", owner_url, OWNER_CONNECTIONS_MAX).await?;
+        let owner = pool("owner", owner_url, OWNER_CONNECTIONS_MAX, &[]).await?;
         sqlx::migrate!("./migrations").run(&owner).await.map_err(Error::Migrate)?;
-        let app = pool("application", app_url, APP_CONNECTIONS_MAX).await?;
+        let app = pool("application", app_url, APP_CONNECTIONS_MAX, &ALONE).await?;
         let positions = Arc::new(PgPositions::new(app.clone()));
         Ok(Self { owner, app, positions })
     }
@@ -143,12 +145,13 @@ impl Postgres {
     }
 }
 
-async fn pool(role: &'static str, url: &str, connections_max: u32) -> Result<PgPool, Error> {
+async fn pool(role: &'static str, url: &str, connections_max: u32, extra: &[(&str, &str)]) -> Result<PgPool, Error> {
     // Compiling a plan takes longer than any of our statements; notices tell us of tables that are there already.
     let options = PgConnectOptions::from_str(url)
         .map_err(|cause| Error::Url { role, cause })?
         .application_name("second-brain")
-        .options([("jit", "off"), ("client_min_messages", "warning")]);
+        .options([("jit", "off"), ("client_min_messages", "warning")])
+        .options(extra.iter().copied());
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(ACQUIRE_WAIT_S))
