@@ -64,10 +64,13 @@ async fn role(server: &mut PgConnection, name: &str, rights: &str, password: &st
     run(server, format!("{verb} ROLE {name} LOGIN NOSUPERUSER NOBYPASSRLS {rights} PASSWORD '{password}'")).await
 }
 
+/// What only a superuser may give a database.
 async fn extension(secrets: &Secrets, port: u16, database: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(&options(secrets, port, database)).await?;
     run(&mut connection, "CREATE EXTENSION IF NOT EXISTS vector".into()).await?;
     run(&mut connection, "ALTER EXTENSION vector UPDATE".into()).await?;
+    // The migration of that name may not do so: it runs as the owner.
+    run(&mut connection, include_str!("../../migrations/0005_tags_by_index.sql").into()).await?;
     // An open session on template1 would refuse the copy.
     connection.close().await
 }
