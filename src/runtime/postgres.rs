@@ -21,11 +21,10 @@ pub(super) const SUPERUSER: &str = "postgres";
 
 /// Settings for a small shared machine. A commit may be acknowledged before it is on the disk, because the read models can be
 /// refilled from the log, but `fsync` stays on: a torn cluster would have to be refilled whole.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 14] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
-    "shared_buffers=256MB",
     "max_wal_size=2GB",
     "random_page_cost=1.1",
     "jit=off",
@@ -205,6 +204,7 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.clone().into()];
     let own = [
         format!("port={port}"),
+        format!("shared_buffers={}MB", shared_buffers_mib(memory_bytes())),
         format!("wal_compression={compression}"),
         format!("dynamic_shared_memory_type={}", if shared_memory_is_small() { "mmap" } else { "posix" }),
     ];
@@ -226,6 +226,19 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
     })
 }
 
+/// An eighth of the memory: of a large index of vectors a search touches pages everywhere, and each one that is not at hand is copied.
+fn shared_buffers_mib(memory: Option<u64>) -> u64 {
+    memory.map_or(256, |bytes| (bytes / 8) >> 20).clamp(128, 4_096)
+}
+
+/// What this machine has, or what this container may use of it.
+fn memory_bytes() -> Option<u64> {
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let kib = read("/proc/meminfo")?.lines().next()?.split_whitespace().nth(1)?.parse::<u64>().ok()?;
+    let allowed = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
+    Some(allowed.unwrap_or(u64::MAX).min(kib << 10))
+}
+
 /// A parallel build of a vector index shares its working memory through /dev/shm, of which containers often have 64 MB, and fails
 /// when that is full; files under the cluster do instead.
 #[cfg(target_os = "linux")]
@@ -242,6 +255,11 @@ fn shared_memory_is_small() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_buffers_grow_with_the_memory_within_bounds() {
+        assert_eq!([None, Some(1 << 30), Some(24 << 30), Some(1 << 40)].map(shared_buffers_mib), [256, 128, 3_072, 4_096]);
+    }
 
     #[test]
     fn each_role_has_its_own_url() {
