@@ -1,12 +1,12 @@
 //! Reads a request's body up to its limit and turns it into a typed value, naming the field that does not fit.
 //!
-//! Called by the handlers that take a body. Never keeps more than the limit in memory and never echoes what was sent at length.
+//! Called by the handlers that take a body; those that keep their answers have them written here. Never keeps more than the limit in memory and never echoes what was sent at length.
 
 use std::time::Duration;
 
 use actix_web::{HttpRequest, http::header, web};
 use futures::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::error::Problem;
@@ -33,6 +33,13 @@ pub async fn json(request: &HttpRequest, payload: web::Payload, bytes_max: usize
         Problem::new("request.invalid_json", format!("the body is not UTF-8: byte {} is wrong", error.valid_up_to()))
     })?;
     serde_json::from_str(text).map_err(|error| Problem::new("request.invalid_json", format!("the body is not JSON: {error}")))
+}
+
+/// The JSON of an answer.
+pub fn written(view: &impl Serialize) -> Result<web::Bytes, Problem> {
+    let json =
+        serde_json::to_vec(view).map_err(|cause| Problem::new("internal", "the answer cannot be written").logged(&cause))?;
+    Ok(json.into())
 }
 
 async fn read(request: &HttpRequest, mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Problem> {

@@ -5,11 +5,11 @@ use std::fmt::Debug;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderName, HeaderValue},
+    http::header::{HeaderName, HeaderValue},
 };
 use serde::Serialize;
 
-use super::{ApiState, admission::Admission, auth::Identity, error::Problem, precondition, query};
+use super::{ApiState, admission::Admission, auth::Identity, body, error::Problem, precondition, query};
 use crate::{
     caches::{
         Outcome, Wanted,
@@ -71,9 +71,7 @@ impl<'a> Question<'a> {
 
 /// An answer that shows this view and depends on these.
 pub fn answer(view: &impl Serialize, deps: Vec<Dep>) -> Result<Answer, Problem> {
-    let body =
-        serde_json::to_vec(view).map_err(|cause| Problem::new("internal", "the answer cannot be written").logged(&cause))?;
-    Ok(Answer { body: body.into(), deps, is_whole: true, ..Answer::default() })
+    Ok(Answer { body: body::written(view)?, deps, is_whole: true, ..Answer::default() })
 }
 
 /// Answers from what is kept, or asks. What a past moment was like is always asked: it is named by its position.
@@ -114,13 +112,9 @@ pub async fn serve_compared(
 }
 
 fn respond(request: &HttpRequest, answer: &Answer, outcome: &Outcome) -> HttpResponse {
-    let is_known = answer.revision.is_some_and(|revision| precondition::is_known(request, revision));
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((CACHE_STATUS, status(outcome)));
-    if let Some(revision) = answer.revision {
-        response.insert_header((header::ETAG, precondition::etag(revision)));
-    }
-    if is_known { response.finish() } else { response.content_type("application/json").body(answer.body.clone()) }
+    let mut response = precondition::unless_known(request, answer.revision, answer.body.clone());
+    response.headers_mut().insert(CACHE_STATUS, status(outcome));
+    response
 }
 
 fn status(outcome: &Outcome) -> HeaderValue {

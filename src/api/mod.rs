@@ -7,6 +7,7 @@ pub mod auth;
 mod body;
 mod cached;
 pub mod caches;
+pub mod compression;
 pub mod dto;
 pub mod error;
 pub mod events;

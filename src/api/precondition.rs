@@ -2,8 +2,7 @@
 //!
 //! Called by the handlers of memories. Never guesses: a header that does not parse is refused.
 
-use actix_web::{HttpRequest, HttpResponse, http::header};
-use serde::Serialize;
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
 use uuid::Uuid;
 
 use super::{auth::Identity, body::short, error::Problem};
@@ -50,17 +49,20 @@ pub fn etag(revision: Revision) -> String {
 }
 
 /// Whether `If-None-Match` names this revision, so that the client has it already.
-pub fn is_known(request: &HttpRequest, revision: Revision) -> bool {
+fn is_known(request: &HttpRequest, revision: Revision) -> bool {
     let values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     let tag = etag(revision);
     values.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }
 
-/// The view with its ETag, or 304 when the client has this revision.
-pub fn unless_known<T: Serialize>(request: &HttpRequest, revision: Revision, view: impl FnOnce() -> T) -> HttpResponse {
-    let mut answer = if is_known(request, revision) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    answer.insert_header((header::ETAG, etag(revision)));
-    if is_known(request, revision) { answer.finish() } else { answer.json(view()) }
+/// The JSON of a view, with the ETag of its revision if it has one; 304 without a body when the client has that already.
+pub fn unless_known(request: &HttpRequest, revision: Option<Revision>, json: Bytes) -> HttpResponse {
+    let is_known = revision.is_some_and(|revision| is_known(request, revision));
+    let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    if let Some(revision) = revision {
+        answer.insert_header((header::ETAG, etag(revision)));
+    }
+    if is_known { answer.finish() } else { answer.content_type("application/json").body(json) }
 }
 
 /// The memory that the path names.

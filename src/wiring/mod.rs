@@ -20,7 +20,11 @@ pub use self::{
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::{Compress, from_fn},
+};
 use anyhow::Context;
 use futures::StreamExt;
 use tokio::{sync::watch, task::JoinHandle};
@@ -267,7 +271,11 @@ fn serve(
     whole: bool,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let configure = api::configure(state, whole);
-    let server = HttpServer::new(move || App::new().configure(configure.clone()))
+    let app = move || {
+        let plain = from_fn(api::compression::short_stay_plain);
+        App::new().wrap(plain).wrap(Compress::default()).configure(configure.clone())
+    };
+    let server = HttpServer::new(app)
         .disable_signals()
         .shutdown_timeout(DRAIN_S)
         .listen(socket)

@@ -1,7 +1,9 @@
 //! A memory's life over HTTP: written, read at once, changed, deleted, restored, listed; and the log alone rebuilds it.
 
+use std::io::Read;
+
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{World, reply};
 
@@ -41,6 +43,29 @@ async fn a_memory_is_written_and_read_at_its_position() {
       "user_id": null
     }
     "#);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_answers_are_compressed_for_who_asks_and_short_ones_are_not() {
+    let world = World::new().await;
+    let content = "Tea is at four. ".repeat(200);
+    let long = world.send(Method::POST, "/api/v1/memories", json!({"content": content})).await.body["memory"]["id"].clone();
+    let short = world.send(Method::POST, "/api/v1/memories", json!({"content": "Tea"})).await.body["memory"]["id"].clone();
+    let ask = async |id: &Value, encoding: Option<&str>| {
+        let request = world.request(Method::GET, &format!("/api/v1/memories/{}", id.as_str().expect("an id")));
+        let request = encoding.into_iter().fold(request, |request, name| request.header("Accept-Encoding", name));
+        let answer = request.send().await.expect("answers");
+        let encoding = answer.headers().get("content-encoding").map(|name| name.to_str().expect("ASCII").to_owned());
+        (encoding, answer.bytes().await.expect("a body"))
+    };
+    let (plain, (encoding, packed)) = (ask(&long, None).await, ask(&long, Some("gzip")).await);
+    assert_eq!((plain.0, encoding.as_deref()), (None, Some("gzip")));
+    let mut unpacked = vec![];
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("gzip");
+    assert_eq!(unpacked, plain.1);
+    assert!(packed.len() * 10 < plain.1.len(), "{} of {}", packed.len(), plain.1.len());
+    assert_eq!(ask(&short, Some("gzip")).await.1, ask(&short, None).await.1);
     world.end().await;
 }
 

@@ -11,6 +11,7 @@ use crate::{
     api::{
         ApiState,
         auth::Identity,
+        body,
         dto::webhook::{AttemptView, HealthAnswer, SecretsAnswer, WebhookPage, WebhookView},
         error::Problem,
         freshness, precondition, query,
@@ -48,7 +49,8 @@ pub async fn get(request: HttpRequest, path: web::Path<String>, identity: Id, st
     let id = precondition::webhook_id(&path)?;
     let asked: GetQuery = query::parse(&request)?;
     let record = living(&state, &identity, id, asked.min_position).await?;
-    Ok(precondition::unless_known(&request, record.revision, || WebhookView::from(record.clone())))
+    let revision = record.revision;
+    Ok(precondition::unless_known(&request, Some(revision), body::written(&WebhookView::from(record))?))
 }
 
 /// `GET /api/v1/webhooks`: in the order of their ids.
