@@ -44,6 +44,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_cache_stale", Kind::Counter, "of these, those that were not true any more: a bug"),
     ("brain_cache_entries", Kind::Gauge, "kept answers"),
     ("brain_cache_bytes", Kind::Gauge, "bytes of kept answers, and of what tells when they are over"),
+    ("brain_search_seconds", Kind::Histogram, "time of a search that nothing kept answers, by stage"),
+    ("brain_queue_seconds", Kind::Histogram, "time in the queue before a question or a command, by what waits"),
     ("brain_overloaded", Kind::Counter, "requests refused because the queue was too long"),
     ("brain_webhooks_dispatched_seq", Kind::Gauge, "every endpoint has its deliveries of everything up to here"),
     ("brain_webhook_attempt_seconds", Kind::Histogram, "time of one request to an endpoint"),

@@ -206,11 +206,12 @@ impl Simulation {
         // As the invalidator finds it out: a new one's vector from the tail, any other's from the log.
         let change = match (state.revision, self.store.told_about(seq)) {
             (1, Some(Change::Unknown)) => Change::Unknown,
-            (1, Some(Change::Stands(_))) => Change::Stands(state.with_vector.clone()),
-            (1, None) => Change::Stands(state.candidate.clone()),
-            _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(state.with_vector.clone()),
-            _ if self.vectors[self.told.vectors..].iter().any(|(of, ..)| of == memory) => Change::Unknown,
-            _ => Change::Stands(state.candidate.clone()),
+            (1, Some(Change::Stands(_))) => Change::Stands(vec![state.with_vector.clone()]),
+            (1, None) => Change::Stands(vec![state.candidate.clone()]),
+            _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(vec![state.with_vector.clone()]),
+            // It waits until that is told.
+            _ if self.vectors[self.told.vectors..].iter().any(|(of, ..)| of == memory) => return,
+            _ => Change::Stands(vec![state.candidate.clone()]),
         };
         let subject = Dep::memory(&space(), id(*memory));
         let (knows, deps) = (StreamSeq(self.told.vectors as u64), vec![subject]);
@@ -222,13 +223,18 @@ impl Simulation {
     fn tell_vector(&mut self) {
         let (memory, text, position) = self.vectors[self.told.vectors];
         let seq = StreamSeq(self.told.vectors as u64 + 1);
-        let newest = &self.end.memories[&memory];
-        let last = self.log.iter().rposition(|(of, _)| *of == memory).expect("it was written") + 1;
-        let is_known = newest.text == text && (last <= self.told.events || newest.revision == 1);
-        let change = if is_known { Change::Stands(newest.with_vector.clone()) } else { Change::Unknown };
+        let untold = self.log[self.told.events..].iter().filter(|(of, _)| *of == memory).map(|(_, state)| state);
+        let states: Vec<&State> = self.told.memories.get(&memory).into_iter().chain(untold).collect();
+        let of_this = states.iter().filter(|state| state.text == text).map(|state| state.with_vector.clone());
+        let change = match of_this.collect::<Vec<_>>() {
+            _ if position > self.told.events && self.end.memories[&memory].revision > 1 => Some(Change::Unknown),
+            candidates if candidates.is_empty() => None,
+            candidates => Some(Change::Stands(candidates)),
+        };
         let (about, knows) = (StreamSeq(position as u64), StreamSeq(self.told.events as u64));
         let subject = Dep::memory(&space(), id(memory));
-        let touch = Touch { seq, about, subject, knows, space: space(), deps: vec![], change: Some(change) };
+        let deps = if change.is_none() { vec![subject] } else { vec![] };
+        let touch = Touch { seq, about, subject, knows, space: space(), deps, change };
         self.store.touch(Source::Derived, vec![touch], seq);
         self.told.learn_vector(self.vectors[self.told.vectors]);
     }
@@ -371,7 +377,7 @@ fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
         filter,
         semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
         keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
-        bar: ranking.best.get(LIMIT - 1).map(|last| last.score),
+        bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
     };
     (judge, members)
 }

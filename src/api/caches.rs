@@ -20,6 +20,8 @@ pub struct CachesAnswer {
     pub max_bytes: u64,
     /// Every event up to here has ended what it ends.
     pub position: u64,
+    /// The same of vectors, in the positions of their own stream.
+    pub vectors_position: u64,
     pub most_hit: Vec<CachedView>,
 }
 
@@ -60,6 +62,7 @@ pub async fn show(
         overhead_bytes: totals.overhead_bytes,
         max_bytes: state.caches.max_bytes(),
         position: store.head(Source::Events).0,
+        vectors_position: store.head(Source::Derived).0,
         most_hit: store.entries(limit as usize).iter().map(|entry| view(entry)).collect(),
     }))
 }

@@ -17,7 +17,7 @@ use crate::{
         ids::{MemoryId, StreamSeq},
         memory, relationship,
     },
-    journal::{Recorded, derived, events::Storable},
+    journal::{Envelope, Recorded, derived, events::Storable},
     ports::{
         DerivedLog, EventLog, Follow, Next, VectorOf,
         cache::{Candidate, Change, Dep, Tokenize},
@@ -28,6 +28,10 @@ use crate::{
 /// Questions to the logs in flight.
 const IN_FLIGHT_MAX: usize = 32;
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a change waits for the vector that is on its way.
+const VECTOR_WAIT: Duration = Duration::from_millis(250);
+/// States of one memory since its text was embedded that are looked at.
+const STATES_MAX: usize = 64;
 /// How often it is looked whether the log is heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -82,20 +86,23 @@ impl Invalidator {
 
     async fn touch(&self, source: Source, recorded: &Recorded) -> Option<Touch> {
         let event = &recorded.event;
-        // Before anything is looked at: what is told meanwhile may not be in it.
-        let knows = self.caches.store.head(source.other());
         match source {
             Source::Derived if event.kind == "embedding.computed" && event.data["model"] == self.model => {
-                self.of_vector(recorded, knows).await
+                self.of_vector(recorded).await
             }
             Source::Derived => None,
             Source::Events => {
                 let deps = deps_of(recorded);
-                let change = match event.aggregate.as_str() {
-                    "memory" if self.caches.store.heeds_changes(&event.space) => Some(self.of_memory(recorded, knows).await),
+                // Before anything is looked at: what is told meanwhile may not be in it.
+                let knows = self.caches.store.head(Source::Derived);
+                let (knows, change) = match event.aggregate.as_str() {
+                    "memory" if self.caches.store.heeds_changes(&event.space) => {
+                        let (knows, change) = self.of_memory(recorded).await;
+                        (knows, Some(change))
+                    }
                     // Nobody looks closely: whoever asks in a moment has to know that there was something.
-                    "memory" => Some(Change::Unknown),
-                    _ => None,
+                    "memory" => (knows, Some(Change::Unknown)),
+                    _ => (knows, None),
                 };
                 let subject = *deps.first()?;
                 Some(Touch { seq: recorded.seq, about: recorded.seq, subject, knows, space: event.space.clone(), deps, change })
@@ -103,66 +110,111 @@ impl Invalidator {
         }
     }
 
-    /// How a memory stands after an event, with its vector.
-    async fn of_memory(&self, recorded: &Recorded, knows: StreamSeq) -> Change {
+    /// How a memory stands after an event, with its vector, and what was told of vectors before that was found out.
+    async fn of_memory(&self, recorded: &Recorded) -> (StreamSeq, Change) {
         let event = &recorded.event;
         let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
-            return Change::Unknown;
+            return (self.caches.store.head(Source::Derived), Change::Unknown);
         };
-        let memory = state.memory().clone();
-        let vector = match state {
-            // What is gone enters nothing.
-            memory::Event::Deleted(_) => None,
-            // Its vector is told of by DERIVED: after this, or in rare cases before.
-            memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
-                Some(Change::Unknown) => return Change::Unknown,
-                Some(Change::Stands(known)) => known.vector.clone(),
-                None => None,
-            },
-            _ => match self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await {
-                Ok(VectorOf::Text(vector)) => Some(vector),
-                Ok(VectorOf::AnotherText(position)) if position <= knows => None,
-                Ok(VectorOf::Nothing) => None,
-                // Read models may still have the one before, which may be of this very text.
-                Ok(VectorOf::AnotherText(_)) => return Change::Unknown,
-                Err(cause) => {
-                    tracing::debug!(%cause, "a change is not known in full");
-                    return Change::Unknown;
-                }
-            },
-        };
-        Change::Stands(Arc::new(Candidate::new(id, memory, vector, self.tokenize.clone())))
+        let memory = state.memory();
+        let stands = |vector| Change::Stands(vec![Arc::new(Candidate::new(id, memory.clone(), vector, self.tokenize.clone()))]);
+        loop {
+            let knows = self.caches.store.head(Source::Derived);
+            let vector = match &state {
+                // What is gone enters nothing.
+                memory::Event::Deleted(_) => None,
+                // Its vector is told of by DERIVED: after this, or in rare cases before.
+                memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
+                    Some(Change::Unknown) => return (knows, Change::Unknown),
+                    Some(Change::Stands(known)) => known.first().and_then(|known| known.vector.clone()),
+                    None => None,
+                },
+                _ => match self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await {
+                    Ok(VectorOf::Text(vector)) => Some(vector),
+                    Ok(VectorOf::AnotherText(position)) if position <= knows => None,
+                    Ok(VectorOf::Nothing) => None,
+                    // Read models may still have the one before, which may be of this very text: in a moment they have not.
+                    Ok(VectorOf::AnotherText(position))
+                        if self.caches.store.reached(Source::Derived, position, VECTOR_WAIT).await =>
+                    {
+                        continue;
+                    }
+                    Ok(VectorOf::AnotherText(_)) => return (knows, Change::Unknown),
+                    Err(cause) => {
+                        tracing::debug!(%cause, "a change is not known in full");
+                        return (knows, Change::Unknown);
+                    }
+                },
+            };
+            return (knows, stands(vector));
+        }
     }
 
     /// What a vector that has come means: its memory may be found by meaning now.
-    async fn of_vector(&self, recorded: &Recorded, knows: StreamSeq) -> Option<Touch> {
+    async fn of_vector(&self, recorded: &Recorded) -> Option<Touch> {
         let event = &recorded.event;
         let id: MemoryId = event.aggregate_id.parse().ok()?;
+        // Before anything is looked at: what is told meanwhile may not be in it.
+        let knows = self.caches.store.head(Source::Events);
+        let about = StreamSeq(event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
         let change = match self.caches.store.heeds_changes(&event.space) {
-            true => self.memory_with_vector(recorded, id, knows).await.unwrap_or_else(|cause| {
+            true => self.memory_with_vector(recorded, id, (about, knows)).await.unwrap_or_else(|cause| {
                 tracing::debug!(%cause, "a vector's memory is not known");
-                Change::Unknown
+                Some(Change::Unknown)
             }),
             // As with memories: a search that is asked in a moment has to know.
-            false => Change::Unknown,
+            false => Some(Change::Unknown),
         };
-        let about = StreamSeq(event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
         let (subject, space) = (Dep::memory(&event.space, id), event.space.clone());
-        Some(Touch { seq: recorded.seq, about, subject, knows, space, deps: vec![], change: Some(change) })
+        // It has taken the place of another vector, which may have been that of the memory's text.
+        let deps = if change.is_none() { vec![subject] } else { vec![] };
+        Some(Touch { seq: recorded.seq, about, subject, knows, space, deps, change })
     }
 
-    async fn memory_with_vector(&self, recorded: &Recorded, id: MemoryId, knows: StreamSeq) -> Result<Change, BoxError> {
+    /// The memory with its vector; `None` if this is the vector of a text that the memory had before, so that nobody is found by it.
+    ///
+    /// Decision 2026-11-26: such a vector is no unknown change. A popular memory is changed again while its text is embedded, and each
+    /// time all searches of the space were over.
+    async fn memory_with_vector(
+        &self,
+        recorded: &Recorded,
+        id: MemoryId,
+        (about, knows): (StreamSeq, StreamSeq),
+    ) -> Result<Option<Change>, BoxError> {
         let event = &recorded.event;
-        let Some(newest) = self.log.last(&event.space, "memory", &event.aggregate_id).await? else { return Ok(Change::Unknown) };
-        let memory = memory::Event::load(&newest.event.kind, &newest.event.data)?.memory().clone();
-        let is_of_this = event.data["content_hash"] == derived::content_hash(&memory.body.content);
-        // Answers may be about a state before this one that had the same text; a new memory has none.
-        let is_told = newest.seq <= knows || newest.event.kind == "memory.created";
-        if !is_of_this || !is_told {
-            return Ok(Change::Unknown);
-        }
+        let Some(states) = self.states_from(event, about, knows).await? else { return Ok(Some(Change::Unknown)) };
         let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
-        Ok(Change::Stands(Arc::new(Candidate::new(id, memory, Some(unit(&numbers)), self.tokenize.clone()))))
+        let vector = unit(&numbers);
+        let mut candidates = vec![];
+        for state in states {
+            let memory = memory::Event::load(&state.event.kind, &state.event.data)?.memory().clone();
+            if event.data["content_hash"] == derived::content_hash(&memory.body.content) {
+                candidates.push(Arc::new(Candidate::new(id, memory, Some(vector.clone()), self.tokenize.clone())));
+            }
+        }
+        Ok((!candidates.is_empty()).then_some(Change::Stands(candidates)))
+    }
+
+    /// How the memory of an embedding stood when `knows` was told, and every state since; `None` when that cannot be found out soon.
+    async fn states_from(&self, of: &Envelope, about: StreamSeq, knows: StreamSeq) -> Result<Option<Vec<Recorded>>, BoxError> {
+        let Some(newest) = self.log.last(&of.space, "memory", &of.aggregate_id).await? else { return Ok(None) };
+        // A new memory has no state before.
+        if newest.seq <= knows || newest.event.kind == "memory.created" {
+            return Ok(Some(vec![newest]));
+        }
+        if about > knows {
+            return Ok(None);
+        }
+        let (mut states, mut from) = (vec![], about);
+        for _ in 0..STATES_MAX {
+            let Some(next) = self.log.next(&of.space, "memory", &of.aggregate_id, from).await? else { return Ok(Some(states)) };
+            if next.seq <= knows {
+                states.clear();
+            }
+            from = StreamSeq(next.seq.0 + 1);
+            states.push(next);
+        }
+        Ok(None)
     }
 }
 

@@ -51,6 +51,15 @@ pub struct Touch {
     pub change: Option<Change>,
 }
 
+impl Stamp {
+    fn is_before(&self, source: Source, seq: StreamSeq) -> bool {
+        match source {
+            Source::Events => self.events < seq,
+            Source::Derived => self.derived.is_some_and(|derived| derived < seq),
+        }
+    }
+}
+
 /// Why an answer is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -80,6 +89,8 @@ impl Refused {
 pub enum Cause {
     Dependency,
     Narrowed,
+    /// A change of which nothing more was known than that there was one.
+    Unknown,
     /// Too many changes at once to be held against each answer one by one.
     Flood,
     /// Statistics have moved on.
@@ -93,6 +104,7 @@ impl Cause {
         match self {
             Self::Dependency => "dependency",
             Self::Narrowed => "narrowed",
+            Self::Unknown => "unknown",
             Self::Flood => "flood",
             Self::Statistics => "statistics",
             Self::Flushed => "flushed",
@@ -245,7 +257,8 @@ impl Ledger {
     fn is_outdated(&self, source: Source, touch: &Touch) -> bool {
         let other = self.memory(source.other());
         let later = other.recent.iter().rev().take_while(|it| it.seq > touch.knows);
-        touch.change.is_some() && (touch.knows < other.floor || later.into_iter().any(|it| it.subject == touch.subject))
+        let was_looked_at = touch.change.is_some() || source == Source::Derived;
+        was_looked_at && (touch.knows < other.floor || later.into_iter().any(|it| it.subject == touch.subject))
     }
 
     /// Takes notice of a touch; gives the answers that are over by it. With `one_by_one` off all narrowed answers of the space are,
@@ -261,19 +274,27 @@ impl Ledger {
                 Some(Few::Many(ids)) => ids.clone(),
             };
             for id in ids {
-                if self.kept.get(&id).is_some_and(|entry| entry.stamp.events < touch.seq) {
+                if self.kept.get(&id).is_some_and(|entry| entry.stamp.is_before(source, touch.seq)) {
                     over.extend(self.forget(id).map(|entry| (entry, Cause::Dependency)));
                 }
             }
         }
-        if touch.change.is_some() {
+        if touch.change.is_some() || source == Source::Derived {
             let is_over = |id: &EntryId| {
                 let entry = self.kept.get(id)?;
                 let narrow = entry.answer.narrow.as_deref()?;
                 let concerns = source == Source::Events && entry.stamp.events < touch.seq
                     || source == Source::Derived && narrow.heeds_vectors();
-                let cause = if one_by_one { Cause::Narrowed } else { Cause::Flood };
-                (concerns && (!one_by_one || enters(narrow, &touch))).then_some((*id, cause))
+                // It may show a state that was not there when the vector was looked at.
+                let is_ahead = source == Source::Derived && entry.stamp.events > touch.knows;
+                let cause = match touch.change {
+                    _ if is_ahead => Cause::Unknown,
+                    Some(Change::Unknown) => Cause::Unknown,
+                    _ if one_by_one => Cause::Narrowed,
+                    _ => Cause::Flood,
+                };
+                let alters = touch.change.is_some() && (!one_by_one || enters(narrow, &touch));
+                (concerns && (is_ahead || alters)).then_some((*id, cause))
             };
             let found: Vec<_> = self.narrowed.get(&touch.space).into_iter().flatten().filter_map(is_over).collect();
             for (id, cause) in found {
@@ -353,7 +374,7 @@ fn enters(narrow: &dyn Narrow, touch: &Touch) -> bool {
     match &touch.change {
         None => false,
         Some(Change::Unknown) => true,
-        Some(Change::Stands(candidate)) => narrow.is_entered_by(candidate),
+        Some(Change::Stands(candidates)) => candidates.iter().any(|candidate| narrow.is_entered_by(candidate)),
     }
 }
 

@@ -209,7 +209,8 @@ impl Caches {
     async fn kept(&self, wanted: &Wanted<'_>) -> Option<Arc<Entry>> {
         // Only where there is something to wait for. The position is looked at first: what it ended is gone by then.
         let is_told = self.store.head(Source::Events) >= wanted.at_least
-            || (self.store.get(&wanted.key).is_some() && self.store.reached(wanted.at_least, HEAD_WAIT).await);
+            || (self.store.get(&wanted.key).is_some()
+                && self.store.reached(ledger::Source::Events, wanted.at_least, HEAD_WAIT).await);
         if is_told { self.store.get(&wanted.key) } else { None }
     }
 

@@ -117,7 +117,7 @@ fn candidate(event: usize, score: u8, has_vector: bool) -> Change {
     let memory = Memory { body, created_at: at, updated_at: at, deleted_at: None };
     let vector = has_vector.then(|| Arc::from([1.0f32].as_slice()));
     let id = MemoryId(Uuid::from_u128(event as u128));
-    Change::Stands(Arc::new(Candidate::new(id, memory, vector, Arc::new(|_| Words::default()))))
+    Change::Stands(vec![Arc::new(Candidate::new(id, memory, vector, Arc::new(|_| Words::default())))])
 }
 
 impl World {

@@ -39,8 +39,8 @@ pub struct Store {
     next_id: AtomicU64,
     /// Documents that were added since the start.
     documents: AtomicU64,
-    /// Head of EVENTS in the ledger, for those who wait for it.
-    head: watch::Sender<StreamSeq>,
+    /// Heads of EVENTS and DERIVED in the ledger, for those who wait for them.
+    heads: [watch::Sender<StreamSeq>; 2],
     narrowed_asked: Mutex<Option<Instant>>,
     settings: Settings,
 }
@@ -87,7 +87,7 @@ impl Store {
             evicted,
             next_id: AtomicU64::new(1),
             documents: AtomicU64::new(0),
-            head: watch::channel(floor.events).0,
+            heads: [floor.events, floor.derived.unwrap_or_default()].map(|head| watch::channel(head).0),
             narrowed_asked: Mutex::new(None),
             settings,
         }
@@ -117,9 +117,9 @@ impl Store {
         self.kept.get(&entry.key).is_some_and(|kept| Arc::ptr_eq(&kept, entry))
     }
 
-    /// Waits until touches up to a position have been told; whether they were in time.
-    pub async fn reached(&self, position: StreamSeq, wait: Duration) -> bool {
-        let mut head = self.head.subscribe();
+    /// Waits until touches of a stream up to a position have been told; whether they were in time.
+    pub async fn reached(&self, source: Source, position: StreamSeq, wait: Duration) -> bool {
+        let mut head = self.told(source).subscribe();
         if *head.borrow_and_update() >= position {
             return true;
         }
@@ -127,10 +127,11 @@ impl Store {
     }
 
     pub fn head(&self, source: Source) -> StreamSeq {
-        match source {
-            Source::Events => *self.head.borrow(),
-            Source::Derived => locked(&self.ledger).head(Source::Derived),
-        }
+        *self.told(source).borrow()
+    }
+
+    fn told(&self, source: Source) -> &watch::Sender<StreamSeq> {
+        &self.heads[source as usize]
     }
 
     /// Makes an entry of an answer and keeps it if the ledger lets it.
@@ -178,14 +179,12 @@ impl Store {
             }
         }
         ledger.reach(source, head);
-        if source == Source::Events {
-            self.head.send_if_modified(|known| {
-                *known < head && {
-                    *known = head;
-                    true
-                }
-            });
-        }
+        self.told(source).send_if_modified(|known| {
+            *known < head && {
+                *known = head;
+                true
+            }
+        });
     }
 
     /// Says that documents were added whose statistics rankings depend on.
@@ -200,8 +199,8 @@ impl Store {
         for entry in &over {
             self.drop_kept(entry, Cause::Flushed);
         }
-        if let Some((Source::Events, head)) = restarted {
-            self.head.send_replace(head);
+        if let Some((source, head)) = restarted {
+            self.told(source).send_replace(head);
         }
         over.len()
     }

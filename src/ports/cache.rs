@@ -87,7 +87,8 @@ impl Candidate {
 /// What an event may do to the members of an answer that does not depend on its memory.
 #[derive(Clone)]
 pub enum Change {
-    Stands(Arc<Candidate>),
+    /// How the memory stands, or in which ways it may.
+    Stands(Vec<Arc<Candidate>>),
     /// Nothing more is known than that there was one.
     Unknown,
 }

@@ -96,6 +96,27 @@ async fn lists_and_searches_outlive_what_does_not_concern_them() {
     world.end().await;
 }
 
+/// A popular memory is changed again before its text is embedded: what comes too late once ended all searches.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vector_of_a_text_that_is_gone_ends_nothing() {
+    let world = World::new().await;
+    let bicycle = add(&world, json!({"content": "the bicycle has a flat tyre"})).await;
+    for content in ["green tea in the blue tin", "black tea for the morning", "tea at four"] {
+        add(&world, json!({"content": content})).await;
+    }
+    patch(&world, &bicycle, json!({"content": "the bicycle is repaired"})).await;
+    let about_tea = async |world: &World| search(world, "tea").await;
+    kept(&world, about_tea).await;
+    let late = world.embed_late(&bicycle, "the bicycle has a flat tyre").await;
+    while world.get("/api/v1/caches").await.body["vectors_position"].as_u64() < Some(late) {
+        tokio::task::yield_now().await;
+    }
+    assert!(is_hit(&about_tea(&world).await));
+    patch(&world, &bicycle, json!({"content": "tea tea tea"})).await;
+    assert!(contents(&about_tea(&world).await).contains(&"tea tea tea".to_owned()), "what comes in does so all the same");
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_graph_is_kept_until_it_changes_around_what_was_asked() {
     let world = World::new().await;

@@ -10,6 +10,8 @@ use crate::{domain::ids::MemoryId, ports::Hit};
 /// What an arm is worth when both answer.
 pub const KEYWORD_WEIGHT: f32 = 1.0;
 pub const SEMANTIC_WEIGHT: f32 = 0.7;
+/// How far apart two computations of an arm's score may lie, in shares of it; of a cosine, absolutely.
+const ROUNDING: f64 = 1e-5;
 
 /// One arm's answer: its best candidates, best first.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +38,8 @@ pub struct Standing {
 pub struct Fused {
     pub id: MemoryId,
     pub score: f32,
+    /// The score's log-odds, the weighted sum itself: it tells the best apart where the score comes close to 1.
+    pub logit: f32,
     pub arms: BTreeMap<&'static str, Standing>,
 }
 
@@ -56,6 +60,11 @@ impl Scale {
         let score = score.unwrap_or(self.silent);
         let z = if self.deviation > 0.0 { (f64::from(score) - self.mean) / self.deviation } else { 0.0 };
         self.share * z as f32
+    }
+
+    /// By how much a part may differ between here, the database and the index, which round differently.
+    pub fn rounding(&self, score: f32) -> f32 {
+        self.share * (ROUNDING * f64::from(score.abs().max(1.0)) / self.deviation) as f32
     }
 
     /// Whether scores differ at all, so that a better one counts for more.
@@ -90,18 +99,13 @@ pub fn fuse(arms: &[Arm]) -> Ranking {
             let score = standings.get(arm.name).map(|standing| standing.score);
             scale.map_or(0.0, |scale| scale.part(score))
         };
-        let score = logistic(arms.iter().zip(&scales).map(part).sum());
-        Fused { id, score, arms: standings }
+        let logit: f32 = arms.iter().zip(&scales).map(part).sum();
+        Fused { id, score: 1.0 / (1.0 + (-logit).exp()), logit, arms: standings }
     };
     let mut best: Vec<Fused> = named.into_iter().map(fused).collect();
     // The sort is stable, and the map was in the order of ids.
-    best.sort_by(|a, b| b.score.total_cmp(&a.score));
+    best.sort_by(|a, b| b.logit.total_cmp(&a.logit));
     Ranking { best, scales }
-}
-
-/// The sum of the arms' parts as a score from 0 to 1.
-pub fn logistic(sum: f32) -> f32 {
-    1.0 / (1.0 + (-sum).exp())
 }
 
 fn scale(arm: &Arm, weights: f32, candidates: usize) -> Option<Scale> {

@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use super::{
-    fits::may_pass,
-    fusion::{Scale, logistic},
-};
+use super::{fits::may_pass, fusion::Scale};
 use crate::ports::{
     Filter, KeywordWeights, WordWeight,
     cache::{Candidate, Narrow},
 };
 
-/// Differences of rounding between here, the database and the index.
+/// Closest that log-odds may come for a candidate to be told from the last that is shown, beside what the arms' scores round.
+///
+/// Decision 2026-11-26: log-odds, not scores. The best ten of 100,000 score 0.99 and more, all within a thousandth, so that a margin
+/// on scores let seven times as many changes end a search as do enter it.
 const MARGIN: f32 = 1e-3;
 
 /// How one arm saw the candidates.
@@ -32,13 +32,14 @@ pub struct Judge {
     pub keyword: Option<ArmJudge<KeywordWeights>>,
     /// The query's vector, as [`crate::ports::unit`] makes it.
     pub semantic: Option<ArmJudge<Arc<[f32]>>>,
-    /// The score of the last that is shown; `None` when there was room for more.
+    /// The log-odds of the last that is shown; `None` when there was room for more.
     pub bar: Option<f32>,
 }
 
 impl Judge {
-    /// What a memory scores by the stored statistics; `None` when no arm names it, infinite when nobody can tell.
-    pub fn score(&self, candidate: &Candidate) -> Option<f32> {
+    /// A memory's log-odds by the stored statistics, and how exact they are; `None` when no arm names it, infinite when nobody can
+    /// tell.
+    pub fn logit(&self, candidate: &Candidate) -> Option<(f32, f32)> {
         let keyword = self.keyword.as_ref().map(|arm| (arm.scale, Some(arm.by.score(candidate.words())).filter(|it| *it > 0.0)));
         let semantic = self.semantic.as_ref().map(|arm| {
             let cosine = |vector: &Arc<[f32]>| arm.by.iter().zip(&**vector).map(|(a, b)| a * b).sum();
@@ -50,31 +51,32 @@ impl Judge {
         }
         let part = |(scale, score): &(Option<Scale>, Option<f32>)| match (scale, score) {
             // It would be the first that this arm finds, or the first that differs: nobody knows what that would count for.
-            (None, Some(_)) => f32::INFINITY,
-            (Some(scale), Some(_)) if !scale.tells_apart() => f32::INFINITY,
-            (None, None) => 0.0,
+            (None, Some(_)) => (f32::INFINITY, 0.0),
+            (Some(scale), Some(_)) if !scale.tells_apart() => (f32::INFINITY, 0.0),
+            (None, None) => (0.0, 0.0),
             // Who is named counts for no less than who is not.
-            (Some(scale), score) => scale.part(*score).max(scale.part(None)),
+            (Some(scale), Some(score)) => (scale.part(Some(*score)).max(scale.part(None)), scale.rounding(*score)),
+            (Some(scale), None) => (scale.part(None), 0.0),
         };
-        let sum: f32 = seen.iter().map(part).sum();
-        Some(if sum.is_finite() { logistic(sum) } else { sum })
+        Some(seen.iter().map(part).fold((0.0, MARGIN), |sum, part| (sum.0 + part.0, sum.1 + part.1)))
     }
 
-    fn is_entered(&self, candidate: &Candidate, margin: f32) -> bool {
+    /// Whether it comes to stand among those that are shown; `side` says for whom doubt speaks.
+    fn is_entered(&self, candidate: &Candidate, side: f32) -> bool {
         if candidate.memory.deleted_at.is_some() || !may_pass(&self.filter, &candidate.memory) {
             return false;
         }
-        self.score(candidate).is_some_and(|score| self.bar.is_none_or(|bar| score >= bar + margin))
+        self.logit(candidate).is_some_and(|(logit, margin)| self.bar.is_none_or(|bar| logit >= bar + side * margin))
     }
 }
 
 impl Narrow for Judge {
     fn is_entered_by(&self, candidate: &Candidate) -> bool {
-        self.is_entered(candidate, -MARGIN)
+        self.is_entered(candidate, -1.0)
     }
 
     fn is_surely_entered_by(&self, candidate: &Candidate) -> bool {
-        self.is_entered(candidate, MARGIN) && self.score(candidate).is_some_and(f32::is_finite)
+        self.is_entered(candidate, 1.0) && self.logit(candidate).is_some_and(|(logit, _)| logit.is_finite())
     }
 
     fn heeds_vectors(&self) -> bool {
@@ -88,5 +90,47 @@ impl Narrow for Judge {
             arm.by.words.iter().map(word).sum::<usize>() + size_of_val(arm.by.phrases.as_slice())
         });
         size_of::<Self>() + words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        domain::{
+            ids::MemoryId,
+            memory::{Draft, Memory},
+        },
+        ports::Hit,
+        queries::search::fusion::{Arm, fuse},
+    };
+
+    fn candidate(cosine: f32) -> Candidate {
+        let body = Draft { content: "tea".into(), ..Draft::default() }.validate().expect("valid");
+        let (created_at, updated_at, deleted_at) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH, None);
+        let memory = Memory { body, created_at, updated_at, deleted_at };
+        let vector = Some([cosine, (1.0 - cosine * cosine).sqrt()].into());
+        Candidate::new(MemoryId(Uuid::nil()), memory, vector, Arc::new(|_| Default::default()))
+    }
+
+    #[test]
+    fn what_scores_less_than_the_last_does_not_enter_however_near_to_one_both_are() {
+        // Two hundred lie far away, and ten near together: all ten score more than 0.98.
+        let score = |place: u32| if place < 10 { 0.9 - place as f32 * 0.001 } else { 0.1 + place as f32 * 1e-6 };
+        let hits = (0..210).map(|place| Hit { id: MemoryId(Uuid::from_u128(place.into())), score: score(place) }).collect();
+        let ranking = fuse(&[Arm { name: "semantic", weight: 1.0, hits, silent_score: None }]);
+        let bar = ranking.best[9].clone();
+        assert!(bar.score > 0.98, "{}", bar.score);
+        let semantic = Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
+        let judge = Judge { filter: Filter::none(), keyword: None, semantic, bar: Some(bar.logit) };
+        assert!(judge.is_surely_entered_by(&candidate(0.892)));
+        assert!(
+            judge.is_entered_by(&candidate(0.891)) && !judge.is_surely_entered_by(&candidate(0.891)),
+            "a tie enters, perhaps"
+        );
+        assert!(!judge.is_entered_by(&candidate(0.889)) && !judge.is_entered_by(&candidate(0.5)));
     }
 }

@@ -8,7 +8,7 @@ pub mod fusion;
 pub mod judge;
 mod keyword;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use fusion::{Arm, Fused, Ranking, Standing, fuse};
 use judge::{ArmJudge, Judge};
@@ -87,7 +87,7 @@ pub enum Error {
 pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> Result<Answer, Error> {
     let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
     let near = semantic(space, question, parts, depth);
-    let words = async { keyword::arm(space, question, parts, depth).await.map_err(Error::from) };
+    let words = async { timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
     let (near, words) = match question.mode {
         Mode::Semantic => (Some(near.await?), None),
         Mode::Keyword => (None, Some(words.await?)),
@@ -101,10 +101,18 @@ pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> R
     let (words, weights) = words.unzip();
     let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
     let ranking = fuse(&arms);
-    let results = rows(space, question, parts, &ranking.best).await?;
+    let results = timed("rows", rows(space, question, parts, &ranking.best)).await?;
     let documents = weights.as_ref().map_or(0, |weights| weights.documents);
     let judge = degraded.is_empty().then(|| judge(question, &results, &ranking, (vector, weights)));
     Ok(Answer { results, degraded, judge, documents })
+}
+
+/// Tells how long a stage took: what dominates a search differs by corpus and machine.
+async fn timed<T>(stage: &'static str, work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let done = work.await;
+    metrics::histogram!("brain_search_seconds", "stage" => stage).record(started.elapsed());
+    done
 }
 
 type Near = (Arm, Arc<[f32]>);
@@ -126,8 +134,8 @@ fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Resul
 }
 
 async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
-    let vector = parts.embedder.query(&question.query).await?;
-    let hits = parts.reads.nearest(space, &vector, &question.filter, depth).await?;
+    let vector = timed("embed", parts.embedder.query(&question.query)).await?;
+    let hits = timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
     let arm = Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits, silent_score: None };
     Ok((arm, vector))
 }
@@ -142,7 +150,8 @@ fn judge(
     let mut scales = ranking.scales.iter().copied();
     let semantic = vector.map(|by| ArmJudge { by, scale: scales.next().flatten() });
     let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
-    let bar = results.last().filter(|_| results.len() >= question.limit).map(|last| last.score);
+    let last = results.last().filter(|_| results.len() >= question.limit);
+    let bar = last.and_then(|last| ranking.best.iter().find(|fused| fused.id == last.record.id)).map(|fused| fused.logit);
     Judge { filter: question.filter.clone(), keyword, semantic, bar }
 }
 

@@ -22,6 +22,7 @@ use second_brain::{
         system::SystemClock,
     },
     commands::Commands,
+    domain::ids::{MemoryId, Revision, SpaceId},
     fanout::webhooks::Settings,
     journal::{derived, subject::Prefix},
     ports::Clock,
@@ -283,6 +284,18 @@ impl World {
     pub async fn settled(&self) -> u64 {
         let recorded = self.nats().await.derived().dispatcher().await.expect("the log answers");
         recorded.map_or(0, |recorded| derived::dispatcher(&recorded.event).expect("its shape").position)
+    }
+
+    /// Records a vector of a text that a memory had before, as an embedder does that comes too late; answers its place among vectors.
+    pub async fn embed_late(&self, id: &str, text: &str) -> u64 {
+        let (facts, space, id) = (self.nats().await.derived(), SpaceId::default_space(), MemoryId(id.parse().expect("an id")));
+        let newest = facts.embedding("minilm-l6-v2", &space, id).await.expect("the log answers").expect("it has a vector");
+        let mut data = derived::embedding(&newest.event).expect("its shape");
+        data.content_hash = derived::content_hash(text);
+        // Two vectors for one position would be the same wish.
+        data.memory_position -= 1;
+        let event = derived::embedding_event(&space, id, &data, Revision(1), SystemClock.now());
+        facts.put_embedding("minilm-l6-v2", &event, newest.seq).await.expect("recorded").0
     }
 
     /// A key to another space, known to the brain when this returns.
