@@ -37,7 +37,8 @@ pub struct Admission {
 pub struct Seats {
     /// Simple questions that nothing kept answers: enough to keep this machine's processors and a Postgres elsewhere busy.
     pub reads: Admission,
-    /// Searches and walks over the graph: each keeps a processor busy for tens of milliseconds, so more at a time are not faster.
+    /// Searches and walks over the graph: each keeps a processor busy for milliseconds, so many at a time are not faster. Two for
+    /// each processor, because what writes bring about in the background wants its share as well.
     ///
     /// Decision 2026-11-25: a queue of their own. Behind one queue for all reads a memory waited 320 ms at p95 under 50 clients, though
     /// its own row takes one.
@@ -51,7 +52,7 @@ impl Default for Seats {
         let processors = std::thread::available_parallelism().map_or(2, |count| count.get() as u32);
         Self {
             reads: Admission::new("reads", (4 * processors).clamp(8, 64)),
-            searches: Admission::new("searches", processors.clamp(2, 16)),
+            searches: Admission::new("searches", (2 * processors).clamp(4, 32)),
             writes: Admission::new("writes", 512),
         }
     }
@@ -94,6 +95,7 @@ impl Admission {
 
     /// Waits for a seat, unless the wait is expected to be longer than a second.
     pub async fn enter(&self) -> Result<Seat<'_>, Problem> {
+        let came = Instant::now();
         let permit = match self.seats.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
@@ -106,6 +108,7 @@ impl Admission {
                 self.seats.acquire().await.expect("nobody closes the seats")
             }
         };
+        metrics::histogram!("brain_queue_seconds", "what" => self.what).record(came.elapsed());
         Ok(Seat { admission: self, since: Instant::now(), _permit: permit })
     }
 
