@@ -16,6 +16,7 @@ use std::{
 use ground::{
     Ground,
     client::Client,
+    language::Language,
     library,
     mix::{Mix, Times},
     quantile, setting,
@@ -42,11 +43,11 @@ async fn measure() -> anyhow::Result<()> {
         return Ok(());
     }
     let ground = Ground::new(Durability::Os).await?;
+    let language = Arc::new(Language::new().await?);
     let nats = ground.nats(PREFIX).await?;
-    library::fill(&nats, 0, count, true).await?;
+    library::fill(&nats, &language, 0, count, true).await?;
     ground.database_to_fill(PREFIX).await?;
     let folder = tempfile::tempdir()?;
-    let mix = Mix::new(count, questions);
     let mut rows = vec![];
     for narrowing in [true, false] {
         let caching = Caching { narrowing, cache_audit_every: audit as u64, ..Caching::default() };
@@ -56,7 +57,9 @@ async fn measure() -> anyhow::Result<()> {
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;
         ground.index(PREFIX).await?;
-        // The first half warms up.
+        let mix = Mix::new(client.others(&nats, clients).await?, language.clone(), count, questions);
+        mix.ask_all(&client).await?;
+        // The first half is not looked at: until then more is kept than changes would have left.
         mix.run(&client, clients, requests / 2, 1).await?;
         let times = mix.run(&client, clients, requests / 2, 2).await?;
         println!("narrowing {narrowing}: {:.0} requests/s, {} refused", times.rate(), times.refused);

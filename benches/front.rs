@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ground::{
     Ground,
     client::Client,
+    language::Language,
     library,
     mix::{Mix, Times},
     setting,
@@ -25,6 +26,18 @@ use second_brain::{
 };
 
 const PREFIX: &str = "front";
+const STAGES: [&str; 10] = [
+    "brain_queue_seconds_sum{what=\"searches\"}",
+    "brain_search_seconds_sum{stage=\"embed\"}",
+    "brain_search_seconds_sum{stage=\"meaning\"}",
+    "brain_search_seconds_sum{stage=\"words\"}",
+    "brain_search_seconds_sum{stage=\"rows\"}",
+    "brain_queue_seconds_count{what=\"searches\"}",
+    "brain_search_seconds_count{stage=\"embed\"}",
+    "brain_search_seconds_count{stage=\"meaning\"}",
+    "brain_search_seconds_count{stage=\"words\"}",
+    "brain_search_seconds_count{stage=\"rows\"}",
+];
 
 fn main() -> anyhow::Result<()> {
     ground::run(measure())
@@ -43,13 +56,14 @@ async fn measure() -> anyhow::Result<()> {
     };
     let with_embedder = setting("embedder", 1) == 1;
     let ground = Ground::new(Durability::Os).await?;
+    let language = Arc::new(Language::new().await?);
     let nats = ground.nats(PREFIX).await?;
     ground.database_to_fill(PREFIX).await?;
     let folder = tempfile::tempdir()?;
     println!("| memories | clients | | p50 | p95 | p99 | requests/s | hits | refused |\n|---|---|---|---|---|---|---|---|---|");
     let mut filled = 0;
     for size in sizes.into_iter().filter(|size| *size > 0) {
-        library::fill(&nats, filled, size, true).await?;
+        library::fill(&nats, &language, filled, size, true).await?;
         filled = size;
         let roles: Roles =
             if with_embedder { Roles::all() } else { "api,projector,fanout".parse().map_err(anyhow::Error::msg)? };
@@ -59,13 +73,16 @@ async fn measure() -> anyhow::Result<()> {
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;
         ground.index(PREFIX).await?;
-        let mix = Mix::new(size, questions);
+        let mix = Mix::new(client.others(&nats, 50).await?, language.clone(), size, questions);
+        mix.ask_all(&client).await?;
         for (round, clients) in [1, 10, 50].into_iter().enumerate() {
-            // The first half is not looked at: it fills the caches.
+            // What comes first is not looked at: until then more is kept than changes would have left.
             let seed = (size + round) as u64;
             mix.run_for(&client, clients, seconds as u64 / 2, seed).await?;
+            let before = client.counters(STAGES).await?;
             let times = mix.run_for(&client, clients, seconds as u64, seed + 7).await?;
             show(size, clients, &times);
+            show_stages(&before, &client.counters(STAGES).await?);
         }
         if caching.cache_audit_every > 0 {
             let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
@@ -75,6 +92,17 @@ async fn measure() -> anyhow::Result<()> {
     }
     drop(nats);
     ground.end().await
+}
+
+/// Where the time of searches that nothing kept answers went, on average.
+fn show_stages(before: &[f64; STAGES.len()], after: &[f64; STAGES.len()]) {
+    let (sums, counts) = STAGES.split_at(STAGES.len() / 2);
+    let stages = sums.iter().enumerate().map(|(place, name)| {
+        let rise = |place: usize| after[place] - before[place];
+        let mean = rise(place) / rise(place + counts.len()).max(1.0);
+        format!("{} {:.1} ms", name.split('"').nth(1).unwrap_or(name), mean * 1e3)
+    });
+    eprintln!("not kept, on average: {}", stages.collect::<Vec<_>>().join(", "));
 }
 
 fn show(size: usize, clients: usize, times: &Times) {

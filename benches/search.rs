@@ -1,8 +1,8 @@
 //! A hybrid search over 10,000 memories against its two raw arm queries, asked at the same time: the exact nearest vectors in
 //! plain SQL, and the words in the bare index. Goal: p50 and p99 within 1.3 of the limit.
 //!
-//! Vectors are random, because only their number costs time; the query's own vector is made beforehand and shown apart, because
-//! both sides need it. `cargo bench --bench search -- [--count 10000] [--queries 200] [--rounds 5]`
+//! The query's own vector is made beforehand and shown apart, because both sides need it.
+//! `cargo bench --bench search -- [--count 10000] [--queries 200] [--rounds 5]`
 
 mod ground;
 
@@ -15,7 +15,8 @@ use std::{
 use async_trait::async_trait;
 use ground::{
     Ground,
-    library::{MODEL, fill, sentence},
+    language::Language,
+    library::{MODEL, fill},
     median, quantile, setting,
 };
 use second_brain::{
@@ -39,7 +40,8 @@ async fn main() -> anyhow::Result<()> {
     let (count, queries, rounds) = (setting("count", 10_000), setting("queries", 200), setting("rounds", 5));
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats("search").await?;
-    fill(&nats, 0, count, false).await?;
+    let language = Language::new().await?;
+    fill(&nats, &language, 0, count, false).await?;
     let postgres = ground.database("search").await?;
     let folder = tempfile::tempdir()?;
     let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(folder.path())?);
@@ -48,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
     let mut admin = PgConnection::connect(&ground.servers.postgres().owner_url("search")).await?;
     admin.execute("ANALYZE").await?;
 
-    let questions: Vec<String> = (0..queries).map(|n| sentence(n * 7919, 3)).collect();
+    let questions: Vec<String> = (0..queries).map(|n| language.question(n)).collect();
     let model = MiniLm::new(Arc::new(|| Ok(second_brain::runtime::model_dir(&|step| eprintln!("{step}"))?)));
     let (known, embedding) = vectors(&model, &questions).await?;
     let parts = SearchParts { reads: postgres.search_reads(), keyword: index.clone(), embedder: Arc::new(Known(known.clone())) };

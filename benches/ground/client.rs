@@ -1,9 +1,20 @@
 //! A client of the HTTP interface, as any other one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use second_brain::{adapters::nats::Nats, wiring::Brain};
+use second_brain::{
+    adapters::{nats::Nats, system::SystemClock},
+    api::auth::sha256_hex,
+    commands::Commands,
+    domain::{
+        access::{Key, KeyCommand, KeyScope},
+        ids::{KeyId, PrincipalId, SpaceId},
+    },
+    ports::Clock,
+    wiring::{Brain, credentials},
+};
 use serde_json::Value;
+use uuid::Uuid;
 
 pub struct Client {
     pub http: reqwest::Client,
@@ -25,6 +36,37 @@ impl Client {
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Keys of so many others, each its own principal: who writes waits for no one else's writes when it reads.
+    pub async fn others(&self, nats: &Nats, count: usize) -> anyhow::Result<Vec<String>> {
+        let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+        let mut keys = vec![];
+        for _ in 0..count {
+            let secret = credentials::fresh_key()?;
+            let (id, principal, now) = (Uuid::now_v7(), PrincipalId(Uuid::now_v7()), SystemClock.now());
+            let key = Key {
+                id: KeyId(id),
+                space: SpaceId::default_space(),
+                principal,
+                label: "bench".into(),
+                secret_sha256: sha256_hex(secret.as_bytes()),
+                scopes: KeyScope::ALL.to_vec(),
+                issued_at: now,
+                expires_at: None,
+                revoked_at: None,
+            };
+            commands.key(&key, KeyCommand::Issue(key.clone())).await?;
+            keys.push(secret);
+        }
+        let opens = async |key: &String| {
+            let request = self.http.get(format!("{}/api/v1/memories?limit=1", self.url)).bearer_auth(key);
+            request.send().await.map(|answer| answer.status().is_success())
+        };
+        while !opens(keys.last().unwrap_or(&self.key)).await? {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(keys)
     }
 
     /// Waits until every projection shows everything of its stream.

@@ -6,13 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::Method;
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{
     client::Client,
-    library::{TAGS, id, sentence},
+    language::Language,
+    library::{TAGS, id},
     quantile,
 };
 
@@ -64,7 +66,10 @@ impl Zipf {
 
 /// What is asked and written.
 pub struct Mix {
-    pub memories: usize,
+    /// A key of its own for each client.
+    keys: Vec<String>,
+    language: Arc<Language>,
+    memories: usize,
     questions: Zipf,
     /// Memories that are changed, by the same law.
     changed: Zipf,
@@ -87,8 +92,8 @@ pub struct Times {
 }
 
 impl Mix {
-    pub fn new(memories: usize, questions: usize) -> Arc<Self> {
-        Arc::new(Self { memories, questions: Zipf::new(questions), changed: Zipf::new(memories) })
+    pub fn new(keys: Vec<String>, language: Arc<Language>, memories: usize, questions: usize) -> Arc<Self> {
+        Arc::new(Self { keys, language, memories, questions: Zipf::new(questions), changed: Zipf::new(memories) })
     }
 
     /// A popular memory is anywhere.
@@ -100,12 +105,15 @@ impl Mix {
         if dice.next().is_multiple_of(WRITES_EVERY) {
             return self.write(dice);
         }
-        let rank = self.questions.draw(dice);
+        self.question(self.questions.draw(dice))
+    }
+
+    fn question(&self, rank: usize) -> Ask {
         let get = |kind, path| Ask { kind, method: Method::GET, path, body: None };
         match rank % 10 {
             0..=3 => get("get", format!("/api/v1/memories/{}", id(self.memory(rank)))),
             4..=6 => {
-                let body = Some(json!({"query": sentence(rank * 7_919, 3)}));
+                let body = Some(json!({"query": self.language.question(rank)}));
                 Ask { kind: "search", method: Method::POST, path: "/api/v1/search".into(), body }
             }
             7 | 8 => get("list", format!("/api/v1/memories?tag=tag{}&limit=20", rank % TAGS)),
@@ -115,7 +123,7 @@ impl Mix {
 
     fn write(&self, dice: &mut Dice) -> Ask {
         let number = dice.next() as usize % 1_000_000_000;
-        let content = format!("{} {number}", sentence(number, 12 + number % 40));
+        let content = self.language.text(number);
         let tags = json!([format!("tag{}", number % TAGS)]);
         let target = format!("/api/v1/memories/{}", id(self.memory(self.changed.draw(dice))));
         let (method, path, body) = match number % 4 {
@@ -124,6 +132,23 @@ impl Mix {
             _ => (Method::PATCH, target, json!({"content": content})),
         };
         Ask { kind: "write", method, path, body: Some(body) }
+    }
+
+    /// Asks every question once, so that what is measured afterwards is not the first time.
+    pub async fn ask_all(self: &Arc<Self>, client: &Arc<Client>) -> anyhow::Result<()> {
+        let ask = |rank: usize| async move {
+            let answer = self.send(client, 0, &self.question(rank)).await?;
+            anyhow::ensure!(answer.status().is_success(), "question {rank}: {}", answer.status());
+            answer.bytes().await?;
+            Ok(())
+        };
+        stream::iter(0..self.questions.0.len()).map(Ok).try_for_each_concurrent(4, ask).await
+    }
+
+    async fn send(&self, client: &Client, one: usize, ask: &Ask) -> reqwest::Result<Response> {
+        let request = client.http.request(ask.method.clone(), format!("{}{}", client.url, ask.path));
+        let request = request.bearer_auth(&self.keys[one % self.keys.len()]);
+        ask.body.iter().fold(request, |request, body| request.json(body)).send().await
     }
 
     /// So many clients at once, each one request after the other, for so many requests in all.
@@ -165,12 +190,11 @@ impl Mix {
                     done += 1;
                     let ask = mix.ask(&mut dice);
                     let started = Instant::now();
-                    let request = client.http.request(ask.method, format!("{}{}", client.url, ask.path)).bearer_auth(&client.key);
-                    let request = ask.body.iter().fold(request, |request, body| request.json(body));
-                    let response = request.send().await?;
-                    if response.status() == 503 {
+                    let response = mix.send(&client, one, &ask).await?;
+                    // Told to come again: above capacity, or because others changed the same memory five times meanwhile.
+                    if matches!(response.status().as_u16(), 503 | 409) {
                         times.refused += 1;
-                        // As it was told to, if not quite so long.
+                        // It does, if sooner than it should.
                         tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
                     }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each bench uses its part of the ground")]
 
 pub mod client;
+pub mod language;
 pub mod library;
 pub mod mix;
 pub mod simulation;
@@ -72,7 +73,7 @@ impl Ground {
     pub async fn index(&self, name: &str) -> anyhow::Result<()> {
         self.owner(name, "DROP INDEX IF EXISTS vectors_v1.vectors_nearest").await?;
         let index = "CREATE INDEX vectors_nearest ON vectors_v1.vectors USING hnsw (embedding halfvec_cosine_ops)";
-        self.owner(name, &format!("SET maintenance_work_mem = '1GB'; {index}")).await?;
+        self.owner(name, &format!("SET maintenance_work_mem = '4GB'; {index}")).await?;
         self.owner(name, "VACUUM ANALYZE").await
     }
 
