@@ -2,14 +2,15 @@
 //! writing. Goals at 100,000 under 50 clients: p95 below 100 ms for everything, below 50 ms for simple questions (a memory, a list),
 //! below 1 s for complex ones (a hybrid search, the graph to depth 3).
 //!
-//! Clients, brain, nats-server and Postgres share this machine's processors. `--cache 0` keeps nothing, so that every read is asked;
+//! Clients ask one question after the other, so that 50 of them keep the machine at its capacity, and once more 50 with a pause of 100 ms
+//! on average after each answer. Clients, brain, nats-server and Postgres share this machine's processors. `--cache 0` keeps nothing, so that every read is asked;
 //! `--embedder 0` leaves out the role that embeds new texts.
 //! `cargo bench --bench front -- [--small 10000] [--middle 100000] [--large 0] [--seconds 20] [--questions 5000] [--cache 1]
 //! [--embedder 1] [--audit 0]`
 
 mod ground;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ground::{
     Ground,
@@ -26,6 +27,8 @@ use second_brain::{
 };
 
 const PREFIX: &str = "front";
+/// How long a client that pauses does so on average.
+const PAUSE_MS: u64 = 100;
 const STAGES: [&str; 10] = [
     "brain_queue_seconds_sum{what=\"searches\"}",
     "brain_search_seconds_sum{stage=\"embed\"}",
@@ -75,7 +78,9 @@ async fn measure() -> anyhow::Result<()> {
         ground.index(PREFIX).await?;
         let mix = Mix::new(client.others(&nats, 50).await?, language.clone(), size, questions);
         mix.ask_all(&client).await?;
-        for (round, clients) in [1, 10, 50].into_iter().enumerate() {
+        let pause = Duration::from_millis(PAUSE_MS);
+        let rounds = [(1, Duration::ZERO), (10, Duration::ZERO), (50, pause), (50, Duration::ZERO)];
+        for (round, clients) in rounds.into_iter().enumerate() {
             // What comes first is not looked at: until then more is kept than changes would have left.
             let seed = (size + round) as u64;
             mix.run_for(&client, clients, seconds as u64 / 2, seed).await?;
@@ -105,13 +110,14 @@ fn show_stages(before: &[f64; STAGES.len()], after: &[f64; STAGES.len()]) {
     eprintln!("not kept, on average: {}", stages.collect::<Vec<_>>().join(", "));
 }
 
-fn show(size: usize, clients: usize, times: &Times) {
+fn show(size: usize, (clients, pause): (usize, Duration), times: &Times) {
     const ROWS: [(&str, &[&str]); 4] = [
         ("everything", &["get", "list", "search", "graph", "write"]),
         ("simple: a memory, a list", &["get", "list"]),
         ("complex: search, graph", &["search", "graph"]),
         ("writes", &["write"]),
     ];
+    let clients = if pause.is_zero() { clients.to_string() } else { format!("{clients}, pausing") };
     for (name, kinds) in ROWS {
         let at = |share| times.quantile(|kind, _| kinds.contains(&kind), share);
         let (p50, p95, p99) = (at(0.5), at(0.95), at(0.99));

@@ -44,11 +44,11 @@ impl Client {
         let mut keys = vec![];
         for _ in 0..count {
             let secret = credentials::fresh_key()?;
-            let (id, principal, now) = (Uuid::now_v7(), PrincipalId(Uuid::now_v7()), SystemClock.now());
+            let (id, now) = (Uuid::new_v5(&Uuid::NAMESPACE_OID, secret.as_bytes()), SystemClock.now());
             let key = Key {
                 id: KeyId(id),
                 space: SpaceId::default_space(),
-                principal,
+                principal: PrincipalId(id),
                 label: "bench".into(),
                 secret_sha256: sha256_hex(secret.as_bytes()),
                 scopes: KeyScope::ALL.to_vec(),

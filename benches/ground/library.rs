@@ -6,7 +6,7 @@ use second_brain::{
         nats::Nats,
         system::{SystemClock, SystemIds},
     },
-    commands::{Action, Caller, Commands, Identity, RelationshipAction, RelationshipWish, Wish},
+    commands::{Action, Caller, Commands, Error, Identity, RelationshipAction, RelationshipWish, Wish},
     domain::{
         ids::{MemoryId, PrincipalId, RelationshipId, Revision, SpaceId, StreamSeq},
         memory, relationship,
@@ -15,9 +15,9 @@ use second_brain::{
         derived,
         events::{EmbedderV1, EmbeddingV1, HalfVector},
     },
-    ports::{Clock, IdSource},
+    ports::{Clock, IdSource, log::AppendError},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -45,15 +45,24 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
             let (content, space) = (language.text(n), SpaceId::default_space());
             let content_hash = derived::content_hash(&content);
             let draft = memory::Draft { content, tags: vec![format!("tag{}", n % TAGS)], ..memory::Draft::default() };
-            let action = Action::Create { draft, created_at: None };
-            let identity = Identity { command_id: SystemIds.command_id(), fresh: true };
-            let done = commands.memory(Wish { caller: caller(), identity, id: id(n), if_match: None, action }).await?;
+            let wish = |identity| {
+                let action = Action::Create { draft: draft.clone(), created_at: None };
+                Wish { caller: caller(), identity, id: id(n), if_match: None, action }
+            };
+            let done = patiently(|identity| commands.memory(wish(identity))).await?;
             let vector = HalfVector::from_f32(&language.vector(n));
             let (model, recipe) = (MODEL.to_owned(), "topic and noise".to_owned());
             let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };
             let event = derived::embedding_event(&space, id(n), &data, Revision(1), SystemClock.now());
-            facts.put_embedding(MODEL, &event, StreamSeq(0)).await?;
-            anyhow::Ok(())
+            loop {
+                match facts.put_embedding(MODEL, &event, StreamSeq(0)).await {
+                    Err(AppendError::Unknown(cause)) => eprintln!("the log has no time: {cause}"),
+                    // It is there: the first answer was lost.
+                    Ok(_) | Err(AppendError::Conflict) => return anyhow::Ok(()),
+                    Err(refused) => return Err(refused.into()),
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
     };
     stream::iter(from..upto).map(Ok).try_for_each_concurrent(IN_FLIGHT, append).await?;
@@ -73,8 +82,24 @@ async fn relate(commands: &Commands, source: usize, target: usize) -> anyhow::Re
     let (source, target, relationship_type) = (id(source), id(target), "references".to_owned());
     let relationship_id = RelationshipId::of(source, &relationship_type, target);
     let draft = relationship::Draft { source, target, relationship_type, weight: Some(0.5), properties: Default::default() };
-    let action = RelationshipAction::Create { draft, created_at: None };
-    let identity = Identity { command_id: SystemIds.command_id(), fresh: true };
-    commands.relationship(RelationshipWish { caller: caller(), identity, id: relationship_id, if_match: None, action }).await?;
+    let wish = |identity| {
+        let action = RelationshipAction::Create { draft: draft.clone(), created_at: None };
+        RelationshipWish { caller: caller(), identity, id: relationship_id, if_match: None, action }
+    };
+    patiently(|identity| commands.relationship(wish(identity))).await?;
     Ok(())
+}
+
+/// Sends a command until the log has time for it; it is the same command each time.
+async fn patiently<T, F: Future<Output = Result<T, Error>>>(send: impl Fn(Identity) -> F) -> Result<T, Error> {
+    let command_id = SystemIds.command_id();
+    let mut is_fresh = true;
+    loop {
+        match send(Identity { command_id, fresh: is_fresh }).await {
+            Err(Error::Unavailable(cause)) => eprintln!("the log has no time: {cause}"),
+            done => return done,
+        }
+        is_fresh = false;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }

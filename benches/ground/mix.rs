@@ -159,24 +159,24 @@ impl Mix {
         requests: usize,
         seed: u64,
     ) -> anyhow::Result<Times> {
-        self.run_until(client, clients, seed, move |done, _| done < requests / clients).await
+        self.run_until(client, (clients, Duration::ZERO), seed, move |done, _| done < requests / clients).await
     }
 
-    /// The same for so many seconds.
+    /// The same for so many seconds; each client pauses after an answer, for `pause` on average.
     pub async fn run_for(
         self: &Arc<Self>,
         client: &Arc<Client>,
-        clients: usize,
+        (clients, pause): (usize, Duration),
         seconds: u64,
         seed: u64,
     ) -> anyhow::Result<Times> {
-        self.run_until(client, clients, seed, move |_, since| since < Duration::from_secs(seconds)).await
+        self.run_until(client, (clients, pause), seed, move |_, since| since < Duration::from_secs(seconds)).await
     }
 
     async fn run_until(
         self: &Arc<Self>,
         client: &Arc<Client>,
-        clients: usize,
+        (clients, pause): (usize, Duration),
         seed: u64,
         goes_on: impl Fn(usize, Duration) -> bool + Copy + Send + 'static,
     ) -> anyhow::Result<Times> {
@@ -188,6 +188,7 @@ impl Mix {
                 let (mut times, mut done) = (Times::default(), 0);
                 while goes_on(done, started.elapsed()) {
                     done += 1;
+                    tokio::time::sleep(pause.mul_f64(dice.share() * 2.0)).await;
                     let ask = mix.ask(&mut dice);
                     let started = Instant::now();
                     let response = mix.send(&client, one, &ask).await?;

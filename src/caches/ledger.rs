@@ -13,7 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use super::entry::{Entry, EntryId};
+use super::{
+    dependants::{Dependants, map_bytes},
+    entry::{Entry, EntryId},
+};
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     ports::cache::{Change, Dep, Narrow, Stamp},
@@ -134,13 +137,6 @@ impl Memory {
     }
 }
 
-/// The answers that depend on one thing.
-#[derive(Clone)]
-enum Few {
-    One(EntryId),
-    Many(Vec<EntryId>),
-}
-
 /// The answers that are kept, by what they depend on.
 #[derive(Clone)]
 pub struct Ledger {
@@ -148,7 +144,7 @@ pub struct Ledger {
     events: Memory,
     derived: Memory,
     kept: HashMap<EntryId, Arc<Entry>>,
-    dependants: HashMap<Dep, Few>,
+    dependants: Dependants,
     narrowed: HashMap<SpaceId, Vec<EntryId>>,
 }
 
@@ -161,7 +157,7 @@ impl Ledger {
             events: memory(floor.events),
             derived: memory(floor.derived.unwrap_or_default()),
             kept: HashMap::new(),
-            dependants: HashMap::new(),
+            dependants: Dependants::default(),
             narrowed: HashMap::new(),
         }
     }
@@ -190,11 +186,8 @@ impl Ledger {
 
     /// What the index holds beside the answers, in bytes; an estimate by the sizes of its parts.
     pub fn index_bytes(&self) -> usize {
-        let of_map = |len: usize, pair: usize| len * 8 / 7 * (pair + 1);
-        let many = |few: &Few| if let Few::Many(ids) = few { ids.capacity() * size_of::<EntryId>() } else { 0 };
-        of_map(self.kept.len(), size_of::<(EntryId, Arc<Entry>)>())
-            + of_map(self.dependants.len(), size_of::<(Dep, Few)>())
-            + self.dependants.values().map(many).sum::<usize>()
+        map_bytes(self.kept.len(), size_of::<(EntryId, Arc<Entry>)>())
+            + self.dependants.bytes()
             + self.narrowed.values().map(|ids| ids.capacity() * size_of::<EntryId>()).sum::<usize>()
     }
 
@@ -220,13 +213,7 @@ impl Ledger {
             self.check(Source::Derived, derived, &entry, narrow)?;
         }
         for dep in &entry.answer.deps {
-            self.dependants
-                .entry(*dep)
-                .and_modify(|few| match few {
-                    Few::One(other) => *few = Few::Many(vec![*other, entry.id]),
-                    Few::Many(others) => others.push(entry.id),
-                })
-                .or_insert(Few::One(entry.id));
+            self.dependants.add(*dep, entry.id);
         }
         if narrow.is_some() {
             self.narrowed.entry(entry.key.space().clone()).or_default().push(entry.id);
@@ -268,12 +255,7 @@ impl Ledger {
     pub fn touch(&mut self, source: Source, touch: Touch, one_by_one: bool) -> Vec<(Arc<Entry>, Cause)> {
         let mut over = vec![];
         for dep in &touch.deps {
-            let ids = match self.dependants.get(dep) {
-                None => continue,
-                Some(Few::One(id)) => vec![*id],
-                Some(Few::Many(ids)) => ids.clone(),
-            };
-            for id in ids {
+            for id in self.dependants.of(*dep) {
                 if self.kept.get(&id).is_some_and(|entry| entry.stamp.is_before(source, touch.seq)) {
                     over.extend(self.forget(id).map(|entry| (entry, Cause::Dependency)));
                 }
@@ -332,17 +314,7 @@ impl Ledger {
     pub fn forget(&mut self, id: EntryId) -> Option<Arc<Entry>> {
         let entry = self.kept.remove(&id)?;
         for dep in &entry.answer.deps {
-            let is_last = match self.dependants.get_mut(dep) {
-                Some(Few::One(one)) => *one == id,
-                Some(Few::Many(ids)) => {
-                    ids.retain(|other| *other != id);
-                    ids.is_empty()
-                }
-                None => false,
-            };
-            if is_last {
-                self.dependants.remove(dep);
-            }
+            self.dependants.remove(*dep, id);
         }
         if entry.answer.narrow.is_some()
             && let Some(ids) = self.narrowed.get_mut(entry.key.space())

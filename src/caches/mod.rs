@@ -1,6 +1,7 @@
 //! Answers that were given before, for as long as they are still true: kept with what they depend on and ended by the log itself.
 //!
 //! - [`ledger`]: the rule, pure: who is taken, who has to go.
+//! - [`dependants`]: who depends on what.
 //! - [`store`]: room and age (moka) under that rule.
 //! - [`invalidator`]: what each event touches.
 //! - [`flight`]: equal questions that come together are asked once.
@@ -12,6 +13,7 @@
 //! and hears of a revocation at once; a cache before it could only be later.
 
 mod audit;
+pub mod dependants;
 pub mod embeddings;
 pub mod entry;
 pub mod flight;

@@ -107,7 +107,7 @@ enum Step {
 }
 
 fn of(event: usize) -> Dep {
-    Dep(100 + event as u64)
+    Dep(100 + event as u32)
 }
 
 fn candidate(event: usize, score: u8, has_vector: bool) -> Change {

@@ -7,13 +7,13 @@ fn space() -> SpaceId {
     SpaceId::default_space()
 }
 
-fn entry(id: EntryId, deps: &[u64], stamp: u64) -> Arc<Entry> {
+fn entry(id: EntryId, deps: &[u32], stamp: u64) -> Arc<Entry> {
     let answer = Answer { deps: deps.iter().map(|dep| Dep(*dep)).collect(), is_whole: true, ..Answer::default() };
     let stamp = Stamp { events: StreamSeq(stamp), derived: None };
     Arc::new(Entry::new(id, Key::new(&space(), "test", id.to_string()), answer, stamp, u64::MAX))
 }
 
-fn touch(seq: u64, dep: u64) -> Touch {
+fn touch(seq: u64, dep: u32) -> Touch {
     Touch {
         seq: StreamSeq(seq),
         about: StreamSeq(seq),
@@ -32,7 +32,7 @@ fn over(found: Vec<(Arc<Entry>, Cause)>) -> Vec<EntryId> {
 #[test]
 fn a_touch_ends_what_depends_on_it_and_is_older() {
     let mut ledger = Ledger::new(8, Stamp::default());
-    for (id, deps, stamp) in [(1, &[7u64, 8][..], 3), (2, &[8], 3), (3, &[7], 5)] {
+    for (id, deps, stamp) in [(1, &[7u32, 8][..], 3), (2, &[8], 3), (3, &[7], 5)] {
         assert_eq!(ledger.admit(entry(id, deps, stamp)), Ok(()));
     }
     assert_eq!(over(ledger.touch(Source::Events, touch(5, 7), true)), [1]);
