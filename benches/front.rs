@@ -91,7 +91,7 @@ async fn measure() -> anyhow::Result<()> {
         }
         if caching.cache_audit_every > 0 {
             let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
-            println!("\naudited: {audited}, stale: {stale}\n");
+            println!("\naudited: {audited}, stale: {}\n", stale.abs());
         }
         brain.stop().await;
     }
