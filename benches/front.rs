@@ -3,7 +3,8 @@
 //! below 1 s for complex ones (a hybrid search, the graph to depth 3).
 //!
 //! Clients ask one question after the other, so that 50 of them keep the machine at its capacity, and once more 50 with a pause of 100 ms
-//! on average after each answer. Clients, brain, nats-server and Postgres share this machine's processors. `--cache 0` keeps nothing, so that every read is asked;
+//! on average after each answer. Clients, brain, nats-server and Postgres share this machine's processors.
+//! `--cache 0` keeps nothing, so that every read is asked;
 //! `--embedder 0` leaves out the role that embeds new texts.
 //! `cargo bench --bench front -- [--small 10000] [--middle 100000] [--large 0] [--seconds 20] [--questions 5000] [--cache 1]
 //! [--embedder 1] [--audit 0]`

@@ -4,12 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use second_brain::{
     adapters::{nats::Nats, system::SystemClock},
-    api::auth::sha256_hex,
     commands::Commands,
-    domain::{
-        access::{Key, KeyCommand, KeyScope},
-        ids::{KeyId, PrincipalId, SpaceId},
-    },
+    domain::ids::{PrincipalId, SpaceId},
     ports::Clock,
     wiring::{Brain, credentials},
 };
@@ -44,19 +40,8 @@ impl Client {
         let mut keys = vec![];
         for _ in 0..count {
             let secret = credentials::fresh_key()?;
-            let (id, now) = (Uuid::new_v5(&Uuid::NAMESPACE_OID, secret.as_bytes()), SystemClock.now());
-            let key = Key {
-                id: KeyId(id),
-                space: SpaceId::default_space(),
-                principal: PrincipalId(id),
-                label: "bench".into(),
-                secret_sha256: sha256_hex(secret.as_bytes()),
-                scopes: KeyScope::ALL.to_vec(),
-                issued_at: now,
-                expires_at: None,
-                revoked_at: None,
-            };
-            commands.key(&key, KeyCommand::Issue(key.clone())).await?;
+            let principal = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, secret.as_bytes()));
+            credentials::issue(&commands, &secret, (SpaceId::default_space(), principal), "bench", SystemClock.now()).await?;
             keys.push(secret);
         }
         let opens = async |key: &String| {

@@ -27,6 +27,7 @@ pub const MODEL: &str = "minilm-l6-v2";
 /// Memories share so many tags.
 pub const TAGS: usize = 1_000;
 const IN_FLIGHT: usize = 256;
+
 /// The id of memory `n` of a filled space.
 pub fn id(n: usize) -> MemoryId {
     MemoryId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | n as u128))

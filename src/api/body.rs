@@ -1,6 +1,7 @@
 //! Reads a request's body up to its limit and turns it into a typed value, naming the field that does not fit.
 //!
-//! Called by the handlers that take a body; those that keep their answers have them written here. Never keeps more than the limit in memory and never echoes what was sent at length.
+//! Called by the handlers that take a body; those that keep their answers have them written here. Never keeps
+//! more than the limit in memory and never echoes what was sent at length.
 
 use std::time::Duration;
 

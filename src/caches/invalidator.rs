@@ -93,16 +93,12 @@ impl Invalidator {
             Source::Derived => None,
             Source::Events => {
                 let deps = deps_of(recorded);
-                // Before anything is looked at: what is told meanwhile may not be in it.
-                let knows = self.caches.store.head(Source::Derived);
                 let (knows, change) = match event.aggregate.as_str() {
-                    "memory" if self.caches.store.heeds_changes(&event.space) => {
+                    "memory" => {
                         let (knows, change) = self.of_memory(recorded).await;
                         (knows, Some(change))
                     }
-                    // Nobody looks closely: whoever asks in a moment has to know that there was something.
-                    "memory" => (knows, Some(Change::Unknown)),
-                    _ => (knows, None),
+                    _ => (self.caches.store.head(Source::Derived), None),
                 };
                 let subject = *deps.first()?;
                 Some(Touch { seq: recorded.seq, about: recorded.seq, subject, knows, space: event.space.clone(), deps, change })
@@ -113,12 +109,19 @@ impl Invalidator {
     /// How a memory stands after an event, with its vector, and what was told of vectors before that was found out.
     async fn of_memory(&self, recorded: &Recorded) -> (StreamSeq, Change) {
         let event = &recorded.event;
+        // Before anything is looked at: what is told meanwhile may not be in it.
+        let knows = self.caches.store.head(Source::Derived);
+        if !self.caches.store.heeds_changes(&event.space) {
+            // Nobody looks closely: whoever asks in a moment has to know that there was something.
+            return (knows, Change::Unknown);
+        }
         let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
-            return (self.caches.store.head(Source::Derived), Change::Unknown);
+            return (knows, Change::Unknown);
         };
         let memory = state.memory();
         let stands = |vector| Change::Stands(vec![Arc::new(Candidate::new(id, memory.clone(), vector, self.tokenize.clone()))]);
         loop {
+            // The same once more each time that it has waited.
             let knows = self.caches.store.head(Source::Derived);
             let vector = match &state {
                 // What is gone enters nothing.

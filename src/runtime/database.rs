@@ -44,8 +44,8 @@ async fn prepare_all(secrets: &Secrets, port: u16) -> Result<(), sqlx::Error> {
     let mut server = PgConnection::connect_with(&options(secrets, port, "postgres")).await?;
     role(&mut server, OWNER, "CREATEROLE NOCREATEDB", &secrets.owner_password).await?;
     role(&mut server, APP, "NOCREATEROLE NOCREATEDB", &secrets.app_password).await?;
-    // The extension goes into the template first, so that every database made later has it: only a superuser may create it.
-    extension(secrets, port, "template1").await?;
+    // This goes into the template first, so that every database made later has it: only a superuser may create it.
+    privileged(secrets, port, "template1").await?;
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
         .bind(DATABASE)
         .fetch_one(&mut server)
@@ -53,7 +53,7 @@ async fn prepare_all(secrets: &Secrets, port: u16) -> Result<(), sqlx::Error> {
     if !exists {
         run(&mut server, format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     }
-    extension(secrets, port, DATABASE).await?;
+    privileged(secrets, port, DATABASE).await?;
     server.close().await
 }
 
@@ -65,7 +65,7 @@ async fn role(server: &mut PgConnection, name: &str, rights: &str, password: &st
 }
 
 /// What only a superuser may give a database.
-async fn extension(secrets: &Secrets, port: u16, database: &str) -> Result<(), sqlx::Error> {
+async fn privileged(secrets: &Secrets, port: u16, database: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect_with(&options(secrets, port, database)).await?;
     run(&mut connection, "CREATE EXTENSION IF NOT EXISTS vector".into()).await?;
     run(&mut connection, "ALTER EXTENSION vector UPDATE".into()).await?;

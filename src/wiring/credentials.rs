@@ -72,21 +72,32 @@ fn write(path: &Path, credentials: &Credentials) -> anyhow::Result<()> {
 
 /// Makes the log know the default space and the key; answers the position from which the key is valid.
 pub async fn record(commands: &Commands, api_key: &str, space: SpaceId, now: Timestamp) -> anyhow::Result<StreamSeq> {
-    let secret_sha256 = sha256_hex(api_key.as_bytes());
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, secret_sha256.as_bytes());
     let principal = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain owner"));
     let created = commands.create_space(space.clone(), principal).await?;
+    let issued = issue(commands, api_key, (space, principal), "owner", now).await?;
+    Ok(created.max(issued))
+}
+
+/// Makes the log know a key that opens everything in a space that there is; answers the position from which it is valid.
+pub async fn issue(
+    commands: &Commands,
+    api_key: &str,
+    (space, principal): (SpaceId, PrincipalId),
+    label: &str,
+    now: Timestamp,
+) -> anyhow::Result<StreamSeq> {
+    let secret_sha256 = sha256_hex(api_key.as_bytes());
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, secret_sha256.as_bytes());
     let key = Key {
         id: KeyId(id),
         space,
         principal,
-        label: "owner".into(),
+        label: label.into(),
         secret_sha256,
         scopes: KeyScope::ALL.to_vec(),
         issued_at: now,
         expires_at: None,
         revoked_at: None,
     };
-    let issued = commands.key(&key, KeyCommand::Issue(key.clone())).await?;
-    Ok(created.max(issued))
+    Ok(commands.key(&key, KeyCommand::Issue(key.clone())).await?)
 }

@@ -196,7 +196,7 @@ async fn counted(connection: &mut PgConnection, mut sql: QueryBuilder<Postgres>)
 /// Walks the approximate index, and looks each row up among the memories on the way.
 ///
 /// Decision 2026-11-26: the look-up is a subquery with a limit of its own. As a join on id and content hash it was thought to
-/// find one row in all, so the planner read both tables whole and sorted them: 143 ms at 100,000 memories, now 10 (profile of
+/// find one row in all, so the planner read both tables whole and sorted them: 143 ms at 100,000 memories, now 13 (profile of
 /// `cargo bench --bench front`).
 async fn approximate(connection: &mut PgConnection, space: &SpaceId, wish: &Nearest<'_>) -> Result<Vec<Hit>, sqlx::Error> {
     let mut sql = QueryBuilder::new("SELECT v.id, 1 - (v.embedding <=> ");
