@@ -1,14 +1,18 @@
 //! What brain tells of itself: the set-up of logs and metrics, and the list of every metric. Called by `brain up` and wiring;
 //! never decides what is worth telling.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged when `BRAIN_LOG` says nothing.
 const FILTER_DEFAULT: &str = "warn,second_brain=info";
+
+/// How often times are summed up.
+const SUM_UP_EVERY: Duration = Duration::from_secs(5);
 
 enum Kind {
     Counter,
@@ -62,11 +66,23 @@ pub fn log_to_stderr() {
         .init();
 }
 
-/// Renders the process's metrics in Prometheus' text format; one recorder, however many brains a process holds.
+/// Renders the process's metrics in Prometheus' text format.
 pub fn metrics() -> impl Fn() -> String + Send + Sync + 'static {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    let handle = RECORDER.get_or_init(install).clone();
+    let handle = recorder();
     move || handle.render()
+}
+
+/// Sums up what histograms were told, until told to stop: otherwise every single time stays in memory until somebody reads the metrics.
+pub async fn sum_up(stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(SUM_UP_EVERY)).await.is_some() {
+        recorder().run_upkeep();
+    }
+}
+
+/// One recorder, however many brains a process holds.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(install).clone()
 }
 
 fn install() -> PrometheusHandle {

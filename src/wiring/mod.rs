@@ -114,6 +114,7 @@ impl Brain {
             let (log, model, clock) = (events.clone(), model.clone(), clock.clone());
             tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));
         }
+        tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
         let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
