@@ -19,7 +19,7 @@ use ground::{
     language::Language,
     library,
     mix::{Mix, Times},
-    quantile, setting,
+    setting,
     simulation::{Findings, Simulation},
 };
 use second_brain::{
@@ -105,8 +105,8 @@ fn simulate(steps: u64) {
 
 /// One client: what a hit and a miss take, each without the bare round trip, and what is held beside the answers.
 async fn alone(client: &Arc<Client>, mix: &Arc<Mix>, audit: usize) -> anyhow::Result<()> {
-    let floor = median_of(client, "/health/live").await?;
-    let times = mix.run(client, 1, 4_000, 3).await?;
+    let times = mix.with_bare().run(client, 1, 5_000, 3).await?;
+    let floor = times.quantile(|kind, _| kind == "bare", 0.5);
     println!(
         "\nbare HTTP round trip: {floor:.2?}\n| one client, p50 | miss | hit | ratio without the round trip |\n|---|---|---|---|"
     );
@@ -125,14 +125,4 @@ async fn alone(client: &Arc<Client>, mix: &Arc<Mix>, audit: usize) -> anyhow::Re
         println!("\naudited: {audited}, stale: {}", stale.abs());
     }
     Ok(())
-}
-
-async fn median_of(client: &Client, path: &str) -> anyhow::Result<Duration> {
-    let mut times = vec![];
-    for _ in 0..500 {
-        let started = Instant::now();
-        client.http.get(format!("{}{path}", client.url)).send().await?.bytes().await?;
-        times.push(started.elapsed());
-    }
-    Ok(quantile(times, 0.5))
 }

@@ -28,11 +28,9 @@ use second_brain::{
 };
 
 const PREFIX: &str = "front";
-/// Larger spaces get no more relationships: each reads the newest event of both its ends, which at a million lie in blocks that the
-/// server has to read and unpack first.
-const RELATED_MAX: usize = 100_000;
 /// How long a client that pauses does so on average.
 const PAUSE_MS: u64 = 100;
+const CAUSES: [&str; 5] = ["narrowed", "statistics", "dependency", "unknown", "flood"];
 const STAGES: [&str; 10] = [
     "brain_queue_seconds_sum{what=\"searches\"}",
     "brain_search_seconds_sum{stage=\"embed\"}",
@@ -70,7 +68,7 @@ async fn measure() -> anyhow::Result<()> {
     println!("| memories | clients | | p50 | p95 | p99 | requests/s | hits | refused |\n|---|---|---|---|---|---|---|---|---|");
     let mut filled = 0;
     for size in sizes.into_iter().filter(|size| *size > 0) {
-        library::fill(&nats, &language, filled, size, size <= RELATED_MAX).await?;
+        library::fill(&nats, &language, filled, size, true).await?;
         filled = size;
         let roles: Roles =
             if with_embedder { Roles::all() } else { "api,projector,fanout".parse().map_err(anyhow::Error::msg)? };
@@ -88,10 +86,13 @@ async fn measure() -> anyhow::Result<()> {
             // What comes first is not looked at: until then more is kept than changes would have left.
             let seed = (size + round) as u64;
             mix.run_for(&client, clients, seconds as u64 / 2, seed).await?;
-            let before = client.counters(STAGES).await?;
+            let ends = CAUSES.map(|cause| format!("brain_cache_invalidations{{kind=\"search\",cause=\"{cause}\""));
+            let ends = ends.each_ref().map(String::as_str);
+            let before = (client.counters(STAGES).await?, client.counters(ends).await?);
             let times = mix.run_for(&client, clients, seconds as u64, seed + 7).await?;
             show(size, clients, &times);
-            show_stages(&before, &client.counters(STAGES).await?);
+            show_stages(&before.0, &client.counters(STAGES).await?);
+            show_causes(&before.1, &client.counters(ends).await?);
         }
         if caching.cache_audit_every > 0 {
             let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
@@ -112,6 +113,13 @@ fn show_stages(before: &[f64; STAGES.len()], after: &[f64; STAGES.len()]) {
         format!("{} {:.1} ms", name.split('"').nth(1).unwrap_or(name), mean * 1e3)
     });
     eprintln!("not kept, on average: {}", stages.collect::<Vec<_>>().join(", "));
+}
+
+/// How many kept searches were ended, by cause.
+fn show_causes(before: &[f64; CAUSES.len()], after: &[f64; CAUSES.len()]) {
+    let causes = CAUSES.iter().zip(before.iter().zip(after));
+    let causes = causes.map(|(cause, (before, after))| format!("{cause} {:.0}", (after - before).abs()));
+    eprintln!("kept searches that were over: {}", causes.collect::<Vec<_>>().join(", "));
 }
 
 fn show(size: usize, (clients, pause): (usize, Duration), times: &Times) {

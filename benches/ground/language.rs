@@ -38,7 +38,7 @@ impl Language {
     pub async fn new() -> anyhow::Result<Self> {
         let folder = second_brain::runtime::model_dir(&|step| eprintln!("{step}"))?;
         let words = vocabulary(&serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json"))?)?);
-        let model = MiniLm::new(Arc::new(move || Ok(folder.clone())));
+        let model = MiniLm::new(Arc::new(move || Ok(folder.clone())))?;
         let mut language = Self { words, topics: vec![] };
         language.topics = (0..TOPICS).map(|topic| language.topic(topic)).collect();
         let questions = language.topics.iter().flat_map(|topic| &topic.questions).map(|words| language.join(words));

@@ -27,6 +27,9 @@ pub const MODEL: &str = "minilm-l6-v2";
 /// Memories share so many tags.
 pub const TAGS: usize = 1_000;
 const IN_FLIGHT: usize = 256;
+/// So many memories are related among each other: their newest events lie near together in the log, where reading one of them means
+/// reading and unpacking its block.
+const CHUNK: usize = 100_000;
 
 /// The id of memory `n` of a filled space.
 pub fn id(n: usize) -> MemoryId {
@@ -37,7 +40,8 @@ pub fn caller() -> Caller {
     Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) }
 }
 
-/// Appends memories `from..upto` with their vectors, and a relationship from every second one; the embedder has nothing left to do.
+/// Appends memories `from..upto` with their vectors, and a relationship from every second one to any other of the same
+/// hundred thousand; the embedder has nothing left to do.
 pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, relationships: bool) -> anyhow::Result<()> {
     let (commands, facts) = (Arc::new(Commands::new(nats.log(), Arc::new(SystemClock))), nats.derived());
     let append = |n: usize| {
@@ -66,10 +70,13 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
             }
         }
     };
-    stream::iter(from..upto).map(Ok).try_for_each_concurrent(IN_FLIGHT, append).await?;
-    if relationships {
-        let relate = |n: usize| relate(&commands, n, xxh3_64(&n.to_le_bytes()) as usize % upto);
-        stream::iter((from..upto).step_by(2)).map(Ok).try_for_each_concurrent(IN_FLIGHT, relate).await?;
+    for start in (from..upto).step_by(CHUNK) {
+        let end = upto.min(start + CHUNK);
+        stream::iter(start..end).map(Ok).try_for_each_concurrent(IN_FLIGHT, append).await?;
+        if relationships {
+            let relate = |n: usize| relate(&commands, n, start + xxh3_64(&n.to_le_bytes()) as usize % (end - start));
+            stream::iter((start..end).step_by(2)).map(Ok).try_for_each_concurrent(IN_FLIGHT, relate).await?;
+        }
     }
     let position = nats.log().last_seq().await?.0;
     facts.put_embedder(MODEL, &derived::embedder_event(&EmbedderV1 { model: MODEL.into(), position }, SystemClock.now())).await?;

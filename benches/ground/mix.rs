@@ -20,6 +20,7 @@ use super::{
 
 /// One in so many requests writes.
 const WRITES_EVERY: u64 = 10;
+const BARE_EVERY: u64 = 5;
 
 /// Numbers that look random and come again with the same seed: SplitMix64 (Steele, Lea, Flood, 2014).
 #[derive(Clone)]
@@ -49,6 +50,7 @@ impl Dice {
 }
 
 /// Ranks from 0, each as often as 1 / (rank + 1): Zipf(1.0).
+#[derive(Clone)]
 pub struct Zipf(Vec<f64>);
 
 impl Zipf {
@@ -65,6 +67,7 @@ impl Zipf {
 }
 
 /// What is asked and written.
+#[derive(Clone)]
 pub struct Mix {
     /// A key of its own for each client.
     keys: Vec<String>,
@@ -73,6 +76,8 @@ pub struct Mix {
     questions: Zipf,
     /// Memories that are changed, by the same law.
     changed: Zipf,
+    /// Whether one request in so many only goes there and back.
+    has_bare: bool,
 }
 
 /// One request: its kind, and where it goes with what.
@@ -93,7 +98,13 @@ pub struct Times {
 
 impl Mix {
     pub fn new(keys: Vec<String>, language: Arc<Language>, memories: usize, questions: usize) -> Arc<Self> {
-        Arc::new(Self { keys, language, memories, questions: Zipf::new(questions), changed: Zipf::new(memories) })
+        let (questions, changed) = (Zipf::new(questions), Zipf::new(memories));
+        Arc::new(Self { keys, language, memories, questions, changed, has_bare: false })
+    }
+
+    /// The same with bare round trips in between: what answering takes at least, amid everything else that goes on.
+    pub fn with_bare(&self) -> Arc<Self> {
+        Arc::new(Self { has_bare: true, ..self.clone() })
     }
 
     /// A popular memory is anywhere.
@@ -102,6 +113,9 @@ impl Mix {
     }
 
     fn ask(&self, dice: &mut Dice) -> Ask {
+        if self.has_bare && dice.next().is_multiple_of(BARE_EVERY) {
+            return Ask { kind: "bare", method: Method::GET, path: "/health/live".into(), body: None };
+        }
         if dice.next().is_multiple_of(WRITES_EVERY) {
             return self.write(dice);
         }

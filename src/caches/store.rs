@@ -25,8 +25,6 @@ use crate::{
 const TOUCHES_MAX: usize = 4_096;
 /// Answers held against changes in one go; beyond that all narrowed ones of the space go, which costs less.
 const JUDGEMENTS_MAX: usize = 200_000;
-/// Statistics are over when documents have grown by one in so many.
-const GROWTH_DIVISOR: u64 = 100;
 /// How long after the last narrowed question changes are still prepared for the next.
 const INTEREST: Duration = Duration::from_secs(10);
 
@@ -137,10 +135,8 @@ impl Store {
     /// Makes an entry of an answer and keeps it if the ledger lets it.
     pub fn put(&self, key: Key, answer: Answer, stamp: Stamp) -> (Arc<Entry>, Result<(), Refused>) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) as EntryId;
-        let documents_until = match answer.documents {
-            0 => u64::MAX,
-            documents => self.documents.load(Ordering::Relaxed) + (documents / GROWTH_DIVISOR).max(1),
-        };
+        let added = self.documents.load(Ordering::Relaxed);
+        let documents_until = answer.statistics.map_or(u64::MAX, |known| added.saturating_add(known.documents_to_drift));
         let entry = Arc::new(Entry::new(id, key, answer, stamp, documents_until));
         if !entry.answer.is_whole {
             return (entry, Err(Refused::Incomplete));
@@ -221,6 +217,11 @@ impl Store {
     /// What DERIVED has told so far of a position in EVENTS.
     pub fn told_about(&self, position: StreamSeq) -> Option<Change> {
         locked(&self.ledger).told_about(position).cloned()
+    }
+
+    /// The newest position up to `upto` at which EVENTS has told of a subject, as far as is remembered.
+    pub fn last_told(&self, subject: Dep, upto: StreamSeq) -> Option<StreamSeq> {
+        locked(&self.ledger).last_told(subject, upto)
     }
 
     /// Whether something was touched since an answer's stamp, as far as is remembered.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{KeywordText, Words};
+use super::{KeywordText, Statistics, Words};
 use crate::domain::{
     ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq},
     memory::Memory,
@@ -121,8 +121,8 @@ pub struct Answer {
     pub revision: Option<Revision>,
     pub deps: Vec<Dep>,
     pub narrow: Option<Arc<dyn Narrow>>,
-    /// Documents whose statistics it was ranked by; it is over when these have grown by 1 %. 0 when it was not ranked so.
-    pub documents: u64,
+    /// What it was ranked by, if by words; it is over when that has moved too far.
+    pub statistics: Option<Statistics>,
     /// Whether it may be kept: what an outage has cut short may not.
     pub is_whole: bool,
 }

@@ -16,7 +16,7 @@ pub use self::{
     feed::{Feed, Follow, Next, Recent},
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
-    keyword::{KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, WordWeight, Words},
+    keyword::{KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, Statistics, WordWeight, Words},
     log::{DerivedLog, EventLog, EventReader, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},

@@ -109,7 +109,7 @@ impl Brain {
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
         let tail = Tail::new(events.clone());
-        let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder)));
+        let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder))?);
         if roles.include(Role::Reactor) {
             let (log, model, clock) = (events.clone(), model.clone(), clock.clone());
             tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));

@@ -2,6 +2,7 @@
 //!
 //! Loaded at the first call. A failure is remembered for a while, so that a missing model does not slow every search down.
 
+mod background;
 mod model;
 
 use std::{
@@ -13,7 +14,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
-use self::model::{Encoded, Model};
+use self::{
+    background::Background,
+    model::{Encoded, Model},
+};
 use crate::ports::{EmbedError, Embedder, Urgency};
 
 /// Searches that are embedded at the same time; more wait.
@@ -31,8 +35,8 @@ pub struct MiniLm {
     folder: Folder,
     state: Arc<Mutex<State>>,
     queries: Semaphore,
-    /// One batch of ingest at a time: the rest of the machine is for those who wait.
-    ingest: Semaphore,
+    /// Texts that come in, one batch at a time: the rest of the machine is for those who wait.
+    ingest: Background,
 }
 
 enum State {
@@ -42,9 +46,26 @@ enum State {
 }
 
 impl MiniLm {
-    pub fn new(folder: Folder) -> Self {
-        let (queries, ingest) = (Semaphore::new(QUERIES_MAX), Semaphore::new(1));
-        Self { folder, state: Arc::new(Mutex::new(State::Unloaded)), queries, ingest }
+    /// Errors: when there can be no further thread.
+    pub fn new(folder: Folder) -> std::io::Result<Self> {
+        let (queries, ingest) = (Semaphore::new(QUERIES_MAX), Background::start("ingest")?);
+        Ok(Self { folder, state: Arc::new(Mutex::new(State::Unloaded)), queries, ingest })
+    }
+
+    /// One piece of work of those who have so much time.
+    async fn run<T: Send + 'static>(
+        &self,
+        urgency: Urgency,
+        work: impl FnOnce() -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T, EmbedError> {
+        let done = match urgency {
+            Urgency::Query => {
+                let _turn = self.queries.acquire().await.expect("the queue is never closed");
+                spawn_blocking(work).await.map_err(|cause| EmbedError::Model(cause.into()))?
+            }
+            Urgency::Ingest => self.ingest.run(work).await.ok_or_else(|| EmbedError::Model("the model panicked".into()))?,
+        };
+        done.map_err(EmbedError::Model)
     }
 
     /// The model, loaded by the first who asks; others wait for it.
@@ -83,20 +104,14 @@ impl Embedder for MiniLm {
             return Ok(vec![]);
         }
         let model = self.model().await?;
-        let queue = match urgency {
-            Urgency::Query => &self.queries,
-            Urgency::Ingest => &self.ingest,
-        };
-        let turn = async || queue.acquire().await.expect("the queues are never closed");
         let tokenizer = model.clone();
-        let encoded = run(move || tokenizer.encode(texts)).await?;
+        let encoded = self.run(urgency, move || tokenizer.encode(texts)).await?;
         let mut vectors = vec![vec![]; encoded.len()];
         // One batch a turn: whoever else waits comes in between.
         for batch in model::batches(encoded) {
-            let _turn = turn().await;
             let model = model.clone();
             let places: Vec<usize> = batch.iter().map(|text: &Encoded| text.place).collect();
-            let done = run(move || model.forward(&batch)).await?;
+            let done = self.run(urgency, move || model.forward(&batch)).await?;
             for (place, vector) in places.into_iter().zip(done) {
                 vectors[place] = vector;
             }
@@ -105,17 +120,13 @@ impl Embedder for MiniLm {
     }
 }
 
-async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T, Cause> + Send + 'static) -> Result<T, EmbedError> {
-    spawn_blocking(work).await.map_err(|cause| EmbedError::Model(cause.into()))?.map_err(EmbedError::Model)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ports::DIMENSIONS;
 
     fn minilm() -> MiniLm {
-        MiniLm::new(Arc::new(|| Ok(crate::runtime::model_dir(&|_| {})?)))
+        MiniLm::new(Arc::new(|| Ok(crate::runtime::model_dir(&|_| {})?))).expect("a thread")
     }
 
     async fn embed(model: &MiniLm, texts: &[&str]) -> Vec<Vec<f32>> {
@@ -144,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_model_is_said_at_once() {
-        let model = MiniLm::new(Arc::new(|| Err("it is not there".into())));
+        let model = MiniLm::new(Arc::new(|| Err("it is not there".into()))).expect("a thread");
         for _ in 0..2 {
             let failed = model.embed(vec!["tea".into()], Urgency::Ingest).await;
             assert!(matches!(failed, Err(EmbedError::Unavailable(_))));

@@ -37,7 +37,7 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
         let record = found.record;
         // The approximate index may name today what it missed then: only what has changed since can be missing.
-        let is_exact = kept.answer.documents <= EXACT_ROWS_MAX as u64;
+        let is_exact = kept.answer.statistics.is_none_or(|known| known.documents <= EXACT_ROWS_MAX as u64);
         let may_be_missing =
             is_exact || state.caches.store.touched_since(Dep::memory(space, record.id), kept.stamp) != Some(false);
         let content = &record.memory.body.content;

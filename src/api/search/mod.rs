@@ -61,11 +61,11 @@ pub async fn handle(
 
 /// What is kept of a search, and until when it is true.
 fn answer(space: &SpaceId, found: search::Answer) -> Result<Answer, Problem> {
-    let search::Answer { results, degraded, judge, documents } = found;
+    let search::Answer { results, degraded, judge, statistics } = found;
     let deps = results.iter().map(|found| Dep::memory(space, found.record.id)).collect();
     // What an outage has cut short is nobody's to give again.
     let (narrow, is_whole) = (judge.map(|judge| Arc::new(judge) as Arc<dyn Narrow>), degraded.is_empty());
-    Ok(Answer { narrow, documents, is_whole, ..cached::answer(&view(results, degraded), deps)? })
+    Ok(Answer { narrow, statistics, is_whole, ..cached::answer(&view(results, degraded), deps)? })
 }
 
 fn question(input: &SearchInput) -> Result<search::Question, Problem> {

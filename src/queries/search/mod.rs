@@ -15,7 +15,7 @@ use judge::{ArmJudge, Judge};
 
 use crate::{
     domain::ids::SpaceId,
-    ports::{EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, SearchReads},
+    ports::{EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, SearchReads, Statistics},
 };
 
 pub const LIMIT_MAX: usize = 200;
@@ -68,8 +68,8 @@ pub struct Answer {
     pub degraded: Vec<&'static str>,
     /// What could enter it later; `None` when an arm did not answer.
     pub judge: Option<Judge>,
-    /// Documents of the keyword index, whose number its statistics depend on; 0 when it was not asked.
-    pub documents: u64,
+    /// `None` when the keyword index was not asked.
+    pub statistics: Option<Statistics>,
 }
 
 /// Why there is no answer at all.
@@ -102,9 +102,9 @@ pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> R
     let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
     let ranking = fuse(&arms);
     let results = timed("rows", rows(space, question, parts, &ranking.best)).await?;
-    let documents = weights.as_ref().map_or(0, |weights| weights.documents);
+    let statistics = weights.as_ref().map(KeywordWeights::statistics);
     let judge = degraded.is_empty().then(|| judge(question, &results, &ranking, (vector, weights)));
-    Ok(Answer { results, degraded, judge, documents })
+    Ok(Answer { results, degraded, judge, statistics })
 }
 
 /// Tells how long a stage took: what dominates a search differs by corpus and machine.
