@@ -62,6 +62,9 @@ use positions::AllPositions;
 
 /// How long open requests may take once brain is told to stop, in seconds.
 const DRAIN_S: u64 = 20;
+/// How long a connection may be idle: longer than clients leave theirs open (90 s with hyper), so that it is they who close. A request
+/// that meets a closing connection fails, and who sent it does not know what became of it.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(100);
 /// Pause before commits are listened to again.
 const RELISTEN: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -279,6 +282,7 @@ fn serve(
     let server = HttpServer::new(app)
         .disable_signals()
         .shutdown_timeout(DRAIN_S)
+        .keep_alive(KEEP_ALIVE)
         .listen(socket)
         .context("cannot serve on the listening socket")?
         .run();
