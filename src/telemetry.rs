@@ -43,6 +43,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_cache_bypasses", Kind::Counter, "answers while nothing is kept"),
     ("brain_cache_refused", Kind::Counter, "answers that were over before they could be kept, by cause"),
     ("brain_cache_invalidations", Kind::Counter, "kept answers that were ended, by cause"),
+    ("brain_cache_changes_unknown", Kind::Counter, "changes that could not be held against kept answers one by one, by reason"),
     ("brain_cache_fill_seconds", Kind::Histogram, "time of asking for an answer"),
     ("brain_cache_audited", Kind::Counter, "kept answers that were asked for again"),
     ("brain_cache_stale", Kind::Counter, "of these, those that were not true any more: a bug"),

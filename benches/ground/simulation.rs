@@ -227,7 +227,6 @@ impl Simulation {
         let states: Vec<&State> = self.told.memories.get(&memory).into_iter().chain(untold).collect();
         let of_this = states.iter().filter(|state| state.text == text).map(|state| state.with_vector.clone());
         let change = match of_this.collect::<Vec<_>>() {
-            _ if position > self.told.events && self.end.memories[&memory].revision > 1 => Some(Change::Unknown),
             candidates if candidates.is_empty() => None,
             candidates => Some(Change::Stands(candidates)),
         };

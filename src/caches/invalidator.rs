@@ -28,9 +28,9 @@ use crate::{
 /// Questions to the logs in flight.
 const IN_FLIGHT_MAX: usize = 32;
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long a change waits for the vector that is on its way.
-const VECTOR_WAIT: Duration = Duration::from_millis(250);
-/// States of one memory since its text was embedded that are looked at.
+/// How long a change waits for the vector that is on its way: else it ends all searches of its space.
+const VECTOR_WAIT: Duration = Duration::from_secs(1);
+/// States of one memory that are looked at for one vector.
 const STATES_MAX: usize = 64;
 /// How often it is looked whether the log is heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -113,10 +113,10 @@ impl Invalidator {
         let knows = self.caches.store.head(Source::Derived);
         if !self.caches.store.heeds_changes(&event.space) {
             // Nobody looks closely: whoever asks in a moment has to know that there was something.
-            return (knows, Change::Unknown);
+            return (knows, unknown("unwatched"));
         }
         let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
-            return (knows, Change::Unknown);
+            return (knows, unknown("unreadable"));
         };
         let memory = state.memory();
         let stands = |vector| Change::Stands(vec![Arc::new(Candidate::new(id, memory.clone(), vector, self.tokenize.clone()))]);
@@ -128,7 +128,7 @@ impl Invalidator {
                 memory::Event::Deleted(_) => None,
                 // Its vector is told of by DERIVED: after this, or in rare cases before.
                 memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
-                    Some(Change::Unknown) => return (knows, Change::Unknown),
+                    Some(Change::Unknown) => return (knows, unknown("vector_unknown")),
                     Some(Change::Stands(known)) => known.first().and_then(|known| known.vector.clone()),
                     None => None,
                 },
@@ -142,10 +142,10 @@ impl Invalidator {
                     {
                         continue;
                     }
-                    Ok(VectorOf::AnotherText(_)) => return (knows, Change::Unknown),
+                    Ok(VectorOf::AnotherText(_)) => return (knows, unknown("vector_late")),
                     Err(cause) => {
                         tracing::debug!(%cause, "a change is not known in full");
-                        return (knows, Change::Unknown);
+                        return (knows, unknown("log_away"));
                     }
                 },
             };
@@ -157,16 +157,17 @@ impl Invalidator {
     async fn of_vector(&self, recorded: &Recorded) -> Option<Touch> {
         let event = &recorded.event;
         let id: MemoryId = event.aggregate_id.parse().ok()?;
-        // Before anything is looked at: what is told meanwhile may not be in it.
+        // Before anything is looked at: what is told meanwhile may not be in it. Not waited for, whatever it is: the tail of EVENTS waits
+        // for this one.
         let knows = self.caches.store.head(Source::Events);
         let about = StreamSeq(event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
         let change = match self.caches.store.heeds_changes(&event.space) {
             true => self.memory_with_vector(recorded, id, (about, knows)).await.unwrap_or_else(|cause| {
                 tracing::debug!(%cause, "a vector's memory is not known");
-                Some(Change::Unknown)
+                Some(unknown("log_away"))
             }),
             // As with memories: a search that is asked in a moment has to know.
-            false => Some(Change::Unknown),
+            false => Some(unknown("unwatched")),
         };
         let (subject, space) = (Dep::memory(&event.space, id), event.space.clone());
         // It has taken the place of another vector, which may have been that of the memory's text.
@@ -185,7 +186,7 @@ impl Invalidator {
         (about, knows): (StreamSeq, StreamSeq),
     ) -> Result<Option<Change>, BoxError> {
         let event = &recorded.event;
-        let Some(states) = self.states_from(event, about, knows).await? else { return Ok(Some(Change::Unknown)) };
+        let Some(states) = self.states_from(event, about, knows).await? else { return Ok(Some(unknown("memory_late"))) };
         let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
         let vector = unit(&numbers);
         let mut candidates = vec![];
@@ -199,18 +200,27 @@ impl Invalidator {
     }
 
     /// How the memory of an embedding stood when `knows` was told, and every state since; `None` when that cannot be found out soon.
+    ///
+    /// Decision 2026-11-26: the way begins at the last change that was told, not at the embedded text. Where the embedder lags behind, a
+    /// popular memory has changed a hundred times since, and each time that nobody knew how it stood all searches of its space were over:
+    /// nearly all that ended under 50 clients.
     async fn states_from(&self, of: &Envelope, about: StreamSeq, knows: StreamSeq) -> Result<Option<Vec<Recorded>>, BoxError> {
         let Some(newest) = self.log.last(&of.space, "memory", &of.aggregate_id).await? else { return Ok(None) };
         // A new memory has no state before.
         if newest.seq <= knows || newest.event.kind == "memory.created" {
             return Ok(Some(vec![newest]));
         }
-        if about > knows {
-            return Ok(None);
-        }
-        let (mut states, mut from) = (vec![], about);
+        // Where to begin so as to come by what was told last, in case that is remembered no more.
+        let start = if about <= knows { about } else { StreamSeq(1) };
+        let told = self.caches.store.last_told(Dep::memory(&of.space, of.aggregate_id.parse()?), knows);
+        let (mut states, mut from) = (vec![], told.map_or(start, |told| told.max(start)));
         for _ in 0..STATES_MAX {
             let Some(next) = self.log.next(&of.space, "memory", &of.aggregate_id, from).await? else { return Ok(Some(states)) };
+            if states.is_empty() && from > start && next.seq != from {
+                // What was told was of another memory that has the same number there.
+                from = start;
+                continue;
+            }
             if next.seq <= knows {
                 states.clear();
             }
@@ -222,6 +232,12 @@ impl Invalidator {
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A change of which nothing is known but that there was one: it ends all that it could.
+fn unknown(why: &'static str) -> Change {
+    metrics::counter!("brain_cache_changes_unknown", "why" => why).increment(1);
+    Change::Unknown
+}
 
 /// What an event touches, whoever depends on it.
 fn deps_of(recorded: &Recorded) -> Vec<Dep> {

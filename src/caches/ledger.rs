@@ -301,6 +301,12 @@ impl Ledger {
         self.derived.recent.iter().rev().find(|touch| touch.about == position)?.change.as_ref()
     }
 
+    /// The newest position up to `upto` at which EVENTS has told of a subject, if that is remembered.
+    pub fn last_told(&self, subject: Dep, upto: StreamSeq) -> Option<StreamSeq> {
+        let told = self.events.recent.iter().rev().skip_while(|touch| touch.seq > upto);
+        told.map(|touch| (touch.subject, touch.seq)).find(|(of, _)| *of == subject).map(|(_, seq)| seq)
+    }
+
     /// Whether either stream has said more of a subject after a stamp; `None` when that is not remembered any more.
     pub fn touched_since(&self, subject: Dep, stamp: Stamp) -> Option<bool> {
         let within = |memory: &Memory, seq: StreamSeq| {

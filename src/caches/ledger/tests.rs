@@ -60,6 +60,17 @@ fn a_fill_that_raced_a_touch_is_refused() {
 }
 
 #[test]
+fn it_is_remembered_when_a_subject_was_told_of_last() {
+    let mut ledger = Ledger::new(3, Stamp::default());
+    for (seq, dep) in [(2, 8), (4, 7), (5, 8), (6, 7)] {
+        ledger.touch(Source::Events, touch(seq, dep), true);
+    }
+    let last = |dep, upto| ledger.last_told(Dep(dep), StreamSeq(upto)).map(|seq| seq.0);
+    assert_eq!((last(7, 9), last(7, 5), last(8, 9)), (Some(6), Some(4), Some(5)));
+    assert_eq!((last(8, 4), last(9, 9)), (None, None), "2 is forgotten");
+}
+
+#[test]
 fn after_a_flush_nothing_older_is_taken() {
     let mut ledger = Ledger::new(8, Stamp::default());
     ledger.touch(Source::Events, touch(9, 7), true);
