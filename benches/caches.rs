@@ -19,11 +19,14 @@ use ground::{
     language::Language,
     library,
     mix::{Mix, Times},
-    setting,
+    resident_kib, setting,
     simulation::{Findings, Simulation},
 };
 use second_brain::{
+    caches::{Settings, entry::Key, store::Store},
+    domain::ids::SpaceId,
     journal::subject::Prefix,
+    ports::cache::{Answer, Dep, Stamp},
     runtime::Durability,
     wiring::{Brain, Caching, Links, Outward, Place, Roles},
 };
@@ -39,6 +42,7 @@ async fn measure() -> anyhow::Result<()> {
     let (steps, count, questions) = (setting("steps", 10_000_000), setting("count", 20_000), setting("questions", 5_000));
     let (requests, clients, audit) = (setting("requests", 60_000), setting("clients", 8), setting("audit", 0));
     simulate(steps as u64);
+    weigh()?;
     if requests == 0 {
         return Ok(());
     }
@@ -101,6 +105,27 @@ fn simulate(steps: u64) {
     let Findings { steps, hits, misses, refused, stale } = all;
     println!("| {steps} | {hits} | {misses} | {refused} | {stale} | {:.0?} |\n", started.elapsed());
     assert_eq!(stale, 0, "a stale answer was given");
+}
+
+/// What small answers take in this process's memory, by its own count and by the system's.
+fn weigh() -> anyhow::Result<()> {
+    const ANSWERS: u32 = 200_000;
+    const BODY_BYTES: usize = 600;
+    let (space, store) = (SpaceId::default_space(), Store::new(Settings::default(), Stamp::default()));
+    let before = resident_kib(std::process::id())?;
+    for number in 0..ANSWERS {
+        let body = vec![number as u8; BODY_BYTES].into();
+        let answer = Answer { body, deps: vec![Dep(number)], is_whole: true, ..Answer::default() };
+        let key = Key::new(&space, "memory", format!("{:036}", number));
+        let (entry, taken) = store.put(key, answer, Stamp::default());
+        anyhow::ensure!(taken.is_ok() && entry.answer.body.clone().len() == BODY_BYTES, "it is kept and can be given");
+    }
+    let (held, totals) = ((resident_kib(std::process::id())? - before) * 1_024, store.totals());
+    let each = |bytes: u64| bytes as f64 / f64::from(ANSWERS);
+    let (content, ours, theirs) = (each(totals.content_bytes), each(totals.overhead_bytes), each(held - totals.content_bytes));
+    println!("\n| an answer of {content:.0} bytes | beside it, as counted | as the system counts |\n|---|---|---|");
+    println!("| {} kept | {ours:.0} | {theirs:.0} |", totals.entries);
+    Ok(())
 }
 
 /// One client: what a hit and a miss take, each without the bare round trip, and what is held beside the answers.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
-use ground::{Ground, client::Client, median, quantile, setting};
+use ground::{Ground, client::Client, median, quantile, resident_kib, setting};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
     commands::{Action, Caller, Commands, Identity, Wish},
@@ -60,7 +60,10 @@ async fn main() -> anyhow::Result<()> {
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
     client.settle(&nats).await?;
-    println!("resident memory of brain with {count} memories in all projections: {} MiB\n", resident_mib()?);
+    println!(
+        "resident memory of brain with {count} memories in all projections: {} MiB\n",
+        resident_kib(std::process::id())? / 1024
+    );
 
     let commit = bare_commits(&ground, writes).await?;
     let (append, quiet) = visible(&client, &commands, writes).await?;
@@ -211,11 +214,4 @@ impl Client {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-}
-
-fn resident_mib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    let kib: u64 = line.split_whitespace().next().unwrap_or_default().parse()?;
-    Ok(kib / 1024)
 }

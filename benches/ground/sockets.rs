@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, task::JoinSet};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
-use super::Ground;
+use super::{Ground, resident_kib};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -108,12 +108,6 @@ impl Peer {
         child.wait()?;
         Ok((after as f64 - before as f64) / count as f64)
     }
-}
-
-fn resident_kib(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
 /// A nats-server of its own that serves WebSockets.
