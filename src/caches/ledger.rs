@@ -227,12 +227,16 @@ impl Ledger {
         if stamp < memory.floor {
             return Err(Refused::BelowFloor);
         }
+        // It has seen what EVENTS said up to its stamp, so none of that will be held against it when it is told. A vector that has been
+        // told already was looked at with a state before that.
+        let is_ahead = source == Source::Derived && entry.stamp.events > self.events.head;
         for touch in memory.unseen(stamp, entry.stamp.events) {
             if touch.deps.iter().any(|dep| entry.answer.deps.contains(dep)) {
                 return Err(Refused::Touched);
             }
-            let may_enter =
-                |narrow: &dyn Narrow| enters(narrow, touch) || (narrow.heeds_vectors() && self.is_outdated(source, touch));
+            let may_enter = |narrow: &dyn Narrow| {
+                enters(narrow, touch) || (narrow.heeds_vectors() && (is_ahead || self.is_outdated(source, touch)))
+            };
             if touch.space == *entry.key.space() && narrow.is_some_and(may_enter) {
                 return Err(Refused::Entered);
             }
@@ -299,6 +303,11 @@ impl Ledger {
     /// What DERIVED has told so far of a position in EVENTS, if that is remembered.
     pub fn told_about(&self, position: StreamSeq) -> Option<&Change> {
         self.derived.recent.iter().rev().find(|touch| touch.about == position)?.change.as_ref()
+    }
+
+    /// What DERIVED has told of a subject last, if that is remembered.
+    pub fn told_of(&self, subject: Dep) -> Option<&Change> {
+        self.derived.recent.iter().rev().find(|touch| touch.subject == subject)?.change.as_ref()
     }
 
     /// The newest position up to `upto` at which EVENTS has told of a subject, if that is remembered.

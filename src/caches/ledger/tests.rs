@@ -1,7 +1,10 @@
 //! The rule, case by case; `model.rs` tries every order.
 
 use super::*;
-use crate::{caches::entry::Key, ports::cache::Answer};
+use crate::{
+    caches::entry::Key,
+    ports::cache::{Answer, Candidate},
+};
 
 fn space() -> SpaceId {
     SpaceId::default_space()
@@ -57,6 +60,40 @@ fn a_fill_that_raced_a_touch_is_refused() {
     assert_eq!(ledger.touched_since(Dep(1), Stamp { events: StreamSeq(5), derived: None }), Some(true));
     assert_eq!(ledger.touched_since(Dep(1), Stamp { events: StreamSeq(6), derived: None }), Some(false));
     assert_eq!(ledger.touched_since(Dep(7), Stamp::default()), None);
+}
+
+struct NobodyEnters;
+
+impl Narrow for NobodyEnters {
+    fn is_entered_by(&self, _: &Candidate) -> bool {
+        false
+    }
+
+    fn heeds_vectors(&self) -> bool {
+        true
+    }
+
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+#[test]
+fn a_search_ahead_of_the_tail_is_refused_while_it_lacks_a_vector() {
+    let mut ledger = Ledger::new(8, Stamp { events: StreamSeq(4), derived: Some(StreamSeq(0)) });
+    let fill = |id| {
+        let answer = Answer { narrow: Some(Arc::new(NobodyEnters)), is_whole: true, ..Answer::default() };
+        let stamp = Stamp { events: StreamSeq(5), derived: Some(StreamSeq(0)) };
+        Arc::new(Entry::new(id, Key::new(&space(), "test", ""), answer, stamp, u64::MAX))
+    };
+    assert_eq!(ledger.admit(fill(1)), Ok(()));
+    // A vector comes whose memory was looked at as it stood at 4. At 5, of which nobody has told, it may stand otherwise.
+    let vector =
+        Touch { about: StreamSeq(3), knows: StreamSeq(4), change: Some(Change::Stands(vec![])), deps: vec![], ..touch(1, 7) };
+    assert_eq!(over(ledger.touch(Source::Derived, vector, true)), [1]);
+    assert_eq!(ledger.admit(fill(2)), Err(Refused::Entered));
+    ledger.touch(Source::Events, touch(5, 8), true);
+    assert_eq!(ledger.admit(fill(3)), Ok(()), "5 was about something else");
 }
 
 #[test]
