@@ -206,8 +206,9 @@ impl Mix {
                     let ask = mix.ask(&mut dice);
                     let started = Instant::now();
                     let response = mix.send(&client, one, &ask).await?;
-                    // Told to come again: above capacity, or because others changed the same memory five times meanwhile.
-                    if matches!(response.status().as_u16(), 503 | 409) {
+                    // Told to come again: above capacity, because others changed the same memory five times meanwhile, or because its own
+                    // write does not show yet.
+                    if matches!(response.status().as_u16(), 503 | 409 | 504) {
                         times.refused += 1;
                         // It does, if sooner than it should.
                         tokio::time::sleep(Duration::from_millis(100)).await;

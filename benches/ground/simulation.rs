@@ -49,6 +49,8 @@ struct State {
     candidate: Arc<Candidate>,
     /// The same with the vector of this text.
     with_vector: Arc<Candidate>,
+    /// As it is told of if it lived before with this text.
+    kept: Option<Arc<Candidate>>,
 }
 
 /// What both streams have said up to a position of each.
@@ -172,7 +174,10 @@ impl Simulation {
         let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
         let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at) };
         let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, Arc::new(words_of)));
-        let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))) };
+        let lived = before.as_ref().is_some_and(|before| before.text == text && before.candidate.memory.deleted_at.is_none());
+        let plain = || Candidate::new(id(memory), state.clone(), None, Arc::new(words_of)).changed_only(vec!["tags".into()]);
+        let kept = (lived && !is_deleted).then(|| Arc::new(plain()));
+        let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))), kept };
         self.log.push((memory, state));
         self.end.learn_event(self.log.last().expect("pushed just now"));
     }
@@ -204,16 +209,25 @@ impl Simulation {
         let (memory, state) = &self.log[self.told.events];
         let seq = StreamSeq(self.told.events as u64 + 1);
         // As the invalidator finds it out: a new one's vector from the tail, any other's from the log.
+        let subject = Dep::memory(&space(), id(*memory));
+        let told = match self.store.told_of(subject) {
+            Some(Change::Stands(told)) => told.first().cloned(),
+            _ => None,
+        };
         let change = match (state.revision, self.store.told_about(seq)) {
             (1, Some(Change::Unknown)) => Change::Unknown,
             (1, Some(Change::Stands(_))) => Change::Stands(vec![state.with_vector.clone()]),
             (1, None) => Change::Stands(vec![state.candidate.clone()]),
+            _ if state.kept.is_some() => Change::Stands(state.kept.iter().cloned().collect()),
+            _ if let Some(told) = told => {
+                let is_of_this = told.memory.body.content == state.candidate.memory.body.content;
+                Change::Stands(vec![if is_of_this { state.with_vector.clone() } else { state.candidate.clone() }])
+            }
             _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(vec![state.with_vector.clone()]),
             // It waits until that is told.
             _ if self.vectors[self.told.vectors..].iter().any(|(of, ..)| of == memory) => return,
             _ => Change::Stands(vec![state.candidate.clone()]),
         };
-        let subject = Dep::memory(&space(), id(*memory));
         let (knows, deps) = (StreamSeq(self.told.vectors as u64), vec![subject]);
         let touch = Touch { seq, about: seq, subject, knows, space: space(), deps, change: Some(change) };
         self.store.touch(Source::Events, vec![touch], seq);

@@ -14,13 +14,15 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::{MemoryId, StreamSeq},
-        memory, relationship,
+        ids::{MemoryId, SpaceId, StreamSeq},
+        memory::{self, Field},
+        relationship,
     },
     journal::{Envelope, Recorded, derived, events::Storable},
     ports::{
         DerivedLog, EventLog, Follow, Next, VectorOf,
         cache::{Candidate, Change, Dep, Tokenize},
+        log::ReadError,
         unit,
     },
 };
@@ -119,6 +121,12 @@ impl Invalidator {
             return (knows, unknown("unreadable"));
         };
         let memory = state.memory();
+        if let memory::Event::Updated { .. } = &state
+            && !event.changed.iter().any(|field| [Field::Content, Field::Tags].iter().any(|one| one.as_str() == field))
+        {
+            let candidate = Candidate::new(id, memory.clone(), None, self.tokenize.clone());
+            return (knows, Change::Stands(vec![Arc::new(candidate.changed_only(event.changed.clone()))]));
+        }
         let stands = |vector| Change::Stands(vec![Arc::new(Candidate::new(id, memory.clone(), vector, self.tokenize.clone()))]);
         loop {
             // The same once more each time that it has waited.
@@ -132,7 +140,7 @@ impl Invalidator {
                     Some(Change::Stands(known)) => known.first().and_then(|known| known.vector.clone()),
                     None => None,
                 },
-                _ => match self.derived.vector_of(self.model, &event.space, id, &memory.body.content).await {
+                _ => match self.vector_of(&event.space, id, &memory.body.content).await {
                     Ok(VectorOf::Text(vector)) => Some(vector),
                     Ok(VectorOf::AnotherText(position)) if position <= knows => None,
                     Ok(VectorOf::Nothing) => None,
@@ -151,6 +159,22 @@ impl Invalidator {
             };
             return (knows, stands(vector));
         }
+    }
+
+    /// What the newest vector of a memory is of: as DERIVED has told, if that is remembered, else as the log has it.
+    ///
+    /// Decision 2026-11-26: the log is not asked about what was told. Popular memories are changed again and again, and whoever wrote
+    /// waits for this tail with the next question.
+    async fn vector_of(&self, space: &SpaceId, id: MemoryId, content: &str) -> Result<VectorOf, ReadError> {
+        if let Some(Change::Stands(told)) = self.caches.store.told_of(Dep::memory(space, id))
+            && let Some((told, vector)) = told.first().and_then(|told| Some((told, told.vector.clone()?)))
+            // Another memory may have the same number there.
+            && told.id == id
+        {
+            let is_of_this = told.memory.body.content == content;
+            return Ok(if is_of_this { VectorOf::Text(vector) } else { VectorOf::Nothing });
+        }
+        self.derived.vector_of(self.model, space, id, content).await
     }
 
     /// What a vector that has come means: its memory may be found by meaning now.

@@ -219,6 +219,11 @@ impl Store {
         locked(&self.ledger).told_about(position).cloned()
     }
 
+    /// What DERIVED has told of a subject last, as far as is remembered.
+    pub fn told_of(&self, subject: Dep) -> Option<Change> {
+        locked(&self.ledger).told_of(subject).cloned()
+    }
+
     /// The newest position up to `upto` at which EVENTS has told of a subject, as far as is remembered.
     pub fn last_told(&self, subject: Dep, upto: StreamSeq) -> Option<StreamSeq> {
         locked(&self.ledger).last_told(subject, upto)

@@ -67,15 +67,22 @@ pub type Tokenize = Arc<dyn Fn(&KeywordText) -> Words + Send + Sync>;
 pub struct Candidate {
     pub id: MemoryId,
     pub memory: Memory,
-    /// The vector of this very text, if there is one.
+    /// The vector of this very text, if there is one; not looked up where [`Self::changed`] says that it is the same as before.
     pub vector: Option<Arc<[f32]>>,
+    /// The only fields that are new, where it lived before with this text and these tags: searches score it as they did.
+    pub changed: Option<Vec<String>>,
     tokenize: Tokenize,
     words: OnceLock<Words>,
 }
 
 impl Candidate {
     pub fn new(id: MemoryId, memory: Memory, vector: Option<Arc<[f32]>>, tokenize: Tokenize) -> Self {
-        Self { id, memory, vector, tokenize, words: OnceLock::new() }
+        Self { id, memory, vector, changed: None, tokenize, words: OnceLock::new() }
+    }
+
+    /// The same after a change that left text and tags as they were.
+    pub fn changed_only(self, fields: Vec<String>) -> Self {
+        Self { changed: Some(fields), ..self }
     }
 
     /// Its words as the index has them; found out when first asked for.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::{
-    domain::memory::Memory,
+    domain::memory::{Field, Memory},
     ports::{Bound, Filter, Test},
 };
 
@@ -14,6 +14,31 @@ type Verdict = Option<bool>;
 /// Whether the memory may pass: false only if it surely does not.
 pub fn may_pass(filter: &Filter, memory: &Memory) -> bool {
     verdict(filter, memory) != Some(false)
+}
+
+/// Whether the filter tests one of these fields, so that its verdict may be another one when they change.
+pub fn tests_any(filter: &Filter, fields: &[String]) -> bool {
+    match filter {
+        Filter::All(parts) | Filter::Any(parts) => parts.iter().any(|part| tests_any(part, fields)),
+        Filter::Not(part) => tests_any(part, fields),
+        Filter::Is(test) => field_of(test).is_none_or(|tested| fields.iter().any(|field| field == tested.as_str())),
+    }
+}
+
+/// The field that a test looks at; `None` for the creation, which no list of changed fields names.
+fn field_of(test: &Test) -> Option<Field> {
+    Some(match test {
+        Test::MemoryType(_) => Field::MemoryType,
+        Test::TagsAll(_) | Test::TagsAny(_) => Field::Tags,
+        Test::Metadata(_) => Field::Metadata,
+        Test::OccurredAt(_) => Field::OccurredAt,
+        Test::CreatedAt(_) => return None,
+        Test::Importance(_) => Field::Importance,
+        Test::SourceKind(_) | Test::SourceId(_) => Field::Source,
+        Test::UserId(_) => Field::UserId,
+        Test::AgentId(_) => Field::AgentId,
+        Test::RunId(_) => Field::RunId,
+    })
 }
 
 fn verdict(filter: &Filter, memory: &Memory) -> Verdict {

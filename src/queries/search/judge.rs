@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{fits::may_pass, fusion::Scale};
+use super::{
+    fits::{may_pass, tests_any},
+    fusion::Scale,
+};
 use crate::ports::{
     Filter, KeywordWeights, WordWeight,
     cache::{Candidate, Narrow},
@@ -66,6 +69,10 @@ impl Judge {
         if candidate.memory.deleted_at.is_some() || !may_pass(&self.filter, &candidate.memory) {
             return false;
         }
+        if let Some(changed) = &candidate.changed {
+            // Who was outside by its score is so still; whether the filter kept it out is not known.
+            return side < 0.0 && tests_any(&self.filter, changed);
+        }
         self.logit(candidate).is_some_and(|(logit, margin)| self.bar.is_none_or(|bar| logit >= bar + side * margin))
     }
 }
@@ -104,7 +111,7 @@ mod tests {
             ids::MemoryId,
             memory::{Draft, Memory},
         },
-        ports::Hit,
+        ports::{Bound, Hit, Test},
         queries::search::fusion::{Arm, fuse},
     };
 
@@ -114,6 +121,20 @@ mod tests {
         let memory = Memory { body, created_at, updated_at, deleted_at };
         let vector = Some([cosine, (1.0 - cosine * cosine).sqrt()].into());
         Candidate::new(MemoryId(Uuid::nil()), memory, vector, Arc::new(|_| Default::default()))
+    }
+
+    #[test]
+    fn a_change_that_leaves_the_text_alone_lets_in_only_whom_the_filter_may_have_kept_out() {
+        let judge = |filter| Judge { filter, keyword: None, semantic: None, bar: None };
+        let important = Filter::Is(Test::Importance(Bound { gte: Some(0.0), ..Bound::default() }));
+        let old =
+            Filter::Not(Box::new(Filter::Is(Test::CreatedAt(Bound { gt: Some(DateTime::UNIX_EPOCH), ..Bound::default() }))));
+        let changed = |fields: &[&str]| candidate(1.0).changed_only(fields.iter().map(ToString::to_string).collect());
+        assert!(!judge(Filter::none()).is_entered_by(&changed(&["importance"])));
+        assert!(judge(important.clone()).is_entered_by(&changed(&["metadata", "importance"])));
+        assert!(!judge(important).is_entered_by(&changed(&["metadata"])));
+        assert!(judge(old.clone()).is_entered_by(&changed(&[])), "nothing says that it was created at the same time before");
+        assert!(!judge(old).is_surely_entered_by(&changed(&[])));
     }
 
     #[test]
