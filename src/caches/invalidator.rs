@@ -122,7 +122,7 @@ impl Invalidator {
         };
         let memory = state.memory();
         if let memory::Event::Updated { .. } = &state
-            && !event.changed.iter().any(|field| [Field::Content, Field::Tags].iter().any(|one| one.as_str() == field))
+            && ![Field::Content, Field::Tags].iter().any(|field| event.has_changed(field.as_str()))
         {
             let candidate = Candidate::new(id, memory.clone(), None, self.tokenize.clone());
             return (knows, Change::Stands(vec![Arc::new(candidate.changed_only(event.changed.clone()))]));

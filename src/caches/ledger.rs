@@ -227,15 +227,12 @@ impl Ledger {
         if stamp < memory.floor {
             return Err(Refused::BelowFloor);
         }
-        // It has seen what EVENTS said up to its stamp, so none of that will be held against it when it is told. A vector that has been
-        // told already was looked at with a state before that.
-        let is_ahead = source == Source::Derived && entry.stamp.events > self.events.head;
         for touch in memory.unseen(stamp, entry.stamp.events) {
             if touch.deps.iter().any(|dep| entry.answer.deps.contains(dep)) {
                 return Err(Refused::Touched);
             }
             let may_enter = |narrow: &dyn Narrow| {
-                enters(narrow, touch) || (narrow.heeds_vectors() && (is_ahead || self.is_outdated(source, touch)))
+                enters(narrow, touch) || (narrow.heeds_vectors() && self.is_outdated(source, touch, entry.stamp))
             };
             if touch.space == *entry.key.space() && narrow.is_some_and(may_enter) {
                 return Err(Refused::Entered);
@@ -244,12 +241,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the other stream has said more of the same memory since a change was looked at: then it may be another one by now.
-    fn is_outdated(&self, source: Source, touch: &Touch) -> bool {
+    /// Whether the other stream has said more of the same memory since a change was looked at, or may have said so to an answer with
+    /// this stamp: then it may be another one by now.
+    ///
+    /// What EVENTS said up to the stamp the answer has seen, so none of that will be held against it when it is told.
+    fn is_outdated(&self, source: Source, touch: &Touch, stamp: Stamp) -> bool {
         let other = self.memory(source.other());
         let later = other.recent.iter().rev().take_while(|it| it.seq > touch.knows);
         let was_looked_at = touch.change.is_some() || source == Source::Derived;
-        was_looked_at && (touch.knows < other.floor || later.into_iter().any(|it| it.subject == touch.subject))
+        let is_ahead = source == Source::Derived && stamp.events > other.head;
+        was_looked_at && (is_ahead || touch.knows < other.floor || later.into_iter().any(|it| it.subject == touch.subject))
     }
 
     /// Takes notice of a touch; gives the answers that are over by it. With `one_by_one` off all narrowed answers of the space are,
@@ -302,18 +303,22 @@ impl Ledger {
 
     /// What DERIVED has told so far of a position in EVENTS, if that is remembered.
     pub fn told_about(&self, position: StreamSeq) -> Option<&Change> {
-        self.derived.recent.iter().rev().find(|touch| touch.about == position)?.change.as_ref()
+        self.last_vector(|touch| touch.about == position)
     }
 
     /// What DERIVED has told of a subject last, if that is remembered.
     pub fn told_of(&self, subject: Dep) -> Option<&Change> {
-        self.derived.recent.iter().rev().find(|touch| touch.subject == subject)?.change.as_ref()
+        self.last_vector(|touch| touch.subject == subject)
+    }
+
+    fn last_vector(&self, is_wanted: impl Fn(&Touch) -> bool) -> Option<&Change> {
+        self.derived.recent.iter().rev().find(|touch| is_wanted(touch))?.change.as_ref()
     }
 
     /// The newest position up to `upto` at which EVENTS has told of a subject, if that is remembered.
     pub fn last_told(&self, subject: Dep, upto: StreamSeq) -> Option<StreamSeq> {
-        let told = self.events.recent.iter().rev().skip_while(|touch| touch.seq > upto);
-        told.map(|touch| (touch.subject, touch.seq)).find(|(of, _)| *of == subject).map(|(_, seq)| seq)
+        let told = self.events.recent.iter().rev().find(|touch| touch.seq <= upto && touch.subject == subject);
+        told.map(|touch| touch.seq)
     }
 
     /// Whether either stream has said more of a subject after a stamp; `None` when that is not remembered any more.

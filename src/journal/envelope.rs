@@ -40,6 +40,13 @@ pub struct Envelope {
     pub data: Value,
 }
 
+impl Envelope {
+    /// Whether this field was among those that it changed.
+    pub fn has_changed(&self, field: &str) -> bool {
+        self.changed.iter().any(|changed| changed == field)
+    }
+}
+
 /// An event with its place in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{
         ids::{MemoryId, Revision, SpaceId, StreamSeq},
-        memory,
+        memory::{self, Field},
     },
     journal::{
         Envelope, Recorded, derived,
@@ -234,7 +234,7 @@ async fn gather(feed: &mut Events, after: StreamSeq) -> Result<Gathered, Interru
 fn subject_of(event: &Envelope) -> Option<Subject> {
     let may_change = match event.kind.as_str() {
         "memory.created" | "memory.restored" => true,
-        "memory.updated" => event.changed.iter().any(|field| field == "content"),
+        "memory.updated" => event.has_changed(Field::Content.as_str()),
         _ => false,
     };
     let id = event.aggregate_id.parse().ok().filter(|_| may_change)?;
