@@ -147,7 +147,7 @@ async fn alone(client: &Arc<Client>, mix: &Arc<Mix>, audit: usize) -> anyhow::Re
     println!("| {} | {content} | {overhead} | {:.1} % |", kept["entries"], overhead / content * 100.0);
     if audit > 0 {
         let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
-        println!("\naudited: {audited}, stale: {}", stale.abs());
+        println!("\naudited: {audited}, stale: {stale}");
     }
     Ok(())
 }

@@ -76,7 +76,8 @@ impl Client {
         let metrics = self.http.get(format!("{}/metrics", self.url)).send().await?.text().await?;
         let sum = |name: &str| {
             let lines = metrics.lines().filter(|line| line.starts_with(name));
-            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+            // A sum of nothing is -0.
+            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |sum, value| sum + value)
         };
         Ok(names.map(sum))
     }

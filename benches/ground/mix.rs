@@ -20,6 +20,7 @@ use super::{
 
 /// One in so many requests writes.
 const WRITES_EVERY: u64 = 10;
+/// One in so many only goes there and back, where that is wanted.
 const BARE_EVERY: u64 = 5;
 
 /// Numbers that look random and come again with the same seed: SplitMix64 (Steele, Lea, Flood, 2014).

@@ -208,15 +208,14 @@ impl Simulation {
     fn tell_event(&mut self) {
         let (memory, state) = &self.log[self.told.events];
         let seq = StreamSeq(self.told.events as u64 + 1);
-        // As the invalidator finds it out: a new one's vector from the tail, any other's from the log.
+        // As the invalidator finds it out: the vector from the tail where that remembers it, else, unless it is a new one's, from the log.
         let subject = Dep::memory(&space(), id(*memory));
         let told = match self.store.told_of(subject) {
             Some(Change::Stands(told)) => told.first().cloned(),
             _ => None,
         };
         let change = match (state.revision, self.store.told_about(seq)) {
-            (1, Some(Change::Unknown)) => Change::Unknown,
-            (1, Some(Change::Stands(_))) => Change::Stands(vec![state.with_vector.clone()]),
+            (1, Some(_)) => Change::Stands(vec![state.with_vector.clone()]),
             (1, None) => Change::Stands(vec![state.candidate.clone()]),
             _ if state.kept.is_some() => Change::Stands(state.kept.iter().cloned().collect()),
             _ if let Some(told) = told => {
