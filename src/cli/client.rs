@@ -28,6 +28,9 @@ pub const UNREACHABLE: u8 = 3;
 /// Longer than the longest wait of the server for a position.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// How often the patient take a refusal that the server calls retryable before they believe it, and how long they wait after the first.
+const TRIES_MAX: u32 = 7;
+const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// Which server and how to answer; the same for every verb.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -47,10 +50,12 @@ pub struct ConnectionArgs {
 }
 
 /// A server that can be asked.
+#[derive(Clone)]
 pub struct Connection {
     http: reqwest::Client,
     url: String,
     key: String,
+    tries_max: u32,
     pub json: bool,
 }
 
@@ -127,11 +132,18 @@ impl ConnectionArgs {
             // A proxy elsewhere cannot reach this machine's own addresses.
             http = http.no_proxy();
         }
-        Ok(Connection { http: http.build()?, url: url.trim_end_matches('/').to_owned(), key, json: self.json })
+        let (http, url) = (http.build()?, url.trim_end_matches('/').to_owned());
+        Ok(Connection { http, url, key, tries_max: 1, json: self.json })
     }
 }
 
 impl Connection {
+    /// The same for long work, which a server that has much to do shall not end: what it calls retryable is sent again. Only for
+    /// requests that may come twice.
+    pub fn patient(&self) -> Self {
+        Self { tries_max: TRIES_MAX, ..self.clone() }
+    }
+
     pub fn get(&self, path: &str) -> Request {
         self.request(Method::GET, path)
     }
@@ -143,7 +155,7 @@ impl Connection {
     /// A request to `path` with the key in it.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.url);
-        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url }
+        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url, tries_max: self.tries_max }
     }
 
     /// Reads a list to its end, page by page; `each` gets the rows of a page.
@@ -220,6 +232,7 @@ impl Page for RelationshipPage {
 pub struct Request {
     inner: reqwest::RequestBuilder,
     url: String,
+    tries_max: u32,
 }
 
 impl Request {
@@ -262,17 +275,31 @@ impl Request {
     }
 
     async fn bytes(self) -> Result<(StatusCode, Vec<u8>), Error> {
-        let Self { inner, url } = self;
-        let unreachable = |cause| Error::Unreachable { url: url.clone(), cause };
-        let answer = inner.send().await.map_err(unreachable)?;
-        let status = answer.status();
-        let bytes = answer.bytes().await.map_err(unreachable)?;
-        if status.is_success() {
-            return Ok((status, bytes.into()));
+        let Self { inner, url, tries_max } = self;
+        let (mut tries, mut wait) = (1, RETRY_WAIT);
+        loop {
+            let again = inner.try_clone().expect("its body is in memory");
+            match answer(again, &url).await {
+                Err(Error::Refused(problem)) if problem.retryable && tries < tries_max => {
+                    tokio::time::sleep(wait).await;
+                    (tries, wait) = (tries + 1, wait * 2);
+                }
+                done => return done,
+            }
         }
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(Error::Refused(Box::new(problem))),
-            Err(_) => Err(Error::Strange { status }),
-        }
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder, url: &str) -> Result<(StatusCode, Vec<u8>), Error> {
+    let unreachable = |cause| Error::Unreachable { url: url.to_owned(), cause };
+    let answer = request.send().await.map_err(unreachable)?;
+    let status = answer.status();
+    let bytes = answer.bytes().await.map_err(unreachable)?;
+    if status.is_success() {
+        return Ok((status, bytes.into()));
+    }
+    match serde_json::from_slice::<Problem>(&bytes) {
+        Ok(problem) => Err(Error::Refused(Box::new(problem))),
+        Err(_) => Err(Error::Strange { status }),
     }
 }

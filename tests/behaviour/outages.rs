@@ -65,3 +65,31 @@ async fn without_nats_reads_go_on_and_writes_say_so() {
     assert_eq!(world.get(&list).await.body["memories"], json!([after.body["memory"], before.body["memory"]]));
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_waits_for_what_comes_back() {
+    let world = World::behind_proxies().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [("a.md", "See [[b]]."), ("b.md", "See [[a]].")] {
+        std::fs::write(folder.path().join(name), text).expect("a note");
+    }
+    world.postgres_proxy().cut();
+    let path = folder.path().to_string_lossy().into_owned();
+    let arguments = ["import", "--json", &path];
+    let back = async {
+        // Then it asks which relationships there were.
+        let is_related = |events: &Reply| events.body["events"].as_array().is_some_and(|them| them.len() >= 4);
+        while !is_related(&world.get("/api/v1/events").await) {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            until(&world, "/api/v1/relationships", StatusCode::SERVICE_UNAVAILABLE).await;
+        }
+        world.postgres_proxy().mend();
+    };
+    let (output, ()) = tokio::join!(world.brain(&arguments), back);
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&report["stored"], &report["linked"], &report["complete"]), (&json!(2), &json!(2), &json!(true)));
+    world.end().await;
+}

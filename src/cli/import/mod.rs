@@ -9,7 +9,7 @@ mod relate;
 mod report;
 mod source;
 
-use std::{collections::HashSet, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::HashSet, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
@@ -24,9 +24,6 @@ use source::{Found, Item, Scope};
 
 /// Hides the round trip of a power-safe append behind its neighbours.
 const REQUESTS_IN_FLIGHT_MAX: usize = 32;
-/// How often a refusal that the server calls retryable is taken before it is believed.
-const TRIES_MAX: u32 = 6;
-const RETRY_WAIT_MS: u64 = 200;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,6 +41,8 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         Ok(log_end) => log_end,
         Err(unreachable) => return Ok(unreachable.report()),
     };
+    // Everything is asked for by its own id, so that it may be asked for twice.
+    let connection = &connection.patient();
     let mut report = Report { skipped: found.skipped, refused: found.unreadable.clone(), ..Report::default() };
     let mut produced = Produced::default();
     let mut outcome = write_all(&found, connection, log_end, &mut report, &mut produced).await;
@@ -155,32 +154,15 @@ async fn log_end(connection: &Connection) -> Result<Option<u64>, Error> {
 
 async fn store(connection: &Connection, item: Result<Item, Refusal>) -> Result<Written, Stopped> {
     let item = item.map_err(|refusal| Stopped::Refused(vec![refusal]))?;
-    let path = format!("/api/v1/memories/{}", item.id);
-    let mut tries = 1;
-    loop {
-        let error = match connection.put(&path).body(&item.input).send().await {
-            Ok(value) => {
-                let shape = |_| Stopped::Refused(vec![item.refusal("", "the server's answer has another shape than expected")]);
-                return serde_json::from_value(value).map_err(shape);
-            }
-            Err(error) => error,
-        };
-        match error {
-            Error::Unreachable { .. } => return Err(Stopped::Unreachable(error)),
-            Error::Refused(problem) if problem.retryable && tries < TRIES_MAX => {
-                tokio::time::sleep(Duration::from_millis(RETRY_WAIT_MS << tries)).await;
-                tries += 1;
-            }
-            Error::Refused(problem) if problem.errors.is_empty() => {
-                return Err(Stopped::Refused(vec![item.refusal("", &problem.detail)]));
-            }
-            Error::Refused(problem) => {
-                let faults = problem.errors.iter().map(|fault| item.refusal(&fault.field, &fault.detail));
-                return Err(Stopped::Refused(faults.collect()));
-            }
-            Error::Strange { .. } => return Err(Stopped::Refused(vec![item.refusal("", &error.to_string())])),
+    let answer = connection.put(&format!("/api/v1/memories/{}", item.id)).body(&item.input).read().await;
+    answer.map_err(|error| match error {
+        Error::Unreachable { .. } => Stopped::Unreachable(error),
+        Error::Refused(problem) if problem.errors.is_empty() => Stopped::Refused(vec![item.refusal("", &problem.detail)]),
+        Error::Refused(problem) => {
+            Stopped::Refused(problem.errors.iter().map(|fault| item.refusal(&fault.field, &fault.detail)).collect())
         }
-    }
+        Error::Strange { .. } => Stopped::Refused(vec![item.refusal("", &error.to_string())]),
+    })
 }
 
 /// A bar on standard error, because standard output is for the answer alone.
