@@ -48,7 +48,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_cache_audited", Kind::Counter, "kept answers that were asked for again"),
     ("brain_cache_stale", Kind::Counter, "of these, those that were not true any more: a bug"),
     ("brain_cache_entries", Kind::Gauge, "kept answers"),
-    ("brain_cache_bytes", Kind::Gauge, "bytes of kept answers, and of what tells when they are over"),
+    ("brain_cache_bytes", Kind::Gauge, "bytes of kept answers, of the same as they are held, and of what is held beside them"),
     ("brain_search_seconds", Kind::Histogram, "time of a search that nothing kept answers, by stage"),
     ("brain_queue_seconds", Kind::Histogram, "time in the queue before a question or a command, by what waits"),
     ("brain_overloaded", Kind::Counter, "requests refused because the queue was too long"),

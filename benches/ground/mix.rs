@@ -79,6 +79,8 @@ pub struct Mix {
     changed: Zipf,
     /// Whether one request in so many only goes there and back.
     has_bare: bool,
+    /// Whether clients take compressed answers, as most do.
+    takes_gzip: bool,
 }
 
 /// One request: its kind, and where it goes with what.
@@ -100,12 +102,17 @@ pub struct Times {
 impl Mix {
     pub fn new(keys: Vec<String>, language: Arc<Language>, memories: usize, questions: usize) -> Arc<Self> {
         let (questions, changed) = (Zipf::new(questions), Zipf::new(memories));
-        Arc::new(Self { keys, language, memories, questions, changed, has_bare: false })
+        Arc::new(Self { keys, language, memories, questions, changed, has_bare: false, takes_gzip: true })
     }
 
     /// The same with bare round trips in between: what answering takes at least, amid everything else that goes on.
     pub fn with_bare(&self) -> Arc<Self> {
         Arc::new(Self { has_bare: true, ..self.clone() })
+    }
+
+    /// The same from clients that take answers only as they are.
+    pub fn without_gzip(&self) -> Arc<Self> {
+        Arc::new(Self { takes_gzip: false, ..self.clone() })
     }
 
     /// A popular memory is anywhere.
@@ -163,6 +170,7 @@ impl Mix {
     async fn send(&self, client: &Client, one: usize, ask: &Ask) -> reqwest::Result<Response> {
         let request = client.http.request(ask.method.clone(), format!("{}{}", client.url, ask.path));
         let request = request.bearer_auth(&self.keys[one % self.keys.len()]);
+        let request = if self.takes_gzip { request.header("accept-encoding", "gzip") } else { request };
         ask.body.iter().fold(request, |request, body| request.json(body)).send().await
     }
 

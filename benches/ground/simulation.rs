@@ -302,9 +302,9 @@ impl Simulation {
         if question.is_multiple_of(4) {
             let query = ListQuery { limit: LIMIT as u32, tag: Some(format!("t{}", question / 4 % TAGS)), ..ListQuery::default() };
             let rows = page(&self.told, &query).memories;
-            return rows.len() * 24 != entry.answer.body.len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
+            return rows.len() * 24 != entry.body.len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
         }
-        let narrow = entry.answer.narrow.as_ref().expect("searches are narrowed");
+        let narrow = entry.narrow.as_ref().expect("searches are narrowed");
         self.told.living().into_iter().any(|(memory, candidate)| match revision_shown(entry, id(memory)) {
             Some(revision) => revision < self.told.memories[&memory].revision,
             None => narrow.is_surely_entered_by(candidate),
@@ -318,7 +318,8 @@ fn shown(rows: impl Iterator<Item = (MemoryId, u64)>) -> bytes::Bytes {
 }
 
 fn revision_shown(entry: &Entry, id: MemoryId) -> Option<u64> {
-    let row = entry.answer.body.chunks(24).find(|row| row[..16] == id.0.into_bytes())?;
+    let body = entry.body.plain();
+    let row = body.chunks(24).find(|row| row[..16] == id.0.into_bytes())?;
     Some(u64::from_le_bytes(row[16..].try_into().expect("eight bytes")))
 }
 

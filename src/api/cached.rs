@@ -5,17 +5,21 @@ use std::fmt::Debug;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 use serde::Serialize;
 
-use super::{ApiState, admission::Admission, auth::Identity, body, error::Problem, precondition, query};
+use super::{ApiState, admission::Admission, auth::Identity, body, compression::takes_gzip, error::Problem, precondition, query};
 use crate::{
     caches::{
         Outcome, Wanted,
+        body::Body,
         entry::{Entry, Key},
     },
-    domain::ids::StreamSeq,
+    domain::ids::{Revision, StreamSeq},
     ports::cache::{Answer, Dep},
 };
 
@@ -84,9 +88,10 @@ pub async fn serve(
     if question.when.0.is_some() {
         let at = query::moment(state, identity, question.when, question.views, question.past).await?;
         let _seat = question.seats(state).enter().await?;
-        return Ok(respond(request, &ask(at).await?, &Outcome::Bypass));
+        let answer = ask(at).await?;
+        return respond(request, answer.revision, &Body::Plain(answer.body), &Outcome::Bypass);
     }
-    let differs = async |kept: &Entry| Ok(ask(None).await?.body != kept.answer.body);
+    let differs = async |kept: &Entry| Ok(ask(None).await?.body != kept.body.plain());
     serve_compared(request, (state, identity), question, async || ask(None).await, differs).await
 }
 
@@ -108,13 +113,23 @@ pub async fn serve_compared(
         ask().await
     };
     let served = state.caches.serve(wanted, settle, ask, differs).await?;
-    Ok(respond(request, &served.entry.answer, &served.outcome))
+    respond(request, served.entry.revision, &served.entry.body, &served.outcome)
 }
 
-fn respond(request: &HttpRequest, answer: &Answer, outcome: &Outcome) -> HttpResponse {
-    let mut response = precondition::unless_known(request, answer.revision, answer.body.clone());
-    response.headers_mut().insert(CACHE_STATUS, status(outcome));
-    response
+fn respond(request: &HttpRequest, revision: Option<Revision>, body: &Body, outcome: &Outcome) -> Result<HttpResponse, Problem> {
+    let as_kept = if let Body::Gzip { packed, .. } = body { takes_gzip(request).then_some(packed) } else { None };
+    let json = || Ok(as_kept.map_or_else(|| body.plain(), Clone::clone));
+    let mut response = precondition::unless_known(request, revision, json)?;
+    let is_known = response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    if matches!(body, Body::Gzip { .. }) {
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if as_kept.is_some() && !is_known {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(CACHE_STATUS, status(outcome));
+    Ok(response)
 }
 
 fn status(outcome: &Outcome) -> HeaderValue {

@@ -13,10 +13,13 @@ const LIMIT_MAX: u32 = 1_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CachesAnswer {
     pub entries: usize,
-    /// Answers and their questions.
+    /// Answers and their questions, as clients get and ask them.
     pub content_bytes: u64,
-    /// What tells when they are over.
+    /// The same as it is held.
+    pub packed_bytes: u64,
+    /// What is held beside it: places in the cache, and what tells when answers are over.
     pub overhead_bytes: u64,
+    /// What may be held in all.
     pub max_bytes: u64,
     /// Every event up to here has ended what it ends.
     pub position: u64,
@@ -31,8 +34,11 @@ pub struct CachedView {
     pub space: String,
     pub kind: String,
     pub question: String,
+    /// What the client gets, with the question.
+    pub content_bytes: usize,
+    /// What is held, with all that belongs to it.
     pub bytes: usize,
-    pub hits: u64,
+    pub hits: u32,
     pub age_s: f64,
     /// The position that it shows at least.
     pub position: u64,
@@ -59,6 +65,7 @@ pub async fn show(
     Ok(HttpResponse::Ok().json(CachesAnswer {
         entries: totals.entries,
         content_bytes: totals.content_bytes,
+        packed_bytes: totals.packed_bytes,
         overhead_bytes: totals.overhead_bytes,
         max_bytes: state.caches.max_bytes(),
         position: store.head(Source::Events).0,
@@ -84,11 +91,12 @@ fn view(entry: &Entry) -> CachedView {
         space: entry.key.space().to_string(),
         kind: entry.key.kind().to_owned(),
         question: entry.key.text().to_owned(),
+        content_bytes: entry.content_bytes(),
         bytes: entry.bytes(),
         hits: entry.hits(),
         age_s: entry.since.elapsed().as_secs_f64(),
         position: entry.stamp.events.0,
-        dependencies: entry.answer.deps.len(),
-        narrowed: entry.answer.narrow.is_some(),
+        dependencies: entry.deps.len(),
+        narrowed: entry.narrow.is_some(),
     }
 }

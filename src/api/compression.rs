@@ -1,15 +1,16 @@
-//! Answers are compressed (gzip) for clients that say they understand it, if they are long enough for that to pay. Wrapped around all
-//! routes by wiring; streams say themselves that they are not.
+//! Answers are compressed (gzip) for clients that say they understand it, if they are long enough for that to pay. Kept answers are
+//! given as they are kept; the rest is done by a middleware that wiring wraps around all routes. Streams say themselves that they are
+//! not.
 
 use actix_web::{
+    HttpRequest,
     body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue},
+    http::header::{ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, Encoding, Header, HeaderValue},
     middleware::Next,
 };
 
-/// Shortest answer that is compressed, in bytes. Setting the compressor up costs more than sending less.
-const BYTES_MIN: u64 = 1_024;
+use crate::caches::body::PACKED_MIN;
 
 /// The middleware inside of `actix_web::middleware::Compress`: marks what is to stay as it is.
 pub async fn short_stay_plain<B: MessageBody>(
@@ -18,8 +19,16 @@ pub async fn short_stay_plain<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let may_be_compressed = request.headers().contains_key(ACCEPT_ENCODING);
     let mut response = next.call(request).await?;
-    if may_be_compressed && matches!(response.response().body().size(), BodySize::Sized(bytes) if bytes < BYTES_MIN) {
+    let is_short = matches!(response.response().body().size(), BodySize::Sized(bytes) if (1..PACKED_MIN as u64).contains(&bytes));
+    if may_be_compressed && is_short && !response.headers().contains_key(CONTENT_ENCODING) {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
     }
     Ok(response)
+}
+
+/// Whether the client would have gzip rather than anything else that there is.
+pub fn takes_gzip(request: &HttpRequest) -> bool {
+    let known = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
+    let accepted = request.headers().contains_key(ACCEPT_ENCODING).then(|| AcceptEncoding::parse(request));
+    matches!(accepted, Some(Ok(accepted)) if accepted.negotiate(known.iter()) == Some(Encoding::gzip()))
 }

@@ -37,6 +37,7 @@ pub async fn metrics(state: web::Data<ApiState>) -> HttpResponse {
     let totals = state.caches.store.totals();
     metrics::gauge!("brain_cache_entries").set(totals.entries as f64);
     metrics::gauge!("brain_cache_bytes", "of" => "content").set(totals.content_bytes as f64);
+    metrics::gauge!("brain_cache_bytes", "of" => "packed").set(totals.packed_bytes as f64);
     metrics::gauge!("brain_cache_bytes", "of" => "overhead").set(totals.overhead_bytes as f64);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((state.metrics)())
 }

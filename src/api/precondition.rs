@@ -56,13 +56,17 @@ fn is_known(request: &HttpRequest, revision: Revision) -> bool {
 }
 
 /// The JSON of a view, with the ETag of its revision if it has one; 304 without a body when the client has that already.
-pub fn unless_known(request: &HttpRequest, revision: Option<Revision>, json: Bytes) -> HttpResponse {
+pub fn unless_known(
+    request: &HttpRequest,
+    revision: Option<Revision>,
+    json: impl FnOnce() -> Result<Bytes, Problem>,
+) -> Result<HttpResponse, Problem> {
     let is_known = revision.is_some_and(|revision| is_known(request, revision));
     let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     if let Some(revision) = revision {
         answer.insert_header((header::ETAG, etag(revision)));
     }
-    if is_known { answer.finish() } else { answer.content_type("application/json").body(json) }
+    Ok(if is_known { answer.finish() } else { answer.content_type("application/json").body(json()?) })
 }
 
 /// The memory that the path names.

@@ -3,22 +3,23 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Instant,
 };
 
+use super::body::Body;
 use crate::{
-    domain::ids::SpaceId,
-    ports::cache::{Answer, Dep, Stamp},
+    domain::ids::{Revision, SpaceId},
+    ports::cache::{Answer, Dep, Narrow, Stamp},
 };
 
 /// Numbers kept answers; never two at a time alike.
 pub type EntryId = u32;
 
 /// What every entry takes beside its parts: its own struct and its question's, the body's counters, and what moka keeps of it (place in
-/// the map, order of use, order of age), half of it all. As the system counts it: `cargo bench --bench caches`.
-const ENTRY_BYTES: usize = 590;
+/// the map, order of use, order of age), more than half of it all. As the system counts it: `cargo bench --bench caches`.
+const ENTRY_BYTES: usize = 540;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Question {
@@ -52,36 +53,66 @@ impl Key {
 /// An answer that is kept.
 pub struct Entry {
     pub id: EntryId,
+    hits: AtomicU32,
     pub key: Key,
-    pub answer: Answer,
+    pub body: Body,
+    /// What the ETag says, for answers that have one.
+    pub revision: Option<Revision>,
+    pub deps: Box<[Dep]>,
+    pub narrow: Option<Arc<dyn Narrow>>,
     pub stamp: Stamp,
+    /// Documents of the index that it was ranked by; 0 for answers that no words had a part in.
+    pub documents: u64,
     /// Over when so many documents have been added since the start.
     pub documents_until: u64,
     pub since: Instant,
-    hits: AtomicU64,
 }
 
 impl Entry {
-    pub fn new(id: EntryId, key: Key, answer: Answer, stamp: Stamp, documents_until: u64) -> Self {
-        Self { id, key, answer, stamp, documents_until, since: Instant::now(), hits: AtomicU64::new(0) }
+    /// `added`: documents so far.
+    pub fn new(id: EntryId, key: Key, answer: Answer, stamp: Stamp, added: u64) -> Self {
+        let Answer { body, revision, deps, narrow, statistics, is_whole: _ } = answer;
+        Self {
+            id,
+            hits: AtomicU32::new(0),
+            key,
+            body: Body::Plain(body),
+            revision,
+            deps: deps.into(),
+            narrow,
+            stamp,
+            documents: statistics.map_or(0, |known| known.documents),
+            documents_until: statistics.map_or(u64::MAX, |known| added.saturating_add(known.documents_to_drift)),
+            since: Instant::now(),
+        }
+    }
+
+    /// The same in as few bytes as may be.
+    pub fn packed(self) -> Self {
+        Self { body: Body::packed(&self.body.plain()), ..self }
     }
 
     pub fn count_hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn hits(&self) -> u64 {
+    pub fn hits(&self) -> u32 {
         self.hits.load(Ordering::Relaxed)
     }
 
     /// What the client gets and what it is found by, in bytes.
     pub fn content_bytes(&self) -> usize {
-        self.answer.body.len() + self.key.text().len()
+        self.body.len() + self.key.text().len()
     }
 
-    /// Everything, in bytes: the content, and what ends it.
+    /// The same as it is held.
+    pub fn packed_bytes(&self) -> usize {
+        self.body.held_len() + self.key.text().len()
+    }
+
+    /// Everything that is held, in bytes: the content, and what ends it.
     pub fn bytes(&self) -> usize {
-        let narrow = self.answer.narrow.as_ref().map_or(0, |narrow| narrow.bytes());
-        self.content_bytes() + self.answer.deps.len() * size_of::<Dep>() + narrow + ENTRY_BYTES
+        let narrow = self.narrow.as_ref().map_or(0, |narrow| narrow.bytes());
+        self.packed_bytes() + size_of_val(&*self.deps) + narrow + ENTRY_BYTES
     }
 }

@@ -207,12 +207,12 @@ impl Ledger {
 
     /// Takes an answer, unless something has happened to it since its stamp.
     pub fn admit(&mut self, entry: Arc<Entry>) -> Result<(), Refused> {
-        let (stamp, narrow) = (entry.stamp, entry.answer.narrow.as_deref());
+        let (stamp, narrow) = (entry.stamp, entry.narrow.as_deref());
         self.check(Source::Events, stamp.events, &entry, narrow)?;
         if let Some(derived) = stamp.derived {
             self.check(Source::Derived, derived, &entry, narrow)?;
         }
-        for dep in &entry.answer.deps {
+        for dep in &entry.deps {
             self.dependants.add(*dep, entry.id);
         }
         if narrow.is_some() {
@@ -228,7 +228,7 @@ impl Ledger {
             return Err(Refused::BelowFloor);
         }
         for touch in memory.unseen(stamp, entry.stamp.events) {
-            if touch.deps.iter().any(|dep| entry.answer.deps.contains(dep)) {
+            if touch.deps.iter().any(|dep| entry.deps.contains(dep)) {
                 return Err(Refused::Touched);
             }
             let may_enter = |narrow: &dyn Narrow| {
@@ -269,7 +269,7 @@ impl Ledger {
         if touch.change.is_some() || source == Source::Derived {
             let is_over = |id: &EntryId| {
                 let entry = self.kept.get(id)?;
-                let narrow = entry.answer.narrow.as_deref()?;
+                let narrow = entry.narrow.as_deref()?;
                 let concerns = source == Source::Events && entry.stamp.events < touch.seq
                     || source == Source::Derived && narrow.heeds_vectors();
                 // It may show a state that was not there when the vector was looked at.
@@ -333,10 +333,10 @@ impl Ledger {
     /// Drops an answer that is kept no longer.
     pub fn forget(&mut self, id: EntryId) -> Option<Arc<Entry>> {
         let entry = self.kept.remove(&id)?;
-        for dep in &entry.answer.deps {
+        for dep in &entry.deps {
             self.dependants.remove(*dep, id);
         }
-        if entry.answer.narrow.is_some()
+        if entry.narrow.is_some()
             && let Some(ids) = self.narrowed.get_mut(entry.key.space())
         {
             ids.retain(|other| *other != id);

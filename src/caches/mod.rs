@@ -2,6 +2,7 @@
 //!
 //! - [`ledger`]: the rule, pure: who is taken, who has to go.
 //! - [`dependants`]: who depends on what.
+//! - [`body`]: what a client gets, packed.
 //! - [`store`]: room and age (moka) under that rule.
 //! - [`invalidator`]: what each event touches.
 //! - [`flight`]: equal questions that come together are asked once.
@@ -13,6 +14,7 @@
 //! and hears of a revocation at once; a cache before it could only be later.
 
 mod audit;
+pub mod body;
 pub mod dependants;
 pub mod embeddings;
 pub mod entry;

@@ -239,7 +239,7 @@ impl World {
         let key = Key::new(&SpaceId::default_space(), "model", "the only one");
         // A question has one answer: the store replaces the one before.
         let before: Vec<u32> = self.ledger.kept().map(|entry| entry.id).collect();
-        let entry = Arc::new(Entry::new(self.next_id, key, answer, stamp, u64::MAX));
+        let entry = Arc::new(Entry::new(self.next_id, key, answer, stamp, 0));
         self.next_id += 1;
         self.ledger.admit(entry)?;
         for id in before {
@@ -250,14 +250,14 @@ impl World {
 
     /// What the kept answer shows and what it must show at least.
     fn kept(&self) -> Option<(u8, u8)> {
-        self.ledger.kept().next().map(|entry| (entry.answer.body[0], self.answer(self.told)))
+        self.ledger.kept().next().map(|entry| (entry.body.plain()[0], self.answer(self.told)))
     }
 
     /// Everything that decides what can follow, as text.
     fn fingerprint(&self) -> String {
         let Self { log, vectors, applied, told, fills, knew, .. } = self;
         let mut text = format!("{log:?} {vectors:?} {applied:?} {told:?} {fills:?} {knew:?}");
-        let kept: Vec<_> = self.ledger.kept().map(|it| (it.stamp.events, it.stamp.derived, it.answer.body[0])).collect();
+        let kept: Vec<_> = self.ledger.kept().map(|it| (it.stamp.events, it.stamp.derived, it.body.plain()[0])).collect();
         write!(text, " {kept:?}").expect("a string takes everything");
         text
     }

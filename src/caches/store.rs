@@ -47,9 +47,11 @@ pub struct Store {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub entries: usize,
-    /// Answers and questions.
+    /// Answers and questions, as clients get and ask them.
     pub content_bytes: u64,
-    /// What tells when they are over: dependencies, judges, index.
+    /// The same as it is held.
+    pub packed_bytes: u64,
+    /// What is held beside it: places in the cache, and what tells when answers are over (dependencies, judges, index).
     pub overhead_bytes: u64,
 }
 
@@ -136,11 +138,12 @@ impl Store {
     pub fn put(&self, key: Key, answer: Answer, stamp: Stamp) -> (Arc<Entry>, Result<(), Refused>) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) as EntryId;
         let added = self.documents.load(Ordering::Relaxed);
-        let documents_until = answer.statistics.map_or(u64::MAX, |known| added.saturating_add(known.documents_to_drift));
-        let entry = Arc::new(Entry::new(id, key, answer, stamp, documents_until));
-        if !entry.answer.is_whole {
-            return (entry, Err(Refused::Incomplete));
+        let is_whole = answer.is_whole;
+        let entry = Entry::new(id, key, answer, stamp, added);
+        if !is_whole {
+            return (Arc::new(entry), Err(Refused::Incomplete));
         }
+        let entry = Arc::new(entry.packed());
         // Under one lock with the ledger, so that no touch falls between.
         let mut ledger = self.ledger();
         let taken = ledger.admit(entry.clone());
@@ -240,7 +243,8 @@ impl Store {
         for (_, entry) in &self.kept {
             totals.entries += 1;
             totals.content_bytes += entry.content_bytes() as u64;
-            totals.overhead_bytes += (entry.bytes() - entry.content_bytes()) as u64;
+            totals.packed_bytes += entry.packed_bytes() as u64;
+            totals.overhead_bytes += (entry.bytes() - entry.packed_bytes()) as u64;
         }
         totals
     }

@@ -196,18 +196,18 @@ pub fn status(status: &Status) -> String {
 
 /// What is kept in all, and a row for each of the answers that were given most.
 pub fn caches(answer: &CachesAnswer) -> String {
-    let mut rows = table(&["hits", "kind", "space", "bytes", "age s", "position", "depends on", "question"]);
+    let mut rows = table(&["hits", "kind", "space", "bytes", "held in", "age s", "position", "depends on", "question"]);
     for view in &answer.most_hit {
         let age = format!("{:.0}", view.age_s);
         let dependencies = format!("{}{}", view.dependencies, if view.narrowed { ", narrowed" } else { "" });
-        let [hits, bytes, position] = [view.hits, view.bytes as u64, view.position].map(|number| number.to_string());
+        let numbers = [u64::from(view.hits), view.content_bytes as u64, view.bytes as u64, view.position];
+        let [hits, bytes, held, position] = numbers.map(|number| number.to_string());
         let question = printable(&view.question);
-        rows.add_row(vec![hits, view.kind.clone(), view.space.clone(), bytes, age, position, dependencies, question]);
+        rows.add_row(vec![hits, view.kind.clone(), view.space.clone(), bytes, held, age, position, dependencies, question]);
     }
-    let CachesAnswer { entries, content_bytes, overhead_bytes, max_bytes, position, .. } = answer;
-    format!(
-        "{entries} answers, {content_bytes} bytes and {overhead_bytes} beside them, of {max_bytes}; up to position {position}\n{rows}"
-    )
+    let CachesAnswer { entries, content_bytes, packed_bytes, overhead_bytes, max_bytes, position, .. } = answer;
+    let held = packed_bytes + overhead_bytes;
+    format!("{entries} answers of {content_bytes} bytes, held in {held} of {max_bytes}; up to position {position}\n{rows}")
 }
 
 /// A row for each webhook.

@@ -52,20 +52,40 @@ async fn long_answers_are_compressed_for_who_asks_and_short_ones_are_not() {
     let content = "Tea is at four. ".repeat(200);
     let long = world.send(Method::POST, "/api/v1/memories", json!({"content": content})).await.body["memory"]["id"].clone();
     let short = world.send(Method::POST, "/api/v1/memories", json!({"content": "Tea"})).await.body["memory"]["id"].clone();
+    let get = |id: &Value| world.request(Method::GET, &format!("/api/v1/memories/{}", id.as_str().expect("an id")));
     let ask = async |id: &Value, encoding: Option<&str>| {
-        let request = world.request(Method::GET, &format!("/api/v1/memories/{}", id.as_str().expect("an id")));
-        let request = encoding.into_iter().fold(request, |request, name| request.header("Accept-Encoding", name));
+        let request = encoding.into_iter().fold(get(id), |request, name| request.header("Accept-Encoding", name));
         let answer = request.send().await.expect("answers");
-        let encoding = answer.headers().get("content-encoding").map(|name| name.to_str().expect("ASCII").to_owned());
-        (encoding, answer.bytes().await.expect("a body"))
+        let headers = ["content-encoding", "vary", "cache-status"]
+            .map(|name| answer.headers().get(name).map_or("", |value| value.to_str().expect("ASCII")).to_owned());
+        (headers, answer.bytes().await.expect("a body"))
     };
-    let (plain, (encoding, packed)) = (ask(&long, None).await, ask(&long, Some("gzip")).await);
-    assert_eq!((plain.0, encoding.as_deref()), (None, Some("gzip")));
+    let asked_first = ask(&long, Some("gzip;q=0.5, br")).await;
+    let mut packed = asked_first.clone();
+    // Kept by then, and given as it is kept or unpacked.
+    let plain = ask(&long, None).await;
+    for accepted in ["gzip", "gzip, deflate, br, zstd", "deflate;q=0.1, gzip"] {
+        let again = ask(&long, Some(accepted)).await;
+        assert!(again.0[2].starts_with("brain; hit"), "{:?}", again.0);
+        assert_eq!((&again.0[..2], &again.1), (&packed.0[..2], &packed.1), "{accepted}");
+        packed = again;
+    }
+    for refused in ["identity", "br", "gzip;q=0"] {
+        assert_eq!(ask(&long, Some(refused)).await.1, plain.1, "{refused}");
+    }
+    assert_eq!((&packed.0[0][..], &packed.0[1][..]), ("gzip", "accept-encoding"));
+    assert_eq!((&plain.0[0][..], &plain.0[1][..]), ("", "accept-encoding"));
     let mut unpacked = vec![];
-    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).expect("gzip");
+    flate2::read::GzDecoder::new(&packed.1[..]).read_to_end(&mut unpacked).expect("gzip");
     assert_eq!(unpacked, plain.1);
-    assert!(packed.len() * 10 < plain.1.len(), "{} of {}", packed.len(), plain.1.len());
+    assert!(packed.1.len() * 5 < plain.1.len(), "{} of {}", packed.1.len(), plain.1.len());
+    let known = get(&long).header("Accept-Encoding", "gzip").header("If-None-Match", "\"1\"").send().await.expect("answers");
+    assert_eq!((known.status(), known.headers().get("content-encoding")), (StatusCode::NOT_MODIFIED, None));
     assert_eq!(ask(&short, Some("gzip")).await.1, ask(&short, None).await.1);
+    // What is held is less than what was given, all that belongs to it included.
+    let kept = world.get("/api/v1/caches").await.body;
+    let [content, packed, beside] = ["content_bytes", "packed_bytes", "overhead_bytes"].map(|name| kept[name].as_u64());
+    assert!(packed.expect("a number") + beside.expect("a number") < content.expect("a number"), "{kept}");
     world.end().await;
 }
 

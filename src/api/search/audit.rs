@@ -20,7 +20,7 @@ const DEEPER: usize = 3;
 
 pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Result<bool, Problem> {
     let (space, parts) = (kept.key.space(), &state.search);
-    let Ok(answer) = serde_json::from_slice::<SearchAnswer>(&kept.answer.body) else { return Ok(true) };
+    let Ok(answer) = serde_json::from_slice::<SearchAnswer>(&kept.body.plain()) else { return Ok(true) };
     let shown: Vec<MemoryId> = answer.results.iter().map(|result| MemoryId(result.memory.id)).collect();
     let rows = parts.reads.rows(space, &shown, &question.filter).await?;
     let is_same = |result: &super::SearchResult| {
@@ -29,7 +29,7 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
     if !answer.results.iter().all(is_same) {
         return Ok(true);
     }
-    let Some(judge) = &kept.answer.narrow else { return Ok(false) };
+    let Some(judge) = &kept.narrow else { return Ok(false) };
     let limit = (question.limit * DEEPER).min(LIMIT_MAX);
     let now = search::ask(space, &Question { limit, ..question.clone() }, parts).await?;
     for found in now.results.into_iter().filter(|found| !shown.contains(&found.record.id)) {
@@ -37,7 +37,7 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
         let record = found.record;
         // The approximate index may name today what it missed then: only what has changed since can be missing.
-        let is_exact = kept.answer.statistics.is_none_or(|known| known.documents <= EXACT_ROWS_MAX as u64);
+        let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let may_be_missing =
             is_exact || state.caches.store.touched_since(Dep::memory(space, record.id), kept.stamp) != Some(false);
         let content = &record.memory.body.content;

@@ -50,7 +50,7 @@ pub async fn get(request: HttpRequest, path: web::Path<String>, identity: Id, st
     let asked: GetQuery = query::parse(&request)?;
     let record = living(&state, &identity, id, asked.min_position).await?;
     let revision = record.revision;
-    Ok(precondition::unless_known(&request, Some(revision), body::written(&WebhookView::from(record))?))
+    precondition::unless_known(&request, Some(revision), || body::written(&WebhookView::from(record)))
 }
 
 /// `GET /api/v1/webhooks`: in the order of their ids.
