@@ -19,6 +19,10 @@ use crate::{
 };
 
 /// The streams' definitions; name, subjects and replicas are added at start.
+///
+/// Decision 2026-11-26: events are not compressed either. The server keeps blocks of 8 MB; the newest event of a memory that nobody has
+/// touched lately, which each change of one asks for, made it unpack a whole one: 15.8 ms in the median and 43 ms at p95 among 300,000,
+/// against 1.3 and 12.5 ms, with two thirds of the memory. The log takes 0.7 KB an event on disk instead of 0.33.
 const EVENTS_DEFINITION: &str = include_str!("../../../nats/events.json");
 /// Decision 2026-11-26: not compressed. A vector's half floats hardly can be (1.3 GB of a million took 1.3 GB), and each look at an old
 /// one made the server unpack the block that it lies in: with the garbage of it a tenth of two processors under 50 clients.
