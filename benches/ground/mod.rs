@@ -96,6 +96,9 @@ pub fn run(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
         // SAFETY: there is one thread as yet, so nobody reads the environment meanwhile.
         unsafe { std::env::set_var(name, "1") };
     }
+    // Bugs are not to pass in silence.
+    let shown = tracing_subscriber::EnvFilter::new("error,second_brain::api::search::audit=debug");
+    tracing_subscriber::fmt().with_env_filter(shown).with_writer(std::io::stderr).init();
     tokio::runtime::Runtime::new()?.block_on(bench)
 }
 

@@ -321,15 +321,6 @@ impl Ledger {
         told.map(|touch| touch.seq)
     }
 
-    /// Whether either stream has said more of a subject after a stamp; `None` when that is not remembered any more.
-    pub fn touched_since(&self, subject: Dep, stamp: Stamp) -> Option<bool> {
-        let within = |memory: &Memory, seq: StreamSeq| {
-            (seq >= memory.floor).then(|| memory.unseen(seq, stamp.events).any(|touch| touch.subject == subject))
-        };
-        let derived = stamp.derived.map_or(Some(false), |seq| within(&self.derived, seq));
-        Some(within(&self.events, stamp.events)? || derived?)
-    }
-
     /// Drops an answer that is kept no longer.
     pub fn forget(&mut self, id: EntryId) -> Option<Arc<Entry>> {
         let entry = self.kept.remove(&id)?;

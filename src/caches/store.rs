@@ -232,11 +232,6 @@ impl Store {
         locked(&self.ledger).last_told(subject, upto)
     }
 
-    /// Whether something was touched since an answer's stamp, as far as is remembered.
-    pub fn touched_since(&self, dep: Dep, stamp: Stamp) -> Option<bool> {
-        locked(&self.ledger).touched_since(dep, stamp)
-    }
-
     pub fn totals(&self) -> Totals {
         let index = self.ledger().index_bytes() as u64;
         let mut totals = Totals { overhead_bytes: index, ..Totals::default() };

@@ -7,12 +7,13 @@ use super::SearchAnswer;
 use crate::{
     api::{ApiState, error::Problem},
     caches::entry::Entry,
-    domain::ids::MemoryId,
-    ports::{
-        EXACT_ROWS_MAX, VectorOf,
-        cache::{Candidate, Dep},
+    domain::{
+        ids::{MemoryId, StreamSeq},
+        memory::Field,
     },
-    queries::search::{self, LIMIT_MAX, Question},
+    journal::Recorded,
+    ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
+    queries::search::{self, LIMIT_MAX, Question, tests_any},
 };
 
 /// How many more are looked at than the answer shows.
@@ -36,10 +37,7 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         // A vector that the log has and searches do not show yet is nobody's mistake.
         let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
         let record = found.record;
-        // The approximate index may name today what it missed then: only what has changed since can be missing.
         let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
-        let may_be_missing =
-            is_exact || state.caches.store.touched_since(Dep::memory(space, record.id), kept.stamp) != Some(false);
         let content = &record.memory.body.content;
         let vector = match is_near {
             true => state.derived.vector_of(parts.embedder.model(), space, record.id, content).await?,
@@ -48,10 +46,32 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         let vector = if let VectorOf::Text(vector) = vector { Some(vector) } else { None };
         let index = parts.keyword.clone();
         let candidate = Candidate::new(record.id, record.memory, vector, Arc::new(move |text| index.words(text)));
-        if may_be_missing && judge.is_surely_entered_by(&candidate) {
-            tracing::debug!(id = %candidate.id, "a member is missing");
-            return Ok(true);
+        if judge.is_surely_entered_by(&candidate) {
+            if is_exact || has_come_since(state, question, kept, candidate.id).await? {
+                tracing::debug!(id = %candidate.id, "a member is missing");
+                return Ok(true);
+            }
+            tracing::debug!(id = %candidate.id, "the index names what it missed then");
         }
     }
     Ok(false)
+}
+
+/// Whether the log has brought a memory to a search after the search's stamp. The approximate index may name today what it missed then, so
+/// that only such a memory can be missing.
+///
+/// Decision 2026-11-26: asked of the log itself. What the caches remember of it does not reach back far enough under load, and it counts a
+/// change that leaves text and tags alone, by which no ranking changes.
+async fn has_come_since(state: &ApiState, question: &Question, kept: &Entry, id: MemoryId) -> Result<bool, Problem> {
+    let (space, name) = (kept.key.space(), id.to_string());
+    let mut from = StreamSeq(kept.stamp.events.0 + 1);
+    while let Some(Recorded { seq, event }) = state.log.next(space, "memory", &name, from).await? {
+        let is_ranked_anew = [Field::Content, Field::Tags].iter().any(|field| event.has_changed(field.as_str()));
+        if event.kind != "memory.updated" || is_ranked_anew || tests_any(&question.filter, &event.changed) {
+            return Ok(true);
+        }
+        from = StreamSeq(seq.0 + 1);
+    }
+    let vector = state.derived.embedding(state.search.embedder.model(), space, id).await?;
+    Ok(vector.is_some_and(|vector| kept.stamp.derived.is_some_and(|derived| vector.seq > derived)))
 }

@@ -8,6 +8,8 @@ pub mod fusion;
 pub mod judge;
 mod keyword;
 
+pub use fits::tests_any;
+
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use fusion::{Arm, Fused, Ranking, Standing, fuse};
