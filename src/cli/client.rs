@@ -2,7 +2,11 @@
 //!
 //! Called by every verb but `up`. Never prints the key.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use reqwest::{Method, StatusCode};
@@ -18,6 +22,7 @@ use crate::{
         },
         error::Problem,
     },
+    patience::Patience,
     wiring::credentials::{self, Credentials},
 };
 
@@ -28,9 +33,9 @@ pub const UNREACHABLE: u8 = 3;
 /// Longer than the longest wait of the server for a position.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
-/// How often the patient take a refusal that the server calls retryable before they believe it, and how long they wait after the first.
-const TRIES_MAX: u32 = 7;
-const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// How long the patient send again what the server calls retryable, and their longest pause in between.
+const PATIENCE: Duration = Duration::from_secs(25);
+const PAUSE_MS_MAX: u64 = 3_000;
 
 /// Which server and how to answer; the same for every verb.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -55,7 +60,7 @@ pub struct Connection {
     http: reqwest::Client,
     url: String,
     key: String,
-    tries_max: u32,
+    retries_for: Duration,
     pub json: bool,
 }
 
@@ -133,7 +138,7 @@ impl ConnectionArgs {
             http = http.no_proxy();
         }
         let (http, url) = (http.build()?, url.trim_end_matches('/').to_owned());
-        Ok(Connection { http, url, key, tries_max: 1, json: self.json })
+        Ok(Connection { http, url, key, retries_for: Duration::ZERO, json: self.json })
     }
 }
 
@@ -141,7 +146,7 @@ impl Connection {
     /// The same for long work, which a server that has much to do shall not end: what it calls retryable is sent again. Only for
     /// requests that may come twice.
     pub fn patient(&self) -> Self {
-        Self { tries_max: TRIES_MAX, ..self.clone() }
+        Self { retries_for: PATIENCE, ..self.clone() }
     }
 
     pub fn get(&self, path: &str) -> Request {
@@ -155,7 +160,7 @@ impl Connection {
     /// A request to `path` with the key in it.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.url);
-        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url, tries_max: self.tries_max }
+        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url, retries_for: self.retries_for }
     }
 
     /// Reads a list to its end, page by page; `each` gets the rows of a page.
@@ -232,7 +237,7 @@ impl Page for RelationshipPage {
 pub struct Request {
     inner: reqwest::RequestBuilder,
     url: String,
-    tries_max: u32,
+    retries_for: Duration,
 }
 
 impl Request {
@@ -275,14 +280,13 @@ impl Request {
     }
 
     async fn bytes(self) -> Result<(StatusCode, Vec<u8>), Error> {
-        let Self { inner, url, tries_max } = self;
-        let (mut tries, mut wait) = (1, RETRY_WAIT);
+        let Self { inner, url, retries_for } = self;
+        let (started, mut pause) = (Instant::now(), Patience::new(PAUSE_MS_MAX));
         loop {
             let again = inner.try_clone().expect("its body is in memory");
             match answer(again, &url).await {
-                Err(Error::Refused(problem)) if problem.retryable && tries < tries_max => {
-                    tokio::time::sleep(wait).await;
-                    (tries, wait) = (tries + 1, wait * 2);
+                Err(Error::Refused(problem)) if problem.retryable && started.elapsed() < retries_for => {
+                    tokio::time::sleep(pause.next_pause()).await;
                 }
                 done => return done,
             }
