@@ -15,8 +15,7 @@ use super::{
 use crate::{
     domain::{
         ids::{MemoryId, SpaceId, StreamSeq},
-        memory::{self, Field},
-        relationship,
+        memory, relationship,
     },
     journal::{Envelope, Recorded, derived, events::Storable},
     ports::{
@@ -121,9 +120,7 @@ impl Invalidator {
             return (knows, unknown("unreadable"));
         };
         let memory = state.memory();
-        if let memory::Event::Updated { .. } = &state
-            && ![Field::Content, Field::Tags].iter().any(|field| event.has_changed(field.as_str()))
-        {
+        if event.leaves_ranking() {
             let candidate = Candidate::new(id, memory.clone(), None, self.tokenize.clone());
             return (knows, Change::Stands(vec![Arc::new(candidate.changed_only(event.changed.clone()))]));
         }

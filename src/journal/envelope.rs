@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     ids::{CommandId, EventId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
-    memory::Before,
+    memory::{Before, Field},
 };
 
 /// One event as it is stored: MessagePack with named fields.
@@ -44,6 +44,11 @@ impl Envelope {
     /// Whether this field was among those that it changed.
     pub fn has_changed(&self, field: &str) -> bool {
         self.changed.iter().any(|changed| changed == field)
+    }
+
+    /// Whether it changed a memory and left alone what searches rank it by: text and tags.
+    pub fn leaves_ranking(&self) -> bool {
+        self.kind == "memory.updated" && ![Field::Content, Field::Tags].iter().any(|field| self.has_changed(field.as_str()))
     }
 }
 

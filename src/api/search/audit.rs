@@ -7,10 +7,7 @@ use super::SearchAnswer;
 use crate::{
     api::{ApiState, error::Problem},
     caches::entry::Entry,
-    domain::{
-        ids::{MemoryId, StreamSeq},
-        memory::Field,
-    },
+    domain::ids::{MemoryId, StreamSeq},
     journal::Recorded,
     ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
     queries::search::{self, LIMIT_MAX, Question, tests_any},
@@ -31,13 +28,13 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         return Ok(true);
     }
     let Some(judge) = &kept.narrow else { return Ok(false) };
+    let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
     let limit = (question.limit * DEEPER).min(LIMIT_MAX);
     let now = search::ask(space, &Question { limit, ..question.clone() }, parts).await?;
     for found in now.results.into_iter().filter(|found| !shown.contains(&found.record.id)) {
         // A vector that the log has and searches do not show yet is nobody's mistake.
         let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
         let record = found.record;
-        let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let content = &record.memory.body.content;
         let vector = match is_near {
             true => state.derived.vector_of(parts.embedder.model(), space, record.id, content).await?,
@@ -66,8 +63,7 @@ async fn has_come_since(state: &ApiState, question: &Question, kept: &Entry, id:
     let (space, name) = (kept.key.space(), id.to_string());
     let mut from = StreamSeq(kept.stamp.events.0 + 1);
     while let Some(Recorded { seq, event }) = state.log.next(space, "memory", &name, from).await? {
-        let is_ranked_anew = [Field::Content, Field::Tags].iter().any(|field| event.has_changed(field.as_str()));
-        if event.kind != "memory.updated" || is_ranked_anew || tests_any(&question.filter, &event.changed) {
+        if !event.leaves_ranking() || tests_any(&question.filter, &event.changed) {
             return Ok(true);
         }
         from = StreamSeq(seq.0 + 1);
