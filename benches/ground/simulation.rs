@@ -302,7 +302,7 @@ impl Simulation {
         if question.is_multiple_of(4) {
             let query = ListQuery { limit: LIMIT as u32, tag: Some(format!("t{}", question / 4 % TAGS)), ..ListQuery::default() };
             let rows = page(&self.told, &query).memories;
-            return rows.len() * 24 != entry.body.len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
+            return rows.len() * 24 != entry.body.plain_len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
         }
         let narrow = entry.narrow.as_ref().expect("searches are narrowed");
         self.told.living().into_iter().any(|(memory, candidate)| match revision_shown(entry, id(memory)) {

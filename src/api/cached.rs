@@ -117,8 +117,11 @@ pub async fn serve_compared(
 }
 
 fn respond(request: &HttpRequest, revision: Option<Revision>, body: &Body, outcome: &Outcome) -> Result<HttpResponse, Problem> {
-    let as_kept = if let Body::Gzip { packed, .. } = body { takes_gzip(request).then_some(packed) } else { None };
-    let json = || Ok(as_kept.map_or_else(|| body.plain(), Clone::clone));
+    let as_kept = match body {
+        Body::Gzip { packed, .. } if takes_gzip(request) => Some(packed),
+        _ => None,
+    };
+    let json = || Ok(as_kept.cloned().unwrap_or_else(|| body.plain()));
     let mut response = precondition::unless_known(request, revision, json)?;
     let is_known = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();

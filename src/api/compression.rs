@@ -29,6 +29,5 @@ pub async fn short_stay_plain<B: MessageBody>(
 /// Whether the client would have gzip rather than anything else that there is.
 pub fn takes_gzip(request: &HttpRequest) -> bool {
     let known = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
-    let accepted = request.headers().contains_key(ACCEPT_ENCODING).then(|| AcceptEncoding::parse(request));
-    matches!(accepted, Some(Ok(accepted)) if accepted.negotiate(known.iter()) == Some(Encoding::gzip()))
+    AcceptEncoding::parse(request).is_ok_and(|accepted| accepted.negotiate(known.iter()) == Some(Encoding::gzip()))
 }

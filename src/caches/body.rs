@@ -31,23 +31,21 @@ pub enum Body {
 impl Body {
     /// Packed, where that is worth it; else in no more room than it needs.
     pub fn packed(plain: &[u8]) -> Self {
-        let worth = || (PACKED_MIN..=PACKED_MAX).contains(&plain.len()).then(|| pack(plain)).filter(|it| it.len() < plain.len());
-        match (worth(), u32::try_from(plain.len())) {
-            (Some(packed), Ok(bytes)) => Self::Gzip { packed: exactly(&packed), bytes },
-            _ => Self::Plain(exactly(plain)),
+        if (PACKED_MIN..=PACKED_MAX).contains(&plain.len()) {
+            let packed = pack(plain);
+            if packed.len() < plain.len() {
+                return Self::Gzip { packed: exactly(&packed), bytes: plain.len() as u32 };
+            }
         }
+        Self::Plain(exactly(plain))
     }
 
     /// How long it is unpacked, in bytes.
-    pub fn len(&self) -> usize {
+    pub fn plain_len(&self) -> usize {
         match self {
             Self::Plain(plain) => plain.len(),
             Self::Gzip { bytes, .. } => *bytes as usize,
         }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// How long it is as it is held, in bytes.
@@ -100,7 +98,7 @@ mod tests {
             (vec![], false),
         ] {
             let body = Body::packed(&plain);
-            assert_eq!((body.plain().as_ref(), body.len()), (&plain[..], plain.len()));
+            assert_eq!((body.plain().as_ref(), body.plain_len()), (&plain[..], plain.len()));
             assert_eq!(matches!(body, Body::Gzip { .. }), is_packed, "{} bytes", plain.len());
             assert!(!is_packed || body.held_len() * 10 < plain.len());
         }

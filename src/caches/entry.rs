@@ -102,7 +102,7 @@ impl Entry {
 
     /// What the client gets and what it is found by, in bytes.
     pub fn content_bytes(&self) -> usize {
-        self.body.len() + self.key.text().len()
+        self.body.plain_len() + self.key.text().len()
     }
 
     /// The same as it is held.

@@ -60,15 +60,13 @@ async fn long_answers_are_compressed_for_who_asks_and_short_ones_are_not() {
             .map(|name| answer.headers().get(name).map_or("", |value| value.to_str().expect("ASCII")).to_owned());
         (headers, answer.bytes().await.expect("a body"))
     };
-    let asked_first = ask(&long, Some("gzip;q=0.5, br")).await;
-    let mut packed = asked_first.clone();
+    let packed = ask(&long, Some("gzip;q=0.5, br")).await;
     // Kept by then, and given as it is kept or unpacked.
     let plain = ask(&long, None).await;
     for accepted in ["gzip", "gzip, deflate, br, zstd", "deflate;q=0.1, gzip"] {
         let again = ask(&long, Some(accepted)).await;
         assert!(again.0[2].starts_with("brain; hit"), "{:?}", again.0);
         assert_eq!((&again.0[..2], &again.1), (&packed.0[..2], &packed.1), "{accepted}");
-        packed = again;
     }
     for refused in ["identity", "br", "gzip;q=0"] {
         assert_eq!(ask(&long, Some(refused)).await.1, plain.1, "{refused}");
@@ -78,7 +76,7 @@ async fn long_answers_are_compressed_for_who_asks_and_short_ones_are_not() {
     let mut unpacked = vec![];
     flate2::read::GzDecoder::new(&packed.1[..]).read_to_end(&mut unpacked).expect("gzip");
     assert_eq!(unpacked, plain.1);
-    assert!(packed.1.len() * 5 < plain.1.len(), "{} of {}", packed.1.len(), plain.1.len());
+    assert!(packed.1.len() * 10 < plain.1.len(), "{} of {}", packed.1.len(), plain.1.len());
     let known = get(&long).header("Accept-Encoding", "gzip").header("If-None-Match", "\"1\"").send().await.expect("answers");
     assert_eq!((known.status(), known.headers().get("content-encoding")), (StatusCode::NOT_MODIFIED, None));
     assert_eq!(ask(&short, Some("gzip")).await.1, ask(&short, None).await.1);
