@@ -101,7 +101,7 @@ async fn create(commands: &Commands, n: usize) -> anyhow::Result<()> {
     commands
         .memory(Wish {
             caller,
-            identity: Identity { command_id, fresh: true },
+            identity: Identity { seed: command_id, fresh: true },
             id: MemoryId(command_id.0),
             if_match: None,
             action,

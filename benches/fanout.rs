@@ -85,7 +85,7 @@ fn wish(n: usize) -> Wish {
         (SystemIds.command_id(), Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
     let draft = Draft { content: format!("Note {n}: where the blue tin stands."), ..Draft::default() };
     let action = Action::Create { draft, created_at: None };
-    Wish { caller, identity: Identity { command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
+    Wish { caller, identity: Identity { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
 }
 
 type Arrivals = Arc<Mutex<Vec<Instant>>>;

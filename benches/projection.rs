@@ -64,8 +64,13 @@ async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
         let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));
         let draft = Draft { content, tags: vec![format!("tag{}", n % 50)], ..Draft::default() };
         let action = Action::Create { draft, created_at: None };
-        let wish =
-            Wish { caller, identity: Identity { command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action };
+        let wish = Wish {
+            caller,
+            identity: Identity { seed: command_id, fresh: true },
+            id: MemoryId(command_id.0),
+            if_match: None,
+            action,
+        };
         async move { commands.memory(wish).await.map(drop) }
     };
     stream::iter(0..count).map(Ok).try_for_each_concurrent(APPENDS_IN_FLIGHT, append).await?;

@@ -110,7 +110,7 @@ fn wish(n: usize) -> Wish {
     let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));
     let draft = Draft { content, tags: vec![format!("tag{}", n % 50)], ..Draft::default() };
     let action = Action::Create { draft, created_at: None };
-    Wish { caller, identity: Identity { command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
+    Wish { caller, identity: Identity { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
 }
 
 async fn fill(commands: &Commands, count: usize) -> anyhow::Result<()> {

@@ -103,7 +103,7 @@ async fn patiently<T, F: Future<Output = Result<T, Error>>>(send: impl Fn(Identi
     let command_id = SystemIds.command_id();
     let mut is_fresh = true;
     loop {
-        match send(Identity { command_id, fresh: is_fresh }).await {
+        match send(Identity { seed: command_id, fresh: is_fresh }).await {
             Err(Error::Unavailable(cause)) => eprintln!("the log has no time: {cause}"),
             done => return done,
         }

@@ -19,15 +19,15 @@ const KEY_CHARS_MAX: usize = 255;
 /// The command's identity: made here, or derived from an Idempotency-Key that may have come before.
 pub fn command(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -> Result<commands::Identity, Problem> {
     let Some(value) = request.headers().get(KEY_HEADER) else {
-        return Ok(commands::Identity { command_id: ids.command_id(), fresh: true });
+        return Ok(commands::Identity { seed: ids.command_id(), fresh: true });
     };
     let key = value.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         let detail = format!("Idempotency-Key has 1 to {KEY_CHARS_MAX} visible ASCII characters");
         Problem::new("request.invalid_header", detail).at(KEY_HEADER, Some(KEY_CHARS_MAX.into()), Some(value.len().into()))
     })?;
-    let command_id = CommandId::keyed(&identity.0.space, identity.0.principal, key);
-    Ok(commands::Identity { command_id, fresh: false })
+    let seed = CommandId::keyed(&identity.0.space, identity.0.principal, key);
+    Ok(commands::Identity { seed, fresh: false })
 }
 
 /// The revision that `If-Match` asks for, with or without quotes.

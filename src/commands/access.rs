@@ -3,6 +3,7 @@
 use super::{
     Commands, Error, Identity,
     append::{self, Load},
+    fingerprint::Fingerprint,
 };
 use crate::domain::{
     access::{Key, KeyCommand, KeyDecider, Space, SpaceDecider},
@@ -30,7 +31,7 @@ impl Commands {
 /// Commands on spaces and keys are idempotent by state, so their id only needs to be stable and their own.
 fn load(aggregate: &'static str, id: String, actor: PrincipalId, at: Timestamp) -> Load {
     let key = format!("{aggregate} {id} {}", at.timestamp_micros());
-    let command_id = CommandId::keyed(&SpaceId::sys(), actor, &key);
-    let identity = Identity { command_id, fresh: false };
-    Load { space: SpaceId::sys(), actor, aggregate, id, identity, command_hash: 0, at, if_match: None, new_id: false }
+    let identity = Identity { seed: CommandId::keyed(&SpaceId::sys(), actor, &key), fresh: false };
+    let (action, fingerprint) = ("record", Fingerprint::NONE);
+    Load { space: SpaceId::sys(), actor, aggregate, id, identity, action, fingerprint, at, if_match: None, new_id: false }
 }

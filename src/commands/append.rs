@@ -1,13 +1,14 @@
 //! Load, decide, append, and the answer to every way in which an append can go wrong. Called by `Commands` only.
 //!
 //! A conflict, a lost answer and "duplicate" look alike from here: the log is asked for our command id before anything is
-//! decided again, so no try is ever applied twice and none is reported lost that was kept.
+//! decided again, so no try is ever applied twice and none is reported lost that was kept. What is answered to a client was either
+//! acknowledged as newly written, or stands in the log on this very aggregate under this very command.
 
 use std::{pin::pin, time::Duration};
 
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{Commands, Error, Identity};
+use super::{Commands, Error, Identity, fingerprint::Fingerprint};
 use crate::{
     domain::{
         decider::Decider,
@@ -33,11 +34,31 @@ pub struct Load {
     pub aggregate: &'static str,
     pub id: String,
     pub identity: Identity,
-    pub command_hash: u64,
+    /// What is done to the aggregate: the key's scope.
+    pub action: &'static str,
+    pub fingerprint: Fingerprint,
     pub at: Timestamp,
     pub if_match: Option<Revision>,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
+}
+
+impl Load {
+    fn command_id(&self) -> CommandId {
+        self.identity.command_id(self.action)
+    }
+
+    /// Whether this command has caused the event. The first release's command ids were the keys' own.
+    fn caused(&self, found: &Recorded) -> bool {
+        [self.command_id(), self.identity.seed].contains(&found.event.command_id)
+    }
+
+    /// Whether the event was caused by the same wish.
+    fn asked_for(&self, caused: &Recorded) -> bool {
+        let Envelope { command_id, command_hash, .. } = caused.event;
+        let Fingerprint { current, first_release } = self.fingerprint;
+        command_hash == if command_id == self.command_id() { current } else { first_release }
+    }
 }
 
 /// The aggregate after the command.
@@ -49,6 +70,8 @@ pub struct Outcome<S> {
 }
 
 /// Runs one command to its end.
+///
+/// Errors: [`Error::KeyReused`] also where the log takes the event for one that it has, and our aggregate does not hold it.
 pub async fn run<D, R>(
     commands: &Commands,
     load: &Load,
@@ -61,6 +84,7 @@ where
     R: Fn(D::Rejection) -> Error,
 {
     let log = &*commands.log;
+    let mut is_taken_for_another = false;
     for attempt in 0..TRIES_MAX {
         let newest = if attempt == 0 && load.new_id {
             None
@@ -71,6 +95,9 @@ where
             && let Some(earlier) = commands.earlier_outcome(load, newest.as_ref()).await?
         {
             return outcome_of::<D>(earlier);
+        }
+        if is_taken_for_another {
+            return Err(Error::KeyReused);
         }
         let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
         if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
@@ -89,10 +116,11 @@ where
             Err(AppendError::Refused(cause)) => return Err(Error::Refused(cause)),
             // The next round looks for our command id first.
             Err(AppendError::Conflict) => {}
+            Err(AppendError::Duplicate) => is_taken_for_another = true,
             Err(AppendError::Unknown(cause)) if attempt + 1 == TRIES_MAX => return Err(Error::Unavailable(cause)),
             Err(AppendError::Unknown(_)) => {}
         }
-        tokio::time::sleep(jitter(load.identity.command_id, attempt)).await;
+        tokio::time::sleep(jitter(load.command_id(), attempt)).await;
     }
     Err(Error::Contention { aggregate: load.aggregate })
 }
@@ -110,7 +138,7 @@ impl Commands {
     /// The event that this command id has already caused. Looks at the newest event first, then at the aggregate's history.
     async fn earlier_outcome(&self, load: &Load, newest: Option<&Recorded>) -> Result<Option<Recorded>, Error> {
         let Some(newest) = newest else { return Ok(None) };
-        let found = if newest.event.command_id == load.identity.command_id {
+        let found = if load.caused(newest) {
             Some(newest.clone())
         } else if newest.event.revision.0 <= SEARCH_REVISIONS_MAX {
             self.search_subject(load, newest.seq).await?
@@ -118,7 +146,7 @@ impl Commands {
             self.search_command_log(load, newest.seq).await?
         };
         match found {
-            Some(found) if found.event.command_hash != load.command_hash => Err(Error::KeyReused),
+            Some(found) if !load.asked_for(&found) => Err(Error::KeyReused),
             found => Ok(found),
         }
     }
@@ -126,7 +154,7 @@ impl Commands {
     async fn search_subject(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
         let mut history = pin!(self.history(load));
         while let Some(found) = history.try_next().await? {
-            if found.event.command_id == load.identity.command_id {
+            if load.caused(&found) {
                 return Ok(Some(found));
             }
             if found.seq >= end {
@@ -147,7 +175,8 @@ impl Commands {
     async fn search_command_log(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
         let nobody = || Error::HistoryUnavailable(QueryError::Unavailable("this process has no command log".into()));
         let command_log = self.command_log.as_ref().ok_or_else(nobody)?;
-        let found = command_log.find(&load.space, load.identity.command_id, end).await;
+        let ids = [load.command_id(), load.identity.seed];
+        let found = command_log.find(&load.space, (load.aggregate, &load.id), &ids, end).await;
         match found.map_err(Error::HistoryUnavailable)? {
             Some(seq) => self.log.next(&load.space, load.aggregate, &load.id, seq).await.map_err(unreadable),
             None => Ok(None),
@@ -177,8 +206,9 @@ where
 
 fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope {
     let stored = event.store();
+    let command_id = load.command_id();
     Envelope {
-        id: load.identity.command_id.event(0),
+        id: command_id.event(load.aggregate, &load.id, 0),
         kind: stored.kind.to_owned(),
         version: stored.version,
         space: load.space.clone(),
@@ -186,9 +216,10 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
         aggregate_id: load.id.clone(),
         revision,
         actor: load.actor,
-        command_id: load.identity.command_id,
-        command_hash: load.command_hash,
-        correlation_id: load.identity.command_id.0,
+        command_id,
+        command_hash: load.fingerprint.current,
+        // All that was done under one key belongs together.
+        correlation_id: load.identity.seed.0,
         causation_id: None,
         at: load.at,
         changed: stored.changed,

@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use super::{
     Caller, Commands, Error, Identity,
     append::{self, Load, Outcome},
-    hash_of,
+    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
@@ -32,6 +32,20 @@ pub enum Action {
     Restore,
     /// Back to the state before the last event, by an event of its own; a second undo takes the first one back.
     Undo,
+}
+
+impl Action {
+    /// The action's name, which is part of a keyed command's id and so on disk.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Update(_) => "update",
+            Self::Put { .. } => "put",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// One command on one memory. The same identity with the same action has one effect, however often it is sent.
@@ -64,10 +78,11 @@ impl Commands {
             aggregate: "memory",
             id: wish.id.to_string(),
             identity: wish.identity,
-            command_hash: hash_of(&(wish.id, &wish.action)),
+            action: wish.action.name(),
+            fingerprint: wish.identity.fingerprint(|| Fingerprint::of_memory(wish.id, &wish.action)),
             at,
             if_match: wish.if_match,
-            new_id: wish.identity.fresh && wish.id.0 == wish.identity.command_id.0,
+            new_id: wish.identity.fresh && wish.id.0 == wish.identity.seed.0,
         };
         let command = match wish.action {
             Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at },

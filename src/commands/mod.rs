@@ -6,13 +6,12 @@
 mod access;
 mod acknowledged;
 mod append;
+mod fingerprint;
 mod memories;
 mod relationships;
 mod webhooks;
 
 use std::sync::Arc;
-
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     domain::{
@@ -23,6 +22,7 @@ use crate::{
     ports::{Clock, CommandLog, EventLog, QueryError, webhooks::VaultError},
 };
 use acknowledged::Acknowledged;
+use fingerprint::Fingerprint;
 
 pub use self::{
     memories::{Action, Done, Wish},
@@ -37,12 +37,33 @@ pub struct Caller {
     pub principal: PrincipalId,
 }
 
-/// What makes a command one and the same, however often it is sent.
+/// What makes a command one and the same, however often it is sent: an Idempotency-Key, or an id made for this very wish.
+///
+/// Decision 2026-11-27: a key stands for one wish per principal, resource and action. An agent may send one key with all that it does in a
+/// turn; the same key with another wish of the same action on the same resource is refused. The first release took a key for one wish of
+/// the whole log, but looked for it on one aggregate only, and so acknowledged what it never wrote.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Identity {
-    pub command_id: CommandId,
-    /// The command id was made for this wish, so it has never been sent before; one derived from an Idempotency-Key may have been.
+    /// What the key stands for, see [`CommandId::keyed`]; without a key the command's own id.
+    pub seed: CommandId,
+    /// It was made for this wish, so it has never been sent before.
     pub fresh: bool,
+}
+
+impl Identity {
+    /// The identity of item `index` of a batch, or of a further command that one request makes.
+    pub fn item(self, index: usize) -> Self {
+        Self { seed: self.seed.item(index), ..self }
+    }
+
+    /// Nobody asks whether a wish without a key has come before with another one.
+    fn fingerprint(self, of: impl FnOnce() -> Fingerprint) -> Fingerprint {
+        if self.fresh { Fingerprint::NONE } else { of() }
+    }
+
+    fn command_id(self, action: &str) -> CommandId {
+        if self.fresh { self.seed } else { self.seed.action(action) }
+    }
 }
 
 /// Why a command has no effect, or (`Unavailable`) none that is known.
@@ -99,9 +120,4 @@ impl Commands {
     pub fn acknowledged(&self, principal: PrincipalId) -> StreamSeq {
         self.acknowledged.of(principal)
     }
-}
-
-/// xxh3-64 of a wish without its instant. Stable within a build's `Debug` form, which is enough to notice a reused key.
-fn hash_of(wish: &impl std::fmt::Debug) -> u64 {
-    xxh3_64(format!("{wish:?}").as_bytes())
 }

@@ -3,7 +3,7 @@
 use super::{
     Caller, Commands, Error, Identity,
     append::{self, Load, Outcome},
-    hash_of,
+    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
@@ -21,6 +21,18 @@ pub enum RelationshipAction {
     Put { draft: Draft, created_at: Option<Timestamp> },
     Update(Patch),
     Delete,
+}
+
+impl RelationshipAction {
+    /// The action's name, which is part of a keyed command's id and so on disk.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Put { .. } => "put",
+            Self::Update(_) => "update",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// One command on one relationship; see [`super::Wish`].
@@ -53,7 +65,8 @@ impl Commands {
             aggregate: "relationship",
             id: wish.id.to_string(),
             identity: wish.identity,
-            command_hash: hash_of(&(wish.id, &wish.action)),
+            action: wish.action.name(),
+            fingerprint: wish.identity.fingerprint(|| Fingerprint::of_relationship(wish.id, &wish.action)),
             at,
             if_match: wish.if_match,
             new_id: false,

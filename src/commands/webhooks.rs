@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Caller, Commands, Error, Identity,
     append::{self, Load, Outcome},
-    hash_of,
+    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
@@ -28,6 +28,21 @@ pub enum WebhookAction {
     Rotate { secret: Material, overlap_h: u32 },
     Revoke,
     Delete,
+}
+
+impl WebhookAction {
+    /// The action's name, which is part of a keyed command's id and so on disk.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Register { .. } => "register",
+            Self::Update(_) => "update",
+            Self::Enable => "enable",
+            Self::Disable(_) => "disable",
+            Self::Rotate { .. } => "rotate",
+            Self::Revoke => "revoke",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// Key material: the HMAC key, and the pair of `v1a` where it is wanted.
@@ -68,10 +83,11 @@ impl Commands {
             aggregate: "webhook",
             id: id.to_string(),
             identity,
-            command_hash: hash_of(&(id, spoken(&action))),
+            action: action.name(),
+            fingerprint: identity.fingerprint(|| Fingerprint::of_webhook(id, &action)),
             at,
             if_match,
-            new_id: identity.fresh && id.0 == identity.command_id.0,
+            new_id: identity.fresh && id.0 == identity.seed.0,
             space: caller.space.clone(),
         };
         let command = sealer.command(action)?;
@@ -85,14 +101,15 @@ impl Commands {
         let at = self.clock.now();
         let actor = PrincipalId(uuid::Uuid::nil());
         let key = format!("disable webhook {id} {}", at.timestamp_micros());
-        let identity = Identity { command_id: CommandId::keyed(space, actor, &key), fresh: true };
+        let identity = Identity { seed: CommandId::keyed(space, actor, &key), fresh: true };
         let load = Load {
             space: space.clone(),
             actor,
             aggregate: "webhook",
             id: id.to_string(),
             identity,
-            command_hash: 0,
+            action: "disable",
+            fingerprint: Fingerprint::NONE,
             at,
             if_match: None,
             new_id: false,
@@ -102,26 +119,6 @@ impl Commands {
             Ok(_) | Err(Error::Webhook(Rejection::Deleted | Rejection::NotFound)) => Ok(()),
             Err(cause) => Err(cause),
         }
-    }
-}
-
-/// What a wish says, for noticing that a key was used for another one: without what is random or secret in it.
-fn spoken(action: &WebhookAction) -> String {
-    let names = |headers: &BTreeMap<String, String>| headers.keys().cloned().collect::<Vec<_>>();
-    match action {
-        WebhookAction::Register { draft, .. } => {
-            let (headers, draft) = (names(&draft.headers), Draft { headers: BTreeMap::new(), ..draft.clone() });
-            format!("register {draft:?} {headers:?}")
-        }
-        WebhookAction::Update(patch) => {
-            let (headers, patch) = (patch.headers.as_ref().map(names), Patch { headers: None, ..patch.clone() });
-            format!("update {patch:?} {headers:?}")
-        }
-        WebhookAction::Enable => "enable".into(),
-        WebhookAction::Disable(reason) => format!("disable {reason:?}"),
-        WebhookAction::Rotate { overlap_h, .. } => format!("rotate {overlap_h}"),
-        WebhookAction::Revoke => "revoke".into(),
-        WebhookAction::Delete => "delete".into(),
     }
 }
 

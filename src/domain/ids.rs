@@ -50,7 +50,7 @@ uuid_ids! {
 }
 
 impl CommandId {
-    /// The id of a keyed command: v5(space, principal, key). The same wish always has the same id.
+    /// What an Idempotency-Key stands for: v5(space, principal, key). Ids of the commands that come under it follow by [`Self::action`].
     pub fn keyed(space: &SpaceId, principal: PrincipalId, idempotency_key: &str) -> Self {
         let scope = Uuid::new_v5(&principal.0, space.as_str().as_bytes());
         Self(Uuid::new_v5(&scope, idempotency_key.as_bytes()))
@@ -61,9 +61,14 @@ impl CommandId {
         Self(Uuid::new_v5(&self.0, format!("item {index}").as_bytes()))
     }
 
-    /// The id of event `index` of this command.
-    pub fn event(self, index: usize) -> EventId {
-        EventId(Uuid::new_v5(&self.0, format!("event {index}").as_bytes()))
+    /// The id of the command that does `action` under this key: another action under the same key is another command.
+    pub fn action(self, action: &str) -> Self {
+        Self(Uuid::new_v5(&self.0, format!("action {action}").as_bytes()))
+    }
+
+    /// The id of event `index` that this command causes on an aggregate: the same command on another aggregate causes another event.
+    pub fn event(self, aggregate: &str, id: &str, index: usize) -> EventId {
+        EventId(Uuid::new_v5(&self.0, format!("{aggregate} {id} event {index}").as_bytes()))
     }
 }
 
@@ -187,6 +192,8 @@ mod tests {
         assert_eq!(id, CommandId::keyed(&SpaceId::default_space(), principal, "k1"));
         assert_ne!(id, CommandId::keyed(&SpaceId::sys(), principal, "k1"));
         assert_ne!(id.item(0), id.item(1));
-        assert_ne!(id.event(0).0, id.item(0).0);
+        assert_ne!(id.event("memory", "a", 0), id.event("memory", "b", 0));
+        assert_ne!(id.event("memory", "a", 0), id.event("webhook", "a", 0));
+        assert_ne!(id.action("update"), id.action("delete"));
     }
 }

@@ -20,8 +20,8 @@ use crate::domain::{
 
 /// An embedding of a memory; `revision` counts the embeddings of this memory by this model from 1.
 pub fn embedding_event(space: &SpaceId, id: MemoryId, data: &EmbeddingV1, revision: Revision, at: Timestamp) -> Envelope {
-    // The position is part of the wish: a text that comes back after an edit is embedded again, and is no duplicate.
-    let wish = format!("embedding {} {} {space} {id}", data.model, data.memory_position);
+    // Whatever makes it another vector is part of the wish: the log takes an equal wish for one that it has.
+    let wish = format!("embedding {} {} {} {} {space} {id}", data.model, data.recipe, data.memory_position, data.content_hash);
     envelope("embedding.computed", ("embedding", id.to_string()), space.clone(), &wish, data, revision, at)
 }
 
@@ -100,7 +100,7 @@ fn envelope(
     let actor = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain embedder"));
     let command_id = CommandId::keyed(&space, actor, wish);
     Envelope {
-        id: command_id.event(0),
+        id: command_id.event(aggregate, &aggregate_id, 0),
         kind: kind.into(),
         version: 1,
         space,

@@ -12,7 +12,7 @@ use crate::domain::{
 /// One event as it is stored: MessagePack with named fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Envelope {
-    /// v5(command id, index); also the message id that the log deduplicates by.
+    /// v5(command id, aggregate, id, index); also the message id that the log deduplicates by.
     pub id: EventId,
     /// `memory.created`; fixed for ever.
     #[serde(rename = "type")]
@@ -28,8 +28,9 @@ pub struct Envelope {
     pub revision: Revision,
     pub actor: PrincipalId,
     pub command_id: CommandId,
-    /// xxh3-64 of what was asked, so that a reused key with another wish is noticed.
+    /// xxh3-64 of what was asked under a key, so that the same key with another wish is noticed; 0 without a key.
     pub command_hash: u64,
+    /// Of everything that was done under one Idempotency-Key; without one the command's own id.
     pub correlation_id: Uuid,
     pub causation_id: Option<Uuid>,
     pub at: Timestamp,

@@ -17,6 +17,9 @@ pub enum AppendError {
     /// Somebody else wrote this aggregate first, or an earlier try of ours did: look for the command id, else decide again.
     #[error("the aggregate has moved on since it was read")]
     Conflict,
+    /// The log takes the event for one that it has, which is a question and no success: look for the command id.
+    #[error("the log takes the event for one that it has")]
+    Duplicate,
     /// No answer: the event may or may not be in the log. Ask the log for the command id.
     #[error("the log did not confirm the append")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -82,7 +85,8 @@ pub trait EventLog: EventReader {
     /// Position of the newest event of a space; 0 when it has none.
     async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError>;
 
-    /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers.
+    /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers with a position,
+    /// which is this very event's.
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
 }
 

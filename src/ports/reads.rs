@@ -52,9 +52,15 @@ pub trait MemoryReads: Send + Sync {
 /// Which events commands have caused, for aggregates with a history too long to search.
 #[async_trait]
 pub trait CommandLog: Send + Sync {
-    /// Position of the event that the command caused, among all events up to `upto`.
+    /// Position of the first event that one of the commands caused on an aggregate (kind and id), among all events up to `upto`.
     /// Errors: `Unavailable` also when the projection is not that far.
-    async fn find(&self, space: &SpaceId, command: CommandId, upto: StreamSeq) -> Result<Option<StreamSeq>, QueryError>;
+    async fn find(
+        &self,
+        space: &SpaceId,
+        aggregate: (&str, &str),
+        commands: &[CommandId],
+        upto: StreamSeq,
+    ) -> Result<Option<StreamSeq>, QueryError>;
 }
 
 /// How far a projection has come.

@@ -194,7 +194,7 @@ impl Reactor {
         let event = derived::embedding_event(space, *id, &data, wanted.revision, self.clock.now());
         match self.derived.put_embedding(self.embedder.model(), &event, wanted.expected).await {
             Ok(_) => Ok(None),
-            Err(AppendError::Conflict) => Ok(Some(wanted.subject)),
+            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(Some(wanted.subject)),
             Err(other) => Err(Interrupted::Append(other)),
         }
     }

@@ -64,7 +64,7 @@ impl NatsStream {
         }
     }
 
-    /// Appends if the newest message of the subject stands at `expected`; with `None`, whatever stands there.
+    /// Appends if the newest message of the subject stands at `expected`; with `None`, whatever stands there. The position is this message's.
     pub async fn append(&self, subject: String, event: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
         self.reachable().map_err(|cause| AppendError::Unknown(Box::new(cause)))?;
         let payload = codec::encode(event).map_err(|cause| AppendError::Refused(Box::new(cause)))?;
@@ -78,7 +78,8 @@ impl NatsStream {
         }
         let ack = self.context.publish_message(message.outbound_message(subject)).await.map_err(outcome::of_publish)?;
         let ack = ack.await.map_err(outcome::of_publish)?;
-        Ok(StreamSeq(ack.sequence))
+        // The sequence of a duplicate is another message's.
+        if ack.duplicate { Err(AppendError::Duplicate) } else { Ok(StreamSeq(ack.sequence)) }
     }
 
     /// The newest message of a subject, read through the leader.

@@ -25,12 +25,21 @@ impl PgCommandLog {
         Self { app, positions }
     }
 
-    async fn look_up(&self, space: &SpaceId, command: CommandId) -> Result<Option<i64>, sqlx::Error> {
+    async fn look_up(
+        &self,
+        space: &SpaceId,
+        (aggregate, id): (&str, &str),
+        commands: &[CommandId],
+    ) -> Result<Option<i64>, sqlx::Error> {
+        const SQL: &str = "SELECT min(seq) FROM live.commands \
+            WHERE space = $1 AND command_id = ANY($2) AND aggregate = $3 AND id = $4";
         let mut transaction = snapshot::begin(&self.app, space).await?;
-        let seq = sqlx::query_scalar("SELECT seq FROM live.commands WHERE space = $1 AND command_id = $2")
+        let seq: Option<i64> = sqlx::query_scalar(SQL)
             .bind(space.as_str())
-            .bind(command.0)
-            .fetch_optional(&mut *transaction)
+            .bind(commands.iter().map(|command| command.0).collect::<Vec<_>>())
+            .bind(aggregate)
+            .bind(id)
+            .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
         Ok(seq)
@@ -39,11 +48,17 @@ impl PgCommandLog {
 
 #[async_trait]
 impl CommandLog for PgCommandLog {
-    async fn find(&self, space: &SpaceId, command: CommandId, upto: StreamSeq) -> Result<Option<StreamSeq>, QueryError> {
+    async fn find(
+        &self,
+        space: &SpaceId,
+        aggregate: (&str, &str),
+        commands: &[CommandId],
+        upto: StreamSeq,
+    ) -> Result<Option<StreamSeq>, QueryError> {
         if !self.positions.reached(PROJECTION, upto, WAIT_MS).await? {
             return Err(QueryError::Unavailable(format!("the projection {PROJECTION} is behind position {upto}").into()));
         }
-        let seq = self.look_up(space, command).await.map_err(unavailable)?;
+        let seq = self.look_up(space, aggregate, commands).await.map_err(unavailable)?;
         Ok(seq.map(|seq| StreamSeq(unsigned(seq))))
     }
 }

@@ -38,8 +38,7 @@ pub async fn handle(
     let command = precondition::command(&request, &identity, &*state.ids)?;
     let (identity, state) = (&*identity, &**state);
     let items = input.memories.into_iter().enumerate();
-    let wishes =
-        items.map(|(index, item)| run(state, identity, Command { command_id: command.command_id.item(index), ..command }, item));
+    let wishes = items.map(|(index, item)| run(state, identity, command.item(index), item));
     let outcomes: Vec<_> = stream::iter(wishes).buffered(IN_FLIGHT_MAX).collect().await;
     // With nothing written, the newest position the caller knows of is the honest answer.
     let written = outcomes.iter().flatten().map(|done| done.position).max();
@@ -49,7 +48,7 @@ pub async fn handle(
 }
 
 async fn run(state: &ApiState, identity: &Identity, command: Command, item: Value) -> Result<Done, Problem> {
-    let (id, action) = write::creation(body::typed(item)?, identity, command.command_id)?;
+    let (id, action) = write::creation(body::typed(item)?, identity, command.seed)?;
     Ok(state.commands.memory(Wish { caller: identity.caller(), identity: command, id, if_match: None, action }).await?)
 }
 

@@ -25,7 +25,7 @@ type State = web::Data<ApiState>;
 pub async fn create(request: HttpRequest, payload: web::Payload, identity: Id, state: State) -> Result<HttpResponse, Problem> {
     let input = input(&request, payload).await?;
     let command = precondition::command(&request, &identity, &*state.ids)?;
-    let (id, action) = creation(input, &identity, command.command_id)?;
+    let (id, action) = creation(input, &identity, command.seed)?;
     let wish = Wish { caller: identity.caller(), identity: command, id, if_match: precondition::if_match(&request)?, action };
     answer(&state, wish, StatusCode::CREATED).await
 }
@@ -77,13 +77,13 @@ pub async fn undo(request: HttpRequest, path: web::Path<String>, identity: Id, s
     change(&request, precondition::memory_id(&path)?, Action::Undo, &identity, &state).await
 }
 
-/// The wish to create what `input` says; its id is the command's unless the client chose one.
-pub(super) fn creation(input: MemoryInput, identity: &Identity, command: CommandId) -> Result<(MemoryId, Action), Problem> {
+/// The wish to create what `input` says; its id follows from the command's seed unless the client chose one.
+pub(super) fn creation(input: MemoryInput, identity: &Identity, seed: CommandId) -> Result<(MemoryId, Action), Problem> {
     let (id, draft, created_at) = input.into_parts();
     if created_at.is_some() {
         identity.require(KeyScope::MemoryImport)?;
     }
-    Ok((id.unwrap_or(MemoryId(command.0)), Action::Create { draft, created_at }))
+    Ok((id.unwrap_or(MemoryId(seed.0)), Action::Create { draft, created_at }))
 }
 
 async fn input(request: &HttpRequest, payload: web::Payload) -> Result<MemoryInput, Problem> {

@@ -15,7 +15,7 @@ use crate::{
     },
     commands::{self, Material, WebhookAction, WebhookDone, WebhookWish},
     domain::{
-        ids::{CommandId, WebhookId},
+        ids::WebhookId,
         memory::MemoryType,
         webhook::{Draft, Filter, OVERLAP_H_DEFAULT, OVERLAP_H_MAX, Payload, Reason},
     },
@@ -52,11 +52,10 @@ pub async fn register(request: HttpRequest, payload: web::Payload, identity: Id,
         ordered: input.ordered,
     };
     let command = precondition::command(&request, &identity, &*state.ids)?;
-    let id = WebhookId(command.command_id.0);
+    let id = WebhookId(command.seed.0);
     let mut done = run(&request, id, WebhookAction::Register { draft, secret }, command, (&identity, &state)).await?;
     if input.active == Some(false) {
-        let follow = following(command.command_id);
-        done = run(&request, id, WebhookAction::Disable(Reason::Asked), follow, (&identity, &state)).await?;
+        done = run(&request, id, WebhookAction::Disable(Reason::Asked), command.item(1), (&identity, &state)).await?;
     }
     answer(&state, &identity, done, StatusCode::CREATED, true)
 }
@@ -83,7 +82,7 @@ pub async fn patch(
     if let Some(active) = active {
         let switch = if active { WebhookAction::Enable } else { WebhookAction::Disable(Reason::Asked) };
         let caller = identity.caller();
-        let wish = WebhookWish { caller, identity: following(command.command_id), id, if_match: None, action: switch };
+        let wish = WebhookWish { caller, identity: command.item(1), id, if_match: None, action: switch };
         done = state.commands.webhook(wish, &*state.webhooks.vault).await?;
     }
     answer(&state, &identity, done, StatusCode::OK, false)
@@ -154,11 +153,6 @@ async fn run(
     let if_match = precondition::if_match(request)?;
     let wish = WebhookWish { caller: identity.caller(), identity: command, id, if_match, action };
     Ok(state.commands.webhook(wish, &*state.webhooks.vault).await?)
-}
-
-/// The identity of a second command that one request makes; a repeated request repeats it.
-fn following(command_id: CommandId) -> commands::Identity {
-    commands::Identity { command_id: command_id.item(1), fresh: false }
 }
 
 fn answer(

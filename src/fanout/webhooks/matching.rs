@@ -74,7 +74,7 @@ mod tests {
         let id = CommandId(Uuid::from_u128(1));
         let owned = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
         let event = Envelope {
-            id: id.event(0),
+            id: id.event("memory", "m", 0),
             kind: "memory.updated".into(),
             version: 1,
             space: SpaceId::default_space(),

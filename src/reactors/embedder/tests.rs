@@ -38,7 +38,7 @@ impl Streams {
         let count = events.len() as u64;
         let command_id = CommandId(Uuid::from_u128(count.into()));
         events.push(Envelope {
-            id: command_id.event(0),
+            id: command_id.event("memory", "m", 0),
             kind: stored.kind.into(),
             version: stored.version,
             space: SpaceId::default_space(),

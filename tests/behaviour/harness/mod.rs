@@ -25,7 +25,7 @@ use second_brain::{
     domain::ids::{MemoryId, Revision, SpaceId},
     fanout::webhooks::Settings,
     journal::{derived, subject::Prefix},
-    ports::Clock,
+    ports::{Clock, EventLog},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
@@ -278,6 +278,22 @@ impl World {
         let access =
             Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
         Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects")
+    }
+
+    /// The log itself, beside the brain.
+    pub async fn log(&self) -> Arc<dyn EventLog> {
+        self.nats().await.log()
+    }
+
+    /// Lets the log forget message ids after this long.
+    pub async fn forget_duplicates_after(&self, window: Duration) {
+        let access = self.servers.as_ref().expect("held").nats();
+        let options = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
+        let context = async_nats::jetstream::new(options.connect(&access.url).await.expect("connects"));
+        let stream = context.get_stream(format!("{}_EVENTS", self.name)).await.expect("the stream");
+        let mut config = stream.cached_info().config.clone();
+        config.duplicate_window = window;
+        context.update_stream(config).await.expect("updated");
     }
 
     /// Up to where the log was told that webhooks have had everything.
