@@ -83,7 +83,14 @@ async fn project(nats: &Nats, postgres: &Postgres, count: usize) -> anyhow::Resu
     projectors::keeper::prepare(&*postgres.projection_store(), &definition::memories()).await?;
     let woken = postgres.on_applied("memories");
     let started = Instant::now();
-    let engine = projectors::run(definition::memories(), nats.log(), postgres.projection_store(), Arc::new(woken), stop.clone());
+    let engine = projectors::run(
+        definition::memories(),
+        nats.log(),
+        postgres.projection_store(),
+        Arc::new(woken),
+        Default::default(),
+        stop.clone(),
+    );
     let engine = tasks.spawn(engine);
     let end: StreamSeq = nats.log().last_seq().await?;
     while !postgres.positions().reached("memories", end, WAIT_MS).await? {}

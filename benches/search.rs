@@ -136,7 +136,7 @@ async fn project(
         let source: Arc<dyn second_brain::ports::EventReader> =
             if definition.stream == "DERIVED" { facts.clone() } else { log.clone() };
         let woken = Arc::new(postgres.on_applied(&definition.name));
-        tasks.spawn(projectors::run(definition, source, store.clone(), woken, stop.clone()));
+        tasks.spawn(projectors::run(definition, source, store.clone(), woken, Default::default(), stop.clone()));
     }
     let keyword = Keyword::new(index.clone());
     tasks.spawn(keyword.clone().follow(log.clone(), stop.clone()));

@@ -32,6 +32,11 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_projection_stopped", Kind::Gauge, "1 while the projection needs an operator"),
     ("brain_projection_commit_seconds", Kind::Histogram, "time from a batch to its commit"),
     ("brain_projection_batch_rows", Kind::Histogram, "events of a batch"),
+    (
+        "brain_rows_unreadable",
+        Kind::Counter,
+        "rows of read models that did not say what they must and were left out of an answer",
+    ),
     ("brain_projection_parked", Kind::Counter, "events put aside by this process"),
     ("brain_embedder_position", Kind::Gauge, "everything up to here has its vector"),
     ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),

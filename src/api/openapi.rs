@@ -26,7 +26,7 @@ use super::{
     error::Problem,
     events::EventPage,
     live::door::{TokenAnswer, TokenInput},
-    replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
+    replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
     routes::{self, Route},
 };
 use crate::queries::status::Status;
@@ -128,6 +128,7 @@ fn schemas() -> Map<String, Value> {
     add::<ParkedAnswer>(&mut found);
     add::<RetryInput>(&mut found);
     add::<RetryAnswer>(&mut found);
+    add::<SkipAnswer>(&mut found);
     add::<TokenInput>(&mut found);
     add::<TokenAnswer>(&mut found);
     webhooks(&mut found);

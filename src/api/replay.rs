@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiState, auth::Identity, body, error::Problem, query};
 use crate::{
-    ports::replay::{Difference, ParkedEvent},
+    domain::ids::StreamSeq,
+    ports::replay::{Difference, ParkedEvent, Retried, Target},
     queries::status::{self, ProjectionView},
 };
 
@@ -36,6 +37,10 @@ pub struct VerifyAnswer {
     pub rows: u64,
     pub unequal_partitions: u64,
     pub difference: Option<Difference>,
+    /// Events that are put aside: each is a difference.
+    pub parked: u64,
+    /// Events that an operator has let go.
+    pub skipped: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -43,19 +48,45 @@ pub struct ParkedAnswer {
     pub parked: Vec<ParkedEvent>,
 }
 
-/// Which aggregate is to be tried again.
+/// Which aggregate is meant, or which single message by its position.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryInput {
     pub space: String,
     pub aggregate: String,
     pub id: String,
+    /// Instead of the three: for a message that belongs to no aggregate because nobody can understand it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
 }
 
+impl RetryInput {
+    fn target(self) -> Result<Target, Problem> {
+        let Self { space, aggregate: kind, id, position } = self;
+        for (field, text) in [("space", &space), ("aggregate", &kind), ("id", &id)] {
+            if text.contains('\0') {
+                let detail = format!("{field} holds a U+0000 character");
+                return Err(Problem::new("request.invalid_field", detail).at(field, None, None));
+            }
+        }
+        Ok(position.map_or(Target::Aggregate { space, kind, id }, |seq| Target::Position(StreamSeq(seq))))
+    }
+}
+
+/// What came of trying it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RetryAnswer {
-    /// Events that are no longer parked.
+    /// Events of the aggregate that are applied now.
     pub applied: usize,
+    /// Events that could not be applied again, and stay parked.
+    pub parked: usize,
+}
+
+/// What was let go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SkipAnswer {
+    /// Events that stand in nobody's way any more.
+    pub skipped: u64,
 }
 
 #[derive(Deserialize)]
@@ -87,11 +118,13 @@ pub async fn verify(path: web::Path<String>, identity: Id, state: State) -> Resu
     let found = state.replay.verify(&path).await?;
     Ok(HttpResponse::Ok().json(VerifyAnswer {
         projection: path.into_inner(),
-        equal: found.unequal_partitions == 0,
+        equal: found.is_equal(),
         position: found.position.0,
         rows: found.rows,
         unequal_partitions: found.unequal_partitions,
         difference: found.difference,
+        parked: found.parked,
+        skipped: found.skipped,
     }))
 }
 
@@ -111,8 +144,23 @@ pub async fn retry(
 ) -> Result<HttpResponse, Problem> {
     identity.require_operator()?;
     let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
-    let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
+    let Retried { applied, parked } = state.replay.retry(&path, &input.target()?).await?;
     // Rows have changed without an event.
     state.caches.store.flush(None);
-    Ok(HttpResponse::Ok().json(RetryAnswer { applied }))
+    Ok(HttpResponse::Ok().json(RetryAnswer { applied, parked }))
+}
+
+pub async fn skip(
+    request: HttpRequest,
+    path: web::Path<String>,
+    payload: web::Payload,
+    identity: Id,
+    state: State,
+) -> Result<HttpResponse, Problem> {
+    identity.require_operator()?;
+    let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
+    let skipped = state.replay.skip(&path, &input.target()?).await?;
+    // What was hidden is shown again.
+    state.caches.store.flush(None);
+    Ok(HttpResponse::Ok().json(SkipAnswer { skipped }))
 }

@@ -326,7 +326,17 @@ fn of_replay() -> Vec<Route> {
                 "/api/v1/replay/{projection}/retry",
                 || web::post().to(replay::retry),
                 "RetryAnswer",
-                "Apply what is parked of an aggregate once more",
+                "Make the rows of an aggregate anew from the log, or apply one message once more",
+            )
+        },
+        Route {
+            takes: Some("RetryInput"),
+            ..operate(
+                Method::POST,
+                "/api/v1/replay/{projection}/skip",
+                || web::post().to(replay::skip),
+                "SkipAnswer",
+                "Let go what is parked of an aggregate: reads answer without it",
             )
         },
     ]

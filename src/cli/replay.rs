@@ -10,7 +10,7 @@ use super::{
     table,
 };
 use crate::{
-    api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, VerifyAnswer, VersionAnswer},
+    api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
     queries::status::{ProjectionView, Status},
 };
 
@@ -35,16 +35,35 @@ enum Wish {
     Rollback { projection: String },
     /// Prove that the rows of a projection are what the log says; all projections when none is named
     Verify { projections: Vec<String> },
-    /// Show the events that could not be applied
+    /// Show the events that could not be applied, and what can be done about them
     Parked { projection: Option<String> },
-    /// Apply what is parked of an aggregate once more
-    Retry {
-        projection: String,
-        space: String,
-        /// memory or relationship
-        aggregate: String,
-        id: String,
-    },
+    /// Make the rows of an aggregate anew from the log: after its cause is gone
+    Retry(Which),
+    /// Let what is parked go: reads answer without it, and verification does not count it any more
+    Skip(Which),
+}
+
+/// What of the parked is meant: space, aggregate and id, or --position.
+#[derive(clap::Args)]
+struct Which {
+    projection: String,
+    #[arg(required_unless_present = "position")]
+    space: Option<String>,
+    /// memory, relationship or webhook
+    #[arg(required_unless_present = "position")]
+    aggregate: Option<String>,
+    #[arg(required_unless_present = "position")]
+    id: Option<String>,
+    /// A single message by its place in the log, for one that is no known event
+    #[arg(long, conflicts_with_all = ["space", "aggregate", "id"])]
+    position: Option<u64>,
+}
+
+impl Which {
+    fn input(&self) -> RetryInput {
+        let text = |given: &Option<String>| given.clone().unwrap_or_default();
+        RetryInput { space: text(&self.space), aggregate: text(&self.aggregate), id: text(&self.id), position: self.position }
+    }
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
@@ -61,10 +80,18 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
             let answer = connection.get("/api/v1/replay/parked").query(&query).send().await;
             connection.show(answer, |answer: ParkedAnswer| table::parked(&answer.parked))
         }
-        Wish::Retry { projection, space, aggregate, id } => {
-            let input = RetryInput { space, aggregate, id };
-            let answer = post(connection, &projection, "retry").body(&input).send().await;
-            connection.show(answer, |answer: RetryAnswer| format!("{} events applied", answer.applied))
+        Wish::Retry(which) => {
+            let answer = post(connection, &which.projection, "retry").body(&which.input()).send().await;
+            let still_parked = answer.as_ref().is_ok_and(|answer| answer["parked"].as_u64() > Some(0));
+            let shown = connection.show(answer, |RetryAnswer { applied, parked }: RetryAnswer| match parked {
+                0 => format!("{applied} events applied"),
+                _ => format!("{applied} events applied, {parked} still cannot be: `brain replay parked` says why"),
+            })?;
+            Ok(if still_parked { ExitCode::from(REFUSED) } else { shown })
+        }
+        Wish::Skip(which) => {
+            let answer = post(connection, &which.projection, "skip").body(&which.input()).send().await;
+            connection.show(answer, |answer: SkipAnswer| format!("{} events let go", answer.skipped))
         }
     }
 }
@@ -95,6 +122,12 @@ async fn change(connection: &Connection, projection: &str, wish: &str) -> anyhow
         let Some(row) = rows.iter().find(|row| row.name == projection && row.version == version.version) else {
             return Ok(Error::Strange { status: StatusCode::OK }.report());
         };
+        if let Some(cause) = &row.stopped {
+            bar.finish_and_clear();
+            eprintln!("version {} of {projection} has stopped at position {}: {cause}", version.version, row.applied_seq);
+            eprintln!("the live version goes on; `brain replay rollback {projection}` removes the one that has stopped");
+            return Ok(ExitCode::from(REFUSED));
+        }
         bar.set_length(row.applied_seq + row.lag);
         bar.set_position(row.applied_seq);
         if row.state == "live" {

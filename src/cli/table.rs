@@ -133,12 +133,18 @@ pub fn graph_stats(stats: &GraphStats) -> String {
 /// A line for each projection, and the first difference where there is one.
 pub fn verified(answers: &[VerifyAnswer]) -> String {
     let line = |answer: &VerifyAnswer| {
-        let VerifyAnswer { projection, position, rows, unequal_partitions, difference, .. } = answer;
+        let VerifyAnswer { projection, position, rows, unequal_partitions, difference, parked, skipped, .. } = answer;
         let mut text = if answer.equal {
             format!("{projection}: equal to the log up to position {position}, {rows} rows")
         } else {
             format!("{projection}: NOT equal to the log at position {position}: {unequal_partitions} partitions differ")
         };
+        if *parked > 0 {
+            text.push_str(&format!(", {parked} events are put aside (`brain replay parked {projection}`)"));
+        }
+        if *skipped > 0 {
+            text.push_str(&format!(", {skipped} events were let go"));
+        }
         if let Some(it) = difference {
             let json = |side: &Option<serde_json::Value>| side.as_ref().map_or("no row".to_owned(), ToString::to_string);
             let (found, expected) = (printable(&json(&it.found)), printable(&json(&it.expected)));
@@ -149,7 +155,7 @@ pub fn verified(answers: &[VerifyAnswer]) -> String {
     answers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A row for each event that could not be applied.
+/// A row for each event that could not be applied, and what can be done about it.
 pub fn parked(events: &[ParkedEvent]) -> String {
     if events.is_empty() {
         return "nothing is parked".to_owned();
@@ -157,10 +163,25 @@ pub fn parked(events: &[ParkedEvent]) -> String {
     let mut table = table(&["projection", "position", "space", "aggregate", "id", "since", "error"]);
     for it in events {
         let since = it.parked_at.format("%Y-%m-%d %H:%M:%S").to_string();
-        let (seq, error) = (it.seq.to_string(), printable(&it.error));
+        let let_go = if it.skipped_at.is_some() { "let go: " } else { "" };
+        let (seq, error) = (it.seq.to_string(), format!("{let_go}{}", printable(&it.error)));
         table.add_row([&it.projection, &seq, &it.space, &it.aggregate, &it.id, &since, &error]);
     }
-    table.to_string()
+    format!("{table}\n{}", advice(events))
+}
+
+/// The ways out, by the commands that go them.
+fn advice(events: &[ParkedEvent]) -> String {
+    let Some(first) = events.iter().find(|it| it.skipped_at.is_none()) else { return "all of it was let go".to_owned() };
+    let ParkedEvent { projection, space, aggregate, id, seq, .. } = first;
+    let which = if id.is_empty() { format!("--position {seq}") } else { format!("{space} {aggregate} {id}") };
+    let mut lines = vec!["What can be done, for the first of them:".to_owned()];
+    if aggregate == "memory" {
+        lines.push(format!("  brain update {id} …                 a change that can be applied heals it"));
+    }
+    lines.push(format!("  brain replay retry {projection} {which}   once the cause is gone: an upgrade, a mended table"));
+    lines.push(format!("  brain replay skip {projection} {which}    to do without it: it stays in the log"));
+    lines.join("\n")
 }
 
 /// A row for each state of a memory, newest first.

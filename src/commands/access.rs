@@ -32,6 +32,17 @@ impl Commands {
 fn load(aggregate: &'static str, id: String, actor: PrincipalId, at: Timestamp) -> Load {
     let key = format!("{aggregate} {id} {}", at.timestamp_micros());
     let identity = Identity { seed: CommandId::keyed(&SpaceId::sys(), actor, &key), fresh: false };
-    let (action, fingerprint) = ("record", Fingerprint::NONE);
-    Load { space: SpaceId::sys(), actor, aggregate, id, identity, action, fingerprint, at, if_match: None, new_id: false }
+    Load {
+        space: SpaceId::sys(),
+        actor,
+        aggregate,
+        id,
+        identity,
+        action: "record",
+        fingerprint: Fingerprint::NONE,
+        at,
+        if_match: None,
+        new_id: false,
+        replaces: false,
+    }
 }

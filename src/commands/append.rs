@@ -41,6 +41,8 @@ pub struct Load {
     pub if_match: Option<Revision>,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
+    /// What is wished says all that the aggregate is, so a state that cannot be read does not matter.
+    pub replaces: bool,
 }
 
 impl Load {
@@ -103,7 +105,10 @@ where
         if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
             return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted, actual: revision });
         }
-        let state = state_of::<D>(newest.as_ref())?;
+        let state = match state_of::<D>(newest.as_ref()) {
+            Err(Error::Poison(_)) if load.replaces => D::State::default(),
+            other => other?,
+        };
         let events = D::decide(command(), &state).map_err(&rejected)?;
         let Some(event) = events.first() else {
             return Ok(Outcome { state, revision, position: expected, changed: false });
@@ -200,7 +205,7 @@ where
     D::Event: Storable,
 {
     let Some(last) = newest else { return Ok(D::State::default()) };
-    let event = D::Event::load(&last.event.kind, &last.event.data).map_err(|cause| Error::Unavailable(Box::new(cause)))?;
+    let event = D::Event::load(&last.event.kind, &last.event.data).map_err(|cause| Error::Poison(Box::new(cause)))?;
     Ok(D::evolve(D::State::default(), &event))
 }
 
@@ -231,7 +236,7 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
 pub fn unreadable(cause: ReadError) -> Error {
     match cause {
         ReadError::Unavailable(cause) => Error::Unavailable(cause),
-        ReadError::Poison { cause, .. } => Error::Poison(cause),
+        ReadError::Poison { cause, .. } => Error::Poison(Box::new(cause)),
     }
 }
 

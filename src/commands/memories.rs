@@ -83,6 +83,7 @@ impl Commands {
             at,
             if_match: wish.if_match,
             new_id: wish.identity.fresh && wish.id.0 == wish.identity.seed.0,
+            replaces: matches!(wish.action, Action::Put { .. }),
         };
         let command = match wish.action {
             Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at },

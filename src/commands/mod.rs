@@ -18,7 +18,6 @@ use crate::{
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
         memory, relationship, webhook,
     },
-    journal::codec,
     ports::{Clock, CommandLog, EventLog, QueryError, webhooks::VaultError},
 };
 use acknowledged::Acknowledged;
@@ -91,8 +90,9 @@ pub enum Error {
     /// Did not happen.
     #[error("the log refused the event")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Permanent: only a command that replaces the whole aggregate gets past it, where at least its frame can be read.
     #[error("the newest event of this aggregate cannot be read")]
-    Poison(#[source] codec::Error),
+    Poison(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Did not happen: the aggregate has a long history and nobody can say now whether the key was used in it.
     #[error("it cannot be learned now whether this Idempotency-Key was used before")]
     HistoryUnavailable(#[source] QueryError),

@@ -70,10 +70,11 @@ impl Commands {
             at,
             if_match: wish.if_match,
             new_id: false,
+            replaces: matches!(wish.action, RelationshipAction::Put { .. }),
         };
-        if let RelationshipAction::Create { draft, .. } | RelationshipAction::Put { draft, .. } = &wish.action {
+        if let RelationshipAction::Create { draft, created_at } | RelationshipAction::Put { draft, created_at } = &wish.action {
             // What is wrong in itself is said first. A repeated wish has its first answer, even if an end is gone since.
-            draft.clone().validate().map_err(Rejection::Invalid)?;
+            draft.clone().validate(*created_at).map_err(Rejection::Invalid)?;
             if let Some(earlier) = self.repeated(&load).await? {
                 return done(wish.id, append::outcome_of::<RelationshipDecider>(earlier)?);
             }

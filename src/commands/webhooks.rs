@@ -88,6 +88,7 @@ impl Commands {
             at,
             if_match,
             new_id: identity.fresh && id.0 == identity.seed.0,
+            replaces: false,
             space: caller.space.clone(),
         };
         let command = sealer.command(action)?;
@@ -113,6 +114,7 @@ impl Commands {
             at,
             if_match: None,
             new_id: false,
+            replaces: false,
         };
         let command = || webhook::Command::Disable { reason, at };
         match append::run::<WebhookDecider, _>(self, &load, command, Error::Webhook).await {

@@ -7,6 +7,7 @@ pub mod access;
 pub mod decider;
 pub mod ids;
 pub mod json_object;
+pub mod limits;
 pub mod memory;
 pub mod relationship;
 pub mod violation;

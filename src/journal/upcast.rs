@@ -3,7 +3,10 @@
 //! To change a stored shape, add the new struct to `events/`, raise the version in [`KNOWN`], and add a step to [`lift`]; the frozen
 //! examples prove that old bytes still read. Keys are at version 2, of which every key of version 1 is one.
 
+use serde_json::Value;
+
 use super::envelope::Envelope;
+use crate::domain::{ids::Timestamp, limits};
 
 /// Every event that may stand in the log or among the derived facts, with the newest version of its data.
 pub const KNOWN: [(&str, u16); 20] = [
@@ -48,5 +51,66 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
     if event.version > known {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
-    Ok(Envelope { version: known, ..event })
+    let at = limits::time(event.at).unwrap_or_else(|nearest| nearest);
+    Ok(storable(Envelope { version: known, at, ..event }))
+}
+
+/// The event with nothing in it that a read model cannot hold.
+///
+/// Decision 2026-11-27: the first release let times outside the years 1 to 9999 into the log, and U+0000 into the address of a webhook.
+/// They are read as the nearest time that can be held, and as U+FFFD, so that such a log can be replayed and such an aggregate
+/// changed; the log itself keeps what was said.
+fn storable(mut event: Envelope) -> Envelope {
+    match event.aggregate.as_str() {
+        "memory" | "relationship" => {
+            for field in ["occurred_at", "created_at", "updated_at", "deleted_at"] {
+                if let Some(Value::String(text)) = event.data.get_mut(field) {
+                    hold_time(text);
+                }
+            }
+        }
+        "webhook" => {
+            if let Some(Value::String(url)) =
+                event.data.get_mut("url").filter(|url| url.as_str().is_some_and(|url| url.contains('\0')))
+            {
+                *url = url.replace('\0', "\u{fffd}");
+            }
+        }
+        _ => {}
+    }
+    event
+}
+
+/// Times are stored in UTC; four digits of which one is not 0 are a year that can be held.
+fn hold_time(text: &mut String) {
+    let year = text.as_bytes().get(..5).unwrap_or_default();
+    let is_held = year.ends_with(b"-") && year[..4].iter().all(u8::is_ascii_digit) && year != b"0000-";
+    if !is_held
+        && let Ok(at) = text.parse::<Timestamp>()
+        && let Err(nearest) = limits::time(at)
+    {
+        *text = nearest.to_rfc3339();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_no_row_holds_are_read_as_the_nearest_one() {
+        for (stored, read) in [
+            ("2026-11-27T10:00:00.5Z", "2026-11-27T10:00:00.5Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("0000-12-24T00:00:00Z", "0001-01-01T00:00:00+00:00"),
+            ("-0300-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
+            ("+10000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999+00:00"),
+            ("", ""),
+            ("yesterday", "yesterday"),
+        ] {
+            let mut text = stored.to_owned();
+            hold_time(&mut text);
+            assert_eq!(text, read, "{stored}");
+        }
+    }
 }

@@ -71,7 +71,32 @@ pub trait EventReader: Send + Sync {
 
     /// Every event after `after`; waits for new ones. `space` narrows it to one space. After its end, open it again from the last position.
     async fn read(&self, after: StreamSeq, space: Option<&SpaceId>) -> Result<Events, ReadError>;
+
+    /// What stands at one position. `None` when there is nothing; a message that nobody can understand is a `Poison`.
+    async fn at(&self, seq: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        if seq > self.last_seq().await? {
+            return Ok(None);
+        }
+        let found = self.read(StreamSeq(seq.0.saturating_sub(1)), None).await?.next().await.ok_or_else(ReadError::ended)??;
+        Ok((found.seq == seq).then_some(found))
+    }
+
+    /// Every event of one aggregate (kind and id) in order; where the log can tell, also what nobody can understand of it.
+    async fn of_aggregate(&self, space: &SpaceId, (kind, id): (&str, &str)) -> Result<Vec<Readable>, ReadError> {
+        let (end, mut at, mut found) = (self.last_seq().await?, StreamSeq(0), vec![]);
+        let mut events = self.read(at, None).await?;
+        while at < end {
+            let (seq, recorded) = next(&mut events).await?;
+            at = seq;
+            let is_of_it = |it: &Recorded| it.event.space == *space && it.event.aggregate == kind && it.event.aggregate_id == id;
+            found.extend(recorded.filter(is_of_it).map(Ok));
+        }
+        Ok(found)
+    }
 }
+
+/// An event, or why its message cannot be understood.
+pub type Readable = Result<Recorded, (StreamSeq, codec::Error)>;
 
 /// The event log: the truth.
 #[async_trait]

@@ -17,7 +17,7 @@ pub use self::{
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
     keyword::{KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, Statistics, WordWeight, Words},
-    log::{DerivedLog, EventLog, EventReader, VectorOf},
+    log::{DerivedLog, EventLog, EventReader, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},

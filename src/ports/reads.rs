@@ -20,8 +20,11 @@ pub struct MemoryRecord {
 pub enum QueryError {
     #[error("the read model cannot be asked now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The aggregate's events could not be applied and wait for an operator.
-    #[error("this memory is parked: its events could not be applied")]
+    /// A row does not say what it must: no waiting helps, a rebuild may.
+    #[error("a row of the read model cannot be read")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The newest events of the aggregate could not be applied; a later one that can heals it, and so can an operator.
+    #[error("its newest change could not be applied and is put aside; another change heals it, `brain replay parked` says more")]
     Parked,
 }
 
@@ -81,6 +84,8 @@ pub struct ProjectionStatus {
     pub parked: u64,
     /// Age of the oldest of these, in seconds; 0 when there is none.
     pub parked_for_s: f64,
+    /// Why it stands still until an operator helps.
+    pub stopped: Option<String>,
 }
 
 /// Where the projections stand, and waiting for them.

@@ -31,6 +31,35 @@ pub struct Verified {
     /// Of 64 per table.
     pub unequal_partitions: u64,
     pub difference: Option<Difference>,
+    /// Events that are put aside: so many things the log says and the rows do not.
+    pub parked: u64,
+    /// Events that an operator has let go.
+    pub skipped: u64,
+}
+
+impl Verified {
+    /// Whether the rows say what the log says, but for what an operator has let go.
+    pub fn is_equal(&self) -> bool {
+        self.unequal_partitions == 0 && self.parked == 0
+    }
+}
+
+/// What of the parked is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// Everything of one aggregate.
+    Aggregate { space: String, kind: String, id: String },
+    /// One message by its position.
+    Position(StreamSeq),
+}
+
+/// What came of trying it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// Events of the aggregate that are applied now.
+    pub applied: usize,
+    /// Events that could not be applied again.
+    pub parked: usize,
 }
 
 /// An event that was put aside because it could not be applied.
@@ -46,6 +75,10 @@ pub struct ParkedEvent {
     pub error: String,
     #[schema(value_type = String)]
     pub parked_at: Timestamp,
+    /// When an operator let it go; absent while it stands in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub skipped_at: Option<Timestamp>,
     /// The event as it stands in the log; null for a message that is no known event.
     #[schema(value_type = Option<Object>)]
     pub event: Option<Value>,
@@ -80,6 +113,8 @@ pub trait Replay: Send + Sync {
     async fn verify(&self, projection: &str) -> Result<Verified, Error>;
     /// What is put aside, oldest first.
     async fn parked(&self, projection: Option<&str>) -> Result<Vec<ParkedEvent>, Error>;
-    /// Applies what is parked of (space, aggregate, id) once more; how many events that were.
-    async fn retry(&self, projection: &str, aggregate: (&str, &str, &str)) -> Result<usize, Error>;
+    /// Makes the rows of the aggregate anew from the log, or applies the one message once more. Nothing is done when nothing is parked.
+    async fn retry(&self, projection: &str, target: &Target) -> Result<Retried, Error>;
+    /// Lets what is parked go: reads answer without it, and a verification does not count it; how many events that were.
+    async fn skip(&self, projection: &str, target: &Target) -> Result<u64, Error>;
 }

@@ -158,8 +158,12 @@ pub trait DeliveryStore: Send + Sync {
     /// Up to where nothing is pending any more.
     async fn settled(&self) -> Result<StreamSeq, DeliveryError>;
     async fn endpoints(&self) -> Result<Vec<(Endpoint, Condition)>, DeliveryError>;
-    /// Writes down what was found up to a position. A delivery that exists is left as it is.
-    async fn dispatch(&self, epoch: i64, upto: StreamSeq, found: &Dispatched) -> Result<(), DeliveryError>;
+    /// Writes what was found in (`from`, `upto`] and moves the position there, or does nothing. A delivery that exists is left as it is. An endpoint that cannot be held is told of and
+    /// left out, so that it keeps nothing from the others.
+    /// Errors: `Lost` when the position is not `from`, because another process dispatches or the store lost a commit.
+    async fn dispatch(&self, epoch: i64, span: (StreamSeq, StreamSeq), found: &Dispatched) -> Result<(), DeliveryError>;
+    /// Whether the position still is where this owner left it.
+    async fn stands_at(&self, epoch: i64, position: StreamSeq) -> Result<bool, DeliveryError>;
     /// Pending deliveries of an endpoint that are due, oldest first.
     async fn due(&self, webhook: WebhookId, wanted: &Due) -> Result<Vec<Delivery>, DeliveryError>;
     /// When the next pending delivery becomes due that is not yet.

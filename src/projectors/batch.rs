@@ -11,7 +11,7 @@ use super::definition::Definition;
 use crate::{
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded},
-    ports::log::ReadError,
+    ports::{Readable, log::ReadError},
 };
 
 /// Most events of a batch, those included that the projection does not want.
@@ -30,6 +30,22 @@ pub enum Item {
     Event { seq: StreamSeq, event: Box<Envelope>, data: String },
     /// Bytes that are no known event.
     Undecodable { seq: StreamSeq, error: String },
+}
+
+impl Item {
+    /// What the log gave for a projection that wants it.
+    pub fn of(read: Readable) -> Self {
+        match read {
+            Ok(Recorded { seq, event }) => Self::Event { seq, data: event.data.to_string(), event: Box::new(event) },
+            Err((seq, cause)) => Self::Undecodable { seq, error: chain(&cause) },
+        }
+    }
+
+    pub fn seq(&self) -> StreamSeq {
+        match self {
+            Self::Event { seq, .. } | Self::Undecodable { seq, .. } => *seq,
+        }
+    }
 }
 
 /// Everything of the log in (`after`, `upto`] that the projection wants, in order.
@@ -59,7 +75,7 @@ impl Batch {
                 seq
             }
             Err(ReadError::Poison { seq, cause }) => {
-                self.items.push(Item::Undecodable { seq: StreamSeq(seq), error: chain(&cause) });
+                self.items.push(Item::of(Err((StreamSeq(seq), cause))));
                 StreamSeq(seq)
             }
             Err(unavailable @ ReadError::Unavailable(_)) => return Err(unavailable),
@@ -72,10 +88,7 @@ impl Batch {
     /// Leaves out what lies beyond `upto`.
     pub fn cut(&mut self, upto: StreamSeq) {
         if self.upto > upto {
-            let seq_of = |item: &Item| match item {
-                Item::Event { seq, .. } | Item::Undecodable { seq, .. } => *seq,
-            };
-            self.items.retain(|item| seq_of(item) <= upto);
+            self.items.retain(|item| item.seq() <= upto);
             self.upto = upto;
         }
     }

@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
+    journal::Recorded,
     ports::{
-        EventReader,
+        EventReader, Readable,
         log::{Events, ReadError},
     },
 };
@@ -60,6 +61,14 @@ pub struct Courteous {
 impl EventReader for Courteous {
     async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
         self.log.last_seq().await
+    }
+
+    async fn at(&self, seq: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        self.log.at(seq).await
+    }
+
+    async fn of_aggregate(&self, space: &SpaceId, aggregate: (&str, &str)) -> Result<Vec<Readable>, ReadError> {
+        self.log.of_aggregate(space, aggregate).await
     }
 
     async fn read(&self, after: StreamSeq, space: Option<&SpaceId>) -> Result<Events, ReadError> {

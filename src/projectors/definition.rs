@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use super::batch::Item;
+
 /// How the events of one key become a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,8 +30,6 @@ pub struct Definition {
     pub events: Vec<String>,
     /// How long a small batch waits for company: what nobody waits for at once leaves the processor to what somebody does.
     pub linger_ms: u64,
-    /// Whether an event that can never be applied is put aside. Where it is not, the projection stops at it.
-    pub parks: bool,
     pub sql: Sql,
 }
 
@@ -56,13 +56,7 @@ struct Header {
     fold: Fold,
     #[serde(default)]
     linger_ms: u64,
-    #[serde(default = "parks_by_default")]
-    parks: bool,
     events: Vec<String>,
-}
-
-fn parks_by_default() -> bool {
-    true
 }
 
 /// The definition is not one: a mistake in the program's own files.
@@ -77,8 +71,7 @@ pub enum Error {
 impl Definition {
     /// Reads a definition; `sql` is schema, indexes, live and apply, in this order.
     pub fn parse(header: &str, sql: [&str; 4]) -> Result<Self, Error> {
-        let Header { name, version, stream, key, fold, linger_ms, parks, events } =
-            toml::from_str(header).map_err(Error::Toml)?;
+        let Header { name, version, stream, key, fold, linger_ms, events } = toml::from_str(header).map_err(Error::Toml)?;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
             Some("the name is not a word of a-z and _")
@@ -95,7 +88,7 @@ impl Definition {
             Some(reason) => Err(Error::Invalid { name, reason }),
             None => {
                 let [schema, indexes, live, apply] = sql.map(str::to_owned);
-                Ok(Self { name, version, stream, key, fold, events, linger_ms, parks, sql: Sql { schema, indexes, live, apply } })
+                Ok(Self { name, version, stream, key, fold, events, linger_ms, sql: Sql { schema, indexes, live, apply } })
             }
         }
     }
@@ -125,6 +118,14 @@ impl Definition {
 
     pub fn wants(&self, kind: &str) -> bool {
         self.events.iter().any(|wanted| wanted == kind)
+    }
+
+    /// Whether it has to do with a message: an event that it wants, or one that nobody can understand.
+    pub fn concerns(&self, item: &Item) -> bool {
+        match item {
+            Item::Event { event, .. } => self.wants(&event.kind),
+            Item::Undecodable { .. } => true,
+        }
     }
 }
 

@@ -19,10 +19,10 @@ use super::{
     batch::chain,
     courtesy::{Courteous, LastCommit},
     definition::Definition,
-    engine::{self, OnApplied, Stopped},
+    engine::{self, OnApplied, Progress, Stopped},
     store::{self, Installed, Store, VersionState},
 };
-use crate::{patience::Patience, ports::EventReader};
+use crate::{domain::ids::StreamSeq, patience::Patience, ports::EventReader};
 
 /// How often the versions are looked at, and how often while one is being filled.
 const LOOK_MS: u64 = 200;
@@ -49,6 +49,7 @@ pub struct Keeper {
 struct Running {
     stop: CancellationToken,
     live: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 /// Installs the first version if there is none, and answers what there is. Tables that other SQL than the program's has filled are
@@ -110,6 +111,9 @@ impl Keeper {
         last_commit: &Arc<LastCommit>,
         stop: &CancellationToken,
     ) -> Result<bool, store::Error> {
+        // Before the versions are read, so that a commit between the two is no regress.
+        let committed: HashMap<u32, StreamSeq> =
+            running.iter().map(|(version, it)| (*version, it.progress.committed())).collect();
         let versions = prepare(&*self.store, &self.definition).await?;
         let kept = |it: &&Installed| matches!(it.state, VersionState::Live | VersionState::Filling);
         running.retain(|version, engine| {
@@ -122,6 +126,9 @@ impl Keeper {
         for version in versions.iter().filter(kept) {
             let engine = running.entry(version.version).or_insert_with(|| self.start(version, last_commit, stop));
             engine.live.store(version.state == VersionState::Live, Ordering::SeqCst);
+            if committed.get(&version.version).is_some_and(|committed| *committed > version.applied_seq) {
+                engine.progress.look_again();
+            }
         }
         self.make_live(&versions).await?;
         Ok(versions.iter().any(|it| it.state == VersionState::Filling))
@@ -138,7 +145,8 @@ impl Keeper {
             last_commit.note();
             tell(seq);
         });
-        let engine = engine::run(definition, log, self.store.clone(), on_applied, stop.clone());
+        let progress = Arc::new(Progress::default());
+        let engine = engine::run(definition, log, self.store.clone(), on_applied, progress.clone(), stop.clone());
         let (on_stopped, shown) = (self.on_stopped.clone(), live.clone());
         self.tasks.spawn(async move {
             if let Err(stopped) = engine.await
@@ -147,7 +155,7 @@ impl Keeper {
                 on_stopped(&stopped);
             }
         });
-        Running { stop, live }
+        Running { stop, live, progress }
     }
 
     /// Indexes a version that has nearly caught up, makes it live, and drops what was retired before.

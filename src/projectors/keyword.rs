@@ -109,6 +109,7 @@ impl Keyword {
             epoch: 0,
             parked: 0,
             parked_for_s: 0.0,
+            stopped: None,
         }
     }
 

@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{batch::Batch, definition::Definition};
-use crate::{domain::ids::StreamSeq, ports::replay::ParkedEvent};
+use super::{
+    batch::{Batch, Item},
+    definition::Definition,
+};
+use crate::domain::ids::{StreamSeq, Timestamp};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,12 +24,37 @@ pub struct Claim {
 pub struct Applied {
     /// Whether readers see this version, as of this very commit.
     pub live: bool,
-    /// Events that were put aside, followers of earlier ones included.
+    /// Events that were put aside.
     pub parked: usize,
 }
 
-/// Most events of one batch that may prove poisonous before the fault is taken to be the program's own.
-pub const POISON_PER_BATCH_MAX: usize = 3;
+/// Kind and id of an aggregate in its space; all empty for a message that is no known event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aggregate {
+    pub space: String,
+    pub kind: String,
+    pub id: String,
+}
+
+/// An event that was put aside because it could not be applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    pub projection: String,
+    pub version: u32,
+    pub aggregate: Aggregate,
+    pub seq: StreamSeq,
+    pub error: String,
+    pub parked_at: Timestamp,
+    /// When an operator let it go: it stays on record and stands in nobody's way.
+    pub skipped_at: Option<Timestamp>,
+}
+
+/// How many events of an aggregate were applied once more, and how many could not be again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    pub applied: usize,
+    pub parked: usize,
+}
 
 /// Why the store did not do it. Nothing was written, except that `Unavailable` may hide a commit: claim again and look.
 #[derive(Debug, thiserror::Error)]
@@ -37,14 +65,6 @@ pub enum Error {
     Owned,
     #[error("the projection was taken over by another owner")]
     Lost,
-    #[error(
-        "more events cannot be applied than may be put aside ({POISON_PER_BATCH_MAX} of a batch, none while a version is filled); position {seq} was too much"
-    )]
-    TooMuchPoison {
-        seq: StreamSeq,
-        #[source]
-        cause: Cause,
-    },
     #[error("the projection's own schema or statement is wrong")]
     Broken(#[source] Cause),
 }
@@ -96,6 +116,8 @@ pub struct Installed {
     /// [`Definition::fingerprint`] of what filled it.
     pub fingerprint: String,
     pub applied_seq: StreamSeq,
+    /// Why it stands still until an operator helps.
+    pub stopped: Option<String>,
 }
 
 /// How the rows of a table amount to a number, whatever their order: one for each of 64 partitions of the keys.
@@ -147,19 +169,33 @@ pub trait Store: Send + Sync {
     async fn claim(&self, definition: &Definition) -> Result<Claim, Error>;
 
     /// Applies the batch and moves the checkpoint from `batch.after` to `batch.upto`, or does nothing.
-    /// Events that can never be applied are parked with all that follows them on their aggregate; a version that is being filled
-    /// stops at the first instead.
+    /// Events that can never be applied are parked, however many they are; where the newest event of an aggregate alone decides, a later one
+    /// that can be applied takes them back.
     async fn apply(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Error>;
 
     /// Holds the rows and the checkpoint of a version still, as one snapshot.
     async fn freeze(&self, definition: &Definition) -> Result<Box<dyn Frozen>, Error>;
 
-    /// What is parked of the live versions, oldest first, at most `limit`.
-    async fn parked(&self, projection: Option<&str>, limit: u32) -> Result<Vec<ParkedEvent>, Error>;
+    /// Notes why the version stands still until an operator helps.
+    async fn stopped(&self, definition: &Definition, cause: &str) -> Result<(), Error>;
 
-    /// Applies everything parked of one aggregate once more, all or nothing; how many events that were. 0 when nothing is parked.
-    /// Errors: `Broken` with the cause when it fails again; then all stays parked.
-    async fn retry(&self, definition: &Definition, aggregate: (&str, &str, &str)) -> Result<usize, Error>;
+    /// What is parked of the live versions, oldest first, at most `limit`.
+    async fn parked(&self, projection: Option<&str>, limit: u32) -> Result<Vec<Parked>, Error>;
+
+    /// How many events are parked in a version, and how many of them an operator has let go.
+    async fn put_aside(&self, definition: &Definition) -> Result<(u64, u64), Error>;
+
+    /// The aggregates of which something is parked in a version and was not let go, oldest first, at most `limit`.
+    async fn parked_aggregates(&self, definition: &Definition, limit: u32) -> Result<Vec<Aggregate>, Error>;
+
+    /// Makes the rows of one aggregate anew from `items`, which are all its events.
+    async fn repair(&self, definition: &Definition, aggregate: &Aggregate, items: Vec<Item>) -> Result<Repaired, Error>;
+
+    /// Applies one parked message of no aggregate once more.
+    async fn retry_message(&self, definition: &Definition, item: Item) -> Result<Repaired, Error>;
+
+    /// Lets go what is parked of an aggregate, or at one position; how many events that were.
+    async fn skip(&self, definition: &Definition, of: (&Aggregate, Option<StreamSeq>)) -> Result<u64, Error>;
 
     /// Lets another process take over at once.
     async fn release(&self, definition: &Definition);

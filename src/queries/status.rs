@@ -41,6 +41,9 @@ pub struct ProjectionView {
     pub parked: u64,
     /// Age of the oldest of these in seconds.
     pub parked_for_s: f64,
+    /// Why it stands still until an operator helps; absent while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -97,6 +100,7 @@ pub async fn projections(
             stream: row.stream,
             applied_seq: row.applied_seq.0,
             parked: row.parked,
+            stopped: row.stopped,
         }
     };
     let projections = positions.all().await.map_err(Error::Positions)?.into_iter().map(view).collect();

@@ -11,16 +11,18 @@ use async_trait::async_trait;
 
 use crate::{
     domain::ids::StreamSeq,
+    journal::Recorded,
     ports::{
         EventReader,
-        replay::{Error, ParkedEvent, Replay, Verified},
+        log::ReadError,
+        replay::{Error, ParkedEvent, Replay, Retried, Target, Verified},
     },
     projectors::{
         Definition,
-        batch::{self, Batch},
+        batch::{self, Batch, Item},
         definition,
         keyword::{self as index, Keyword},
-        store::{self, Installed, Store, VersionState},
+        store::{self, Aggregate, Installed, Parked, Store, VersionState},
     },
 };
 
@@ -76,15 +78,65 @@ impl Replay for Operator {
     }
 
     async fn parked(&self, projection: Option<&str>) -> Result<Vec<ParkedEvent>, Error> {
+        if projection == Some(index::NAME) {
+            return Ok(vec![]);
+        }
         projection.map(named).transpose()?;
-        self.store.parked(projection, PARKED_MAX).await.map_err(broken)
+        let mut shown = vec![];
+        for parked in self.store.parked(projection, PARKED_MAX).await.map_err(broken)? {
+            let read = self.log_of(&named(&parked.projection)?).at(parked.seq).await;
+            shown.push(with_event(parked, read)?);
+        }
+        Ok(shown)
     }
 
-    async fn retry(&self, projection: &str, aggregate: (&str, &str, &str)) -> Result<usize, Error> {
+    async fn retry(&self, projection: &str, target: &Target) -> Result<Retried, Error> {
         let definition = named(projection)?;
-        let live = self.live(&definition).await?;
-        self.store.retry(&live, aggregate).await.map_err(broken)
+        let (live, log) = (self.live(&definition).await?, self.log_of(&definition));
+        let done = match target {
+            Target::Position(seq) => {
+                let read = match log.at(*seq).await {
+                    Ok(Some(recorded)) => Ok(recorded),
+                    Ok(None) => return Ok(Retried::default()),
+                    Err(ReadError::Poison { cause, .. }) => Err((*seq, cause)),
+                    Err(away) => return Err(Error::Log(away)),
+                };
+                self.store.retry_message(&live, Item::of(read)).await
+            }
+            Target::Aggregate { space, kind, id } => {
+                let Ok(named) = space.parse() else { return Ok(Retried::default()) };
+                let events = log.of_aggregate(&named, (kind, id)).await.map_err(Error::Log)?;
+                let wanted = events.into_iter().map(Item::of).filter(|item| live.concerns(item)).collect();
+                self.store.repair(&live, &aggregate(target), wanted).await
+            }
+        };
+        let store::Repaired { applied, parked } = done.map_err(broken)?;
+        Ok(Retried { applied, parked })
     }
+
+    async fn skip(&self, projection: &str, target: &Target) -> Result<u64, Error> {
+        let live = self.live(&named(projection)?).await?;
+        let position = if let Target::Position(seq) = target { Some(*seq) } else { None };
+        self.store.skip(&live, (&aggregate(target), position)).await.map_err(broken)
+    }
+}
+
+fn aggregate(target: &Target) -> Aggregate {
+    match target.clone() {
+        Target::Aggregate { space, kind, id } => Aggregate { space, kind, id },
+        Target::Position(_) => Aggregate::default(),
+    }
+}
+
+/// What is parked, with the event as it stands in the log.
+fn with_event(parked: Parked, read: Result<Option<Recorded>, ReadError>) -> Result<ParkedEvent, Error> {
+    let event = match read {
+        Ok(found) => found.and_then(|found| serde_json::to_value(found.event).ok()),
+        Err(ReadError::Poison { .. }) => None,
+        Err(away) => return Err(Error::Log(away)),
+    };
+    let Parked { projection, version, aggregate: Aggregate { space, kind, id }, seq, error, parked_at, skipped_at } = parked;
+    Ok(ParkedEvent { projection, version, space, aggregate: kind, id, seq: seq.0, error, parked_at, skipped_at, event })
 }
 
 impl Operator {
@@ -99,16 +151,20 @@ impl Operator {
         Ok(definition.at(live.version))
     }
 
+    fn log_of(&self, definition: &Definition) -> &Arc<dyn EventReader> {
+        if definition.stream == "DERIVED" { &self.derived } else { &self.events }
+    }
+
     /// Applies the log up to and including `upto`, and nothing beyond it.
     async fn fill(&self, definition: &Definition, upto: StreamSeq) -> Result<(), Error> {
-        let log = if definition.stream == "DERIVED" { &self.derived } else { &self.events };
+        let log = self.log_of(definition);
         let claim = self.store.claim(definition).await.map_err(broken)?;
         let mut feed = log.read(claim.applied_seq, None).await.map_err(Error::Log)?;
         let mut at = claim.applied_seq;
         while at < upto {
             let mut batch = Batch::new(at);
             if !batch::first(&mut feed, definition, &mut batch).await.map_err(Error::Log)? {
-                return Err(Error::Log(crate::ports::log::ReadError::ended()));
+                return Err(Error::Log(ReadError::ended()));
             }
             batch::top_up(&mut feed, definition, &mut batch).await;
             batch.cut(upto);

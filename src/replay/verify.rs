@@ -26,9 +26,11 @@ pub async fn run(operator: &Operator, definition: &Definition) -> Result<Verifie
     let scratch = definition.at(newest + 1);
     operator.store.install(&scratch, VersionState::Scratch).await.map_err(broken)?;
     let compared = settle(operator, &live, &scratch).await;
+    let put_aside = operator.store.put_aside(&live).await;
     operator.store.release(&scratch).await;
     operator.store.drop_version(&scratch).await.map_err(broken)?;
-    compared
+    let (parked, skipped) = put_aside.map_err(broken)?;
+    Ok(Verified { parked, skipped, ..compared? })
 }
 
 /// Compares until both are equal, or the difference has proven to stay.
@@ -54,7 +56,7 @@ async fn compare(operator: &Operator, scratch: &Definition, rows: &mut dyn Froze
     let mut replayed = operator.store.freeze(scratch).await.map_err(broken)?;
     let (found, expected) = (rows.digests().await.map_err(broken)?, replayed.digests().await.map_err(broken)?);
     let count = expected.iter().flat_map(|it| &it.partitions).map(|(_, rows, _)| rows).sum();
-    let mut verified = Verified { position, rows: count, unequal_partitions: 0, difference: None };
+    let mut verified = Verified { position, rows: count, unequal_partitions: 0, difference: None, parked: 0, skipped: 0 };
     for (found, expected) in found.iter().zip(&expected) {
         for partition in unequal(found, expected) {
             verified.unequal_partitions += 1;

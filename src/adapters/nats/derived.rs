@@ -8,7 +8,7 @@ use crate::{
     journal::{Envelope, Recorded, derived, subject::Prefix},
     ports::{
         DerivedLog, EventReader,
-        log::{AppendError, Events, ReadError},
+        log::{AppendError, Events, ReadError, Readable},
     },
 };
 
@@ -22,6 +22,17 @@ pub struct NatsDerived {
 impl EventReader for NatsDerived {
     async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
         self.stream.last_seq().await
+    }
+
+    async fn at(&self, seq: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        self.stream.at(seq, derived::decode).await
+    }
+
+    async fn of_aggregate(&self, space: &SpaceId, (kind, id): (&str, &str)) -> Result<Vec<Readable>, ReadError> {
+        match id.parse() {
+            Ok(id) if kind == "embedding" => self.stream.all_of(&self.prefix.embedding("*", space, id), derived::decode).await,
+            _ => Ok(vec![]),
+        }
     }
 
     /// As projections want it: vectors are text.

@@ -8,7 +8,7 @@ use crate::{
     journal::{Envelope, Recorded, codec, subject::Prefix},
     ports::{
         EventLog, EventReader,
-        log::{AppendError, Events, ReadError},
+        log::{AppendError, Events, ReadError, Readable},
     },
 };
 
@@ -22,6 +22,14 @@ pub struct NatsLog {
 impl EventReader for NatsLog {
     async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
         self.stream.last_seq().await
+    }
+
+    async fn at(&self, seq: StreamSeq) -> Result<Option<Recorded>, ReadError> {
+        self.stream.at(seq, codec::decode).await
+    }
+
+    async fn of_aggregate(&self, space: &SpaceId, (kind, id): (&str, &str)) -> Result<Vec<Readable>, ReadError> {
+        self.stream.all_of(&self.prefix.event(space, kind, id), codec::decode).await
     }
 
     async fn read(&self, after: StreamSeq, space: Option<&SpaceId>) -> Result<Events, ReadError> {

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream;
 use futures::{StreamExt, stream::BoxStream};
+use tokio::sync::watch;
 
 use self::{derived::NatsDerived, log::NatsLog, stream::NatsStream};
 use crate::{
@@ -75,8 +76,16 @@ pub struct Nats {
 impl Nats {
     /// Connects and applies the streams' definitions.
     pub async fn connect(access: &Access, prefix: Prefix) -> Result<Self, Error> {
+        let connections = Arc::new(watch::channel(0u64).0);
+        let counted = connections.clone();
         let client = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone())
             .name("brain")
+            .event_callback(move |event| {
+                if matches!(event, async_nats::Event::Connected) {
+                    counted.send_modify(|count| *count += 1);
+                }
+                std::future::ready(())
+            })
             .connect(&access.url)
             .await
             .map_err(|cause| Error::Connect { url: access.url.clone(), cause })?;
@@ -87,8 +96,8 @@ impl Nats {
             .build(client.clone());
         let events = (prefix.stream("EVENTS"), prefix.all_events(), EVENTS_DEFINITION);
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
-        let events = NatsStream::open((&client, &context), events, access.replicas).await?;
-        let derived = NatsStream::open((&client, &context), derived, access.replicas).await?;
+        let events = NatsStream::open((&client, &context, &connections), events, access.replicas).await?;
+        let derived = NatsStream::open((&client, &context, &connections), derived, access.replicas).await?;
         Ok(Self { client, events, derived, prefix })
     }
 

@@ -1,6 +1,8 @@
 //! One JetStream stream of envelopes: its definition, appends with an expected sequence, newest message, ordered reading.
 //! Shared by the log and the derived facts, which know the subjects.
 
+use std::sync::Arc;
+
 use async_nats::{
     HeaderMap,
     jetstream::{
@@ -11,11 +13,13 @@ use async_nats::{
     },
 };
 
+use tokio::sync::watch;
+
 use super::{Error, outcome, reader};
 use crate::{
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded, codec},
-    ports::log::{AppendError, Events, ReadError},
+    ports::log::{AppendError, Events, ReadError, Readable},
 };
 
 /// There is no connection to NATS at the moment; the client is trying to have one.
@@ -30,12 +34,14 @@ pub struct NatsStream {
     context: jetstream::Context,
     stream: Stream<()>,
     name: String,
+    /// How often a connection was made.
+    connections: Arc<watch::Sender<u64>>,
 }
 
 impl NatsStream {
     /// Creates or updates the stream; the parts are its name, its subjects and its definition as JSON.
     pub async fn open(
-        (client, context): (&async_nats::Client, &jetstream::Context),
+        (client, context, connections): (&async_nats::Client, &jetstream::Context, &Arc<watch::Sender<u64>>),
         parts: (String, String, &str),
         replicas: usize,
     ) -> Result<Self, Error> {
@@ -45,7 +51,7 @@ impl NatsStream {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
         context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
         let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
-        Ok(Self { client: client.clone(), context: context.clone(), stream, name })
+        Ok(Self { client: client.clone(), context: context.clone(), stream, name, connections: connections.clone() })
     }
 
     /// Follows from the stream's name and the instant of its making.
@@ -110,6 +116,34 @@ impl NatsStream {
         }
     }
 
+    /// The message at a position, read through the leader with `decode`.
+    pub async fn at(&self, seq: StreamSeq, decode: reader::Decode) -> Result<Option<Recorded>, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
+        match self.stream.get_raw_message(seq.0).await {
+            Ok(message) => recorded_by(&message, decode).map(Some),
+            Err(cause) => outcome::absent_or_unavailable(cause),
+        }
+    }
+
+    /// Every message of a subject, which may have wildcards, in order, read with `decode`.
+    pub async fn all_of(&self, subject: &str, decode: reader::Decode) -> Result<Vec<Readable>, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
+        let (mut from, mut found) = (1, vec![]);
+        loop {
+            match self.stream.raw_message_builder().sequence(from).next_by_subject(subject).send().await {
+                Ok(message) => {
+                    from = message.sequence + 1;
+                    found.push(match recorded_by(&message, decode) {
+                        Err(ReadError::Poison { seq, cause }) => Err((StreamSeq(seq), cause)),
+                        other => Ok(other?),
+                    });
+                }
+                Err(cause) if found_nothing(&cause.kind()) => return Ok(found),
+                Err(cause) => return Err(ReadError::Unavailable(Box::new(cause))),
+            }
+        }
+    }
+
     pub async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
         self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
         let info = self.stream.get_info().await.map_err(|cause| ReadError::Unavailable(cause.into()))?;
@@ -118,7 +152,7 @@ impl NatsStream {
 
     /// Every message after `after`, or those on `filter` only, read with `decode`.
     pub async fn read(&self, after: StreamSeq, filter: Option<String>, decode: reader::Decode) -> Result<Events, ReadError> {
-        reader::open(&self.stream, after, filter, decode).await
+        reader::open(&self.stream, self.connections.subscribe(), (after, filter), decode).await
     }
 }
 
@@ -136,7 +170,11 @@ fn config(
 }
 
 fn recorded(message: &StreamMessage) -> Result<Recorded, ReadError> {
-    let event = codec::decode(&message.payload).map_err(|cause| ReadError::Poison { seq: message.sequence, cause })?;
+    recorded_by(message, codec::decode)
+}
+
+fn recorded_by(message: &StreamMessage, decode: reader::Decode) -> Result<Recorded, ReadError> {
+    let event = decode(&message.payload).map_err(|cause| ReadError::Poison { seq: message.sequence, cause })?;
     Ok(Recorded { seq: StreamSeq(message.sequence), event })
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow, types::Json};
 use tokio::sync::Mutex;
 
-use super::{bigint, unsigned};
+use super::{bigint, projection_store::Fault, unsigned};
 use crate::{
     domain::ids::{EventId, SpaceId, StreamSeq, Timestamp, WebhookId},
     journal::events::WebhookV1,
@@ -47,20 +47,36 @@ impl PgDeliveries {
         Ok(Some(DispatchClaim { epoch, applied_seq: StreamSeq(unsigned(applied)) }))
     }
 
-    async fn write(&self, epoch: i64, upto: StreamSeq, found: &Dispatched) -> Result<bool, sqlx::Error> {
-        const POSITION: &str = "UPDATE brain.dispatch SET applied_seq = $2 WHERE epoch = $1";
+    async fn write(&self, epoch: i64, (from, upto): (StreamSeq, StreamSeq), found: &Dispatched) -> Result<bool, sqlx::Error> {
+        const POSITION: &str = "UPDATE brain.dispatch SET applied_seq = $3 WHERE epoch = $1 AND applied_seq = $2";
         let mut transaction = self.owner.begin_with(BEGIN).await?;
-        let moved = sqlx::query(POSITION).bind(epoch).bind(bigint(upto.0)).execute(&mut *transaction).await?;
+        let query = sqlx::query(POSITION).bind(epoch).bind(bigint(from.0)).bind(bigint(upto.0));
+        let moved = query.execute(&mut *transaction).await?;
         if moved.rows_affected() == 0 {
             return Ok(false);
         }
         for endpoint in &found.endpoints {
-            write_endpoint(&mut transaction, endpoint).await?;
+            write_endpoint_or_tell(&mut transaction, endpoint).await?;
         }
         insert(&mut transaction, &found.deliveries).await?;
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Under a savepoint: an endpoint that Postgres cannot hold stays as it was, and is told of.
+async fn write_endpoint_or_tell(connection: &mut PgConnection, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("SAVEPOINT endpoint").execute(&mut *connection).await?;
+    let end = match write_endpoint(connection, endpoint).await.map_err(Fault::from) {
+        Ok(()) => "RELEASE SAVEPOINT endpoint",
+        Err(Fault::Poison(error)) => {
+            tracing::error!(webhook = %endpoint.id, %error, "the endpoint cannot be written down: it is sent to as it was before");
+            "ROLLBACK TO SAVEPOINT endpoint"
+        }
+        Err(Fault::Store(cause)) => return Err(sqlx::Error::Io(std::io::Error::other(cause))),
+    };
+    sqlx::raw_sql(end).execute(connection).await?;
+    Ok(())
 }
 
 async fn write_endpoint(connection: &mut PgConnection, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
@@ -142,8 +158,14 @@ impl DeliveryStore for PgDeliveries {
         rows.iter().map(endpoint).collect::<Result<_, _>>().map_err(unavailable)
     }
 
-    async fn dispatch(&self, epoch: i64, upto: StreamSeq, found: &Dispatched) -> Result<(), DeliveryError> {
-        match self.write(epoch, upto, found).await.map_err(unavailable)? {
+    async fn stands_at(&self, epoch: i64, position: StreamSeq) -> Result<bool, DeliveryError> {
+        const SQL: &str = "SELECT EXISTS (SELECT FROM brain.dispatch WHERE epoch = $1 AND applied_seq = $2)";
+        let query = sqlx::query_scalar(SQL).bind(epoch).bind(bigint(position.0));
+        query.fetch_one(&self.owner).await.map_err(unavailable)
+    }
+
+    async fn dispatch(&self, epoch: i64, span: (StreamSeq, StreamSeq), found: &Dispatched) -> Result<(), DeliveryError> {
+        match self.write(epoch, span, found).await.map_err(unavailable)? {
             true => Ok(()),
             false => Err(DeliveryError::Lost),
         }
@@ -261,7 +283,7 @@ async fn record(owner: &PgPool, outcomes: &[Outcome]) -> Result<(), sqlx::Error>
         .bind(column(outcomes, |it| it.attempt.status.map(i32::from)))
         .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(class, _)| class.clone())))
         .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(_, text)| clean(text))))
-        .bind(column(outcomes, |it| it.attempt.response_head.clone()))
+        .bind(column(outcomes, |it| clean(&it.attempt.response_head)))
         .execute(&mut *transaction)
         .await?;
     let standing = |it: &Outcome| match it.standing {

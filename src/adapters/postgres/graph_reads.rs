@@ -7,8 +7,8 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use super::{
-    memory_reads::{standing, unavailable},
-    snapshot, unsigned,
+    memory_reads::{readable, standing, unavailable},
+    parked, snapshot, unsigned,
 };
 use crate::{
     domain::{
@@ -37,19 +37,23 @@ impl PgGraphReads {
         Self { app }
     }
 
-    async fn fetch<T>(
-        &self,
-        space: &SpaceId,
-        mut sql: Sql,
-        read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
-    ) -> Result<Vec<T>, QueryError> {
+    async fn rows(&self, space: &SpaceId, mut sql: Sql) -> Result<Vec<PgRow>, QueryError> {
         let rows = async {
             let mut transaction = snapshot::begin(&self.app, space).await?;
             let rows = sql.build().fetch_all(&mut *transaction).await?;
             transaction.commit().await?;
-            rows.iter().map(read).collect::<Result<Vec<T>, sqlx::Error>>()
+            Ok(rows)
         };
         rows.await.map_err(unavailable)
+    }
+
+    async fn fetch<T>(
+        &self,
+        space: &SpaceId,
+        sql: Sql,
+        read: impl Fn(&PgRow) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, QueryError> {
+        Ok(readable(&self.rows(space, sql).await?, read))
     }
 }
 
@@ -61,11 +65,18 @@ impl GraphReads for PgGraphReads {
         id: RelationshipId,
         at: Option<StreamSeq>,
     ) -> Result<Option<RelationshipRecord>, QueryError> {
-        let mut sql = Sql::new("SELECT ");
-        sql.push(EDGE).push(" FROM ").push(edges_of(at)).push(" e WHERE e.space = ").push_bind(space.as_str());
+        let of = ("relationship", space, id.0);
+        let mut sql = Sql::new("SELECT asked.parked, ");
+        sql.push(EDGE).push(" FROM (SELECT ");
+        match at {
+            None => parked::now(&mut sql, "graph", of),
+            Some(at) => parked::then(&mut sql, "edge_history", of, at),
+        }
+        sql.push(" AS parked) AS asked LEFT JOIN ").push(edges_of(at)).push(" e ON e.space = ").push_bind(space.as_str());
         sql.push(" AND e.id = ").push_bind(id.0);
         standing("e", at, &mut sql);
-        Ok(self.fetch(space, sql, relationship).await?.pop())
+        let rows = self.rows(space, sql).await?;
+        rows.first().map_or(Ok(None), |row| parked::unless(row, relationship))
     }
 
     async fn relationships(&self, space: &SpaceId, query: &RelationshipQuery) -> Result<Vec<RelationshipRecord>, QueryError> {

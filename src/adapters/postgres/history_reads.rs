@@ -5,7 +5,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 
 use super::{
     bigint,
-    memory_reads::{COLUMNS, record, unavailable},
+    memory_reads::{COLUMNS, readable, record, unavailable},
     snapshot, unsigned,
 };
 use crate::{
@@ -36,7 +36,7 @@ impl PgHistoryReads {
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let rows = sql.build().fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        rows.iter().map(revision).collect()
+        Ok(readable(&rows, revision))
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
 
-use super::{bigint, snapshot, unsigned};
+use super::{bigint, parked, snapshot, unsigned};
 use crate::{
     domain::{
         ids::{MemoryId, Revision, SpaceId, StreamSeq},
@@ -20,9 +20,6 @@ const LIST_ROWS_MAX: u32 = 201;
 pub(super) const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
     m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.revision";
-
-const PARKED: &str = "SELECT EXISTS (SELECT FROM brain.parked p JOIN brain.live l USING (projection, version) \
-    WHERE l.projection = 'memories' AND p.aggregate = 'memory' AND p.space = ";
 
 /// The view of memories: as they stand, or every state that they ever had.
 pub(super) fn memories_of(at: Option<StreamSeq>) -> &'static str {
@@ -48,48 +45,43 @@ impl PgMemoryReads {
         Self { app }
     }
 
-    async fn find(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Found, sqlx::Error> {
+    async fn find(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<PgRow, sqlx::Error> {
         let mut sql = QueryBuilder::<Postgres>::new("SELECT asked.parked, ");
-        sql.push(COLUMNS).push(" FROM (").push(PARKED).push_bind(space.as_str());
-        sql.push(" AND p.id = ").push_bind(id.to_string()).push(") AS parked) AS asked LEFT JOIN ");
+        sql.push(COLUMNS).push(" FROM (SELECT ");
+        match at {
+            None => parked::now(&mut sql, "memories", ("memory", space, id.0)),
+            Some(at) => parked::then(&mut sql, "memory_history", ("memory", space, id.0), at),
+        }
+        sql.push(" AS parked) AS asked LEFT JOIN ");
         sql.push(memories_of(at)).push(" m ON m.space = ").push_bind(space.as_str());
         standing("m", at, &mut sql);
         sql.push(" AND m.id = ").push_bind(id.0);
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let row = sql.build().fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
-        if row.try_get("parked")? {
-            return Ok(Found::Parked);
-        }
-        match row.try_get::<Option<uuid::Uuid>, _>("id")? {
-            Some(_) => Ok(Found::Memory(Box::new(record(&row)?))),
-            None => Ok(Found::Nothing),
-        }
+        Ok(row)
     }
 
     async fn page(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, sqlx::Error> {
-        let mut sql = list_sql(space, query);
         let mut transaction = snapshot::begin(&self.app, space).await?;
-        let rows = sql.build().fetch_all(&mut *transaction).await?;
+        let (mut found, mut query) = (vec![], query.clone());
+        loop {
+            let wanted = query.limit.min(LIST_ROWS_MAX) as usize - found.len();
+            let rows = list_sql(space, &query, wanted).build().fetch_all(&mut *transaction).await?;
+            found.extend(readable(&rows, record));
+            // What cannot be read ends no page: those behind it take its place.
+            let Some(last) = rows.last().filter(|_| rows.len() == wanted && found.len() < wanted) else { break };
+            query.after = Some((last.try_get("created_at")?, MemoryId(last.try_get("id")?)));
+        }
         transaction.commit().await?;
-        rows.iter().map(record).collect()
+        Ok(found)
     }
-}
-
-enum Found {
-    Memory(Box<MemoryRecord>),
-    Nothing,
-    Parked,
 }
 
 #[async_trait]
 impl MemoryReads for PgMemoryReads {
     async fn get(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Option<MemoryRecord>, QueryError> {
-        match self.find(space, id, at).await.map_err(unavailable)? {
-            Found::Memory(record) => Ok(Some(*record)),
-            Found::Nothing => Ok(None),
-            Found::Parked => Err(QueryError::Parked),
-        }
+        parked::unless(&self.find(space, id, at).await.map_err(unavailable)?, record)
     }
 
     async fn list(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, QueryError> {
@@ -98,11 +90,28 @@ impl MemoryReads for PgMemoryReads {
 }
 
 pub(super) fn unavailable(error: sqlx::Error) -> QueryError {
-    QueryError::Unavailable(Box::new(error))
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => QueryError::Unreadable(Box::new(error)),
+        _ => QueryError::Unavailable(Box::new(error)),
+    }
+}
+
+/// The rows that can be read: one that cannot is told of and left out, so that it fails no page.
+pub(super) fn readable<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> Result<T, sqlx::Error>) -> Vec<T> {
+    let or_told = |row: &PgRow| {
+        let found = read(row);
+        if let Err(error) = &found {
+            let id = row.try_get::<uuid::Uuid, _>("id").unwrap_or_default();
+            tracing::error!(%id, %error, "a row cannot be read and is left out; a rebuild of its projection may help");
+            metrics::counter!("brain_rows_unreadable").increment(1);
+        }
+        found.ok()
+    };
+    rows.iter().filter_map(or_told).collect()
 }
 
 /// Built from the filters that are there, so that each mix of them has its own plan.
-fn list_sql(space: &SpaceId, query: &ListQuery) -> QueryBuilder<Postgres> {
+fn list_sql(space: &SpaceId, query: &ListQuery, rows_max: usize) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT ");
     sql.push(COLUMNS).push(" FROM ").push(memories_of(query.at));
     sql.push(" m WHERE m.deleted_at IS NULL AND m.space = ").push_bind(space.as_str());
@@ -124,7 +133,7 @@ fn list_sql(space: &SpaceId, query: &ListQuery) -> QueryBuilder<Postgres> {
             sql.push(condition).push_bind(wanted.clone());
         }
     }
-    sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(i64::from(query.limit.min(LIST_ROWS_MAX)));
+    sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(rows_max as i64);
     sql
 }
 

@@ -10,6 +10,7 @@ mod frozen;
 mod graph_reads;
 mod history_reads;
 mod memory_reads;
+mod parked;
 mod parking;
 mod positions;
 mod projection_store;
@@ -23,16 +24,18 @@ mod webhook_reads;
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool,
+    ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+use tokio::time::{Instant, sleep};
 
 use command_log::PgCommandLog;
 use delivery_store::PgDeliveries;
 use graph_reads::PgGraphReads;
 use history_reads::PgHistoryReads;
 use memory_reads::PgMemoryReads;
-use positions::PgPositions;
+use positions::{PgPositions, Told};
 use projection_store::PgProjectionStore;
 use search_reads::PgSearchReads;
 use webhook_reads::PgWebhookReads;
@@ -54,6 +57,8 @@ const ALONE: [(&str, &str); 1] = [("max_parallel_workers_per_gather", "0")];
 const APP_CONNECTIONS_MAX: u32 = 16;
 /// How long a question waits for a free connection, or for Postgres to come back.
 const ACQUIRE_WAIT_S: u64 = 2;
+/// How often a new connection looks whether Postgres is again where it was.
+const BEHIND_POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -88,10 +93,11 @@ impl Postgres {
     ///
     /// URLs: `postgres://user:password@host:port/database`, or `?host=/folder` for a Unix socket.
     pub async fn connect(owner_url: &str, app_url: &str) -> Result<Self, Error> {
-        let owner = pool("owner", owner_url, OWNER_CONNECTIONS_MAX, &[]).await?;
+        let told = Arc::new(Told::default());
+        let owner = pool("owner", owner_url, OWNER_CONNECTIONS_MAX, &[], None).await?;
         sqlx::migrate!("./migrations").run(&owner).await.map_err(Error::Migrate)?;
-        let app = pool("application", app_url, APP_CONNECTIONS_MAX, &ALONE).await?;
-        let positions = Arc::new(PgPositions::new(app.clone()));
+        let app = pool("application", app_url, APP_CONNECTIONS_MAX, &ALONE, Some(told.clone())).await?;
+        let positions = Arc::new(PgPositions::new(app.clone(), told));
         Ok(Self { owner, app, positions })
     }
 
@@ -145,16 +151,44 @@ impl Postgres {
     }
 }
 
-async fn pool(role: &'static str, url: &str, connections_max: u32, extra: &[(&str, &str)]) -> Result<PgPool, Error> {
+/// Postgres has come back without commits that were told of, and is not yet where it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the read models are not yet where they were before Postgres ended")]
+struct Behind;
+
+/// A pool of connections; with `told`, of such as see what was told.
+async fn pool(
+    role: &'static str,
+    url: &str,
+    connections_max: u32,
+    extra: &[(&str, &str)],
+    told: Option<Arc<Told>>,
+) -> Result<PgPool, Error> {
     // Compiling a plan takes longer than any of our statements; notices tell us of tables that are there already.
     let options = PgConnectOptions::from_str(url)
         .map_err(|cause| Error::Url { role, cause })?
         .application_name("second-brain")
         .options([("jit", "off"), ("client_min_messages", "warning")])
-        .options(extra.iter().copied());
+        .options(extra.iter().copied())
+        // A slow one would be told of whole, as long as a client's filter makes it.
+        .disable_statement_logging();
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(ACQUIRE_WAIT_S))
+        .after_connect(move |connection, _| {
+            let told = told.clone();
+            Box::pin(async move {
+                let Some(told) = told else { return Ok(()) };
+                let until = Instant::now() + Duration::from_secs(ACQUIRE_WAIT_S);
+                while !told.is_seen_by(connection).await? {
+                    if Instant::now() > until {
+                        return Err(sqlx::Error::Io(std::io::Error::other(Behind)));
+                    }
+                    sleep(BEHIND_POLL).await;
+                }
+                Ok(())
+            })
+        })
         .connect_with(options)
         .await
         .map_err(|cause| Error::Connect { role, cause })
@@ -162,7 +196,8 @@ async fn pool(role: &'static str, url: &str, connections_max: u32, extra: &[(&st
 
 /// A position or revision as Postgres counts.
 fn bigint(number: u64) -> i64 {
-    i64::try_from(number).expect("no log is longer than 2^63 events")
+    // No log is longer: what a client names beyond that lies beyond the end of any.
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Back from [`bigint`].

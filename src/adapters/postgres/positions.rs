@@ -3,12 +3,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
@@ -28,19 +28,44 @@ const POLL_MS: u64 = 10;
 #[derive(Debug)]
 pub struct PgPositions {
     app: PgPool,
-    /// What the engines of this process have told. A commit that was told of is visible to every later snapshot.
-    told: Mutex<HashMap<String, StreamSeq>>,
+    told: Arc<Told>,
     moved: Notify,
 }
 
+/// What the engines of this process have told. A commit that was told of is visible to every later snapshot.
+///
+/// Decision 2026-11-27: unless Postgres was killed. Projections do not wait for the disk, so it may come back without its last commits, and
+/// reads showed what was changed before the kill as it had been. No connection from before outlives it, and a new one is only made
+/// for readers once the projections are again where they were told to be.
+#[derive(Debug, Default)]
+pub struct Told(Mutex<HashMap<String, StreamSeq>>);
+
+impl Told {
+    /// Whether what was told can be seen over this connection. A new version that is live may be behind for a moment, as any is.
+    pub async fn is_seen_by(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        const SQL: &str =
+            "SELECT l.projection, c.applied_seq FROM brain.live l JOIN brain.checkpoints c USING (projection, version)";
+        let told = self.all();
+        if told.is_empty() {
+            return Ok(true);
+        }
+        let applied: HashMap<String, i64> = sqlx::query_as(SQL).fetch_all(connection).await?.into_iter().collect();
+        Ok(told.iter().all(|(projection, seq)| applied.get(projection).is_some_and(|applied| unsigned(*applied) >= seq.0)))
+    }
+
+    fn all(&self) -> HashMap<String, StreamSeq> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl PgPositions {
-    pub fn new(app: PgPool) -> Self {
-        Self { app, told: Mutex::new(HashMap::new()), moved: Notify::new() }
+    pub fn new(app: PgPool, told: Arc<Told>) -> Self {
+        Self { app, told, moved: Notify::new() }
     }
 
     /// Tells that the live version of `projection` has committed `seq`: wakes whoever waits in this process.
     pub fn tell(&self, projection: &str, seq: StreamSeq) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get_mut(projection) {
             Some(known) => *known = seq.max(*known),
             None => drop(told.insert(projection.to_owned(), seq)),
@@ -50,7 +75,7 @@ impl PgPositions {
     }
 
     fn last_told(&self, projection: &str) -> Option<StreamSeq> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(projection).copied()
+        self.told.0.lock().unwrap_or_else(PoisonError::into_inner).get(projection).copied()
     }
 
     async fn applied(&self, projection: &str) -> Result<Option<StreamSeq>, sqlx::Error> {
@@ -64,12 +89,12 @@ impl PgPositions {
 #[async_trait]
 impl Positions for PgPositions {
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
-        const SQL: &str = "SELECT c.projection, c.version, c.state, c.stream, c.applied_seq, c.epoch, \
+        const SQL: &str = "SELECT c.projection, c.version, c.state, c.stream, c.applied_seq, c.epoch, c.stopped, \
                 extract(epoch FROM clock_timestamp() - c.applied_at)::float8 AS applied_ago_s, p.parked, \
                 coalesce(extract(epoch FROM clock_timestamp() - p.oldest)::float8, 0) AS parked_for_s \
             FROM brain.checkpoints c CROSS JOIN LATERAL ( \
                 SELECT count(DISTINCT (space, aggregate, id, CASE WHEN id = '' THEN seq END)) AS parked, min(parked_at) AS oldest \
-                FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version \
+                FROM brain.parked p WHERE p.projection = c.projection AND p.version = c.version AND p.skipped_at IS NULL \
             ) p ORDER BY c.projection, c.version";
         let rows = sqlx::query(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
         rows.iter().map(status).collect::<Result<_, _>>().map_err(unavailable)
@@ -86,7 +111,7 @@ impl Positions for PgPositions {
 
     async fn generation(&self) -> Result<(u64, Vec<String>), QueryError> {
         const SQL: &str = "SELECT l.projection, l.version, (SELECT count(*) FROM brain.parked p \
-                WHERE p.projection = l.projection AND p.version = l.version) AS parked \
+                WHERE p.projection = l.projection AND p.version = l.version AND p.skipped_at IS NULL) AS parked \
             FROM brain.live l ORDER BY l.projection";
         let rows: Vec<(String, i32, i64)> = sqlx::query_as(SQL).fetch_all(&self.app).await.map_err(unavailable)?;
         let text: String =
@@ -128,5 +153,6 @@ fn status(row: &PgRow) -> Result<ProjectionStatus, sqlx::Error> {
         epoch: unsigned(row.try_get("epoch")?),
         parked: unsigned(row.try_get("parked")?),
         parked_for_s: row.try_get("parked_for_s")?,
+        stopped: row.try_get("stopped")?,
     })
 }

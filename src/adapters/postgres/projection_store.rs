@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     domain::ids::StreamSeq,
-    ports::replay::ParkedEvent,
     projectors::{
         Definition, Store,
         batch::{Batch, Item},
-        store::{Applied, Claim, Error, Frozen, Installed, VersionState},
+        definition::Fold,
+        store::{Aggregate, Applied, Claim, Error, Frozen, Installed, Parked, Repaired, VersionState},
     },
 };
 
@@ -37,9 +37,12 @@ impl From<sqlx::Error> for Fault {
         let code = error.as_database_error().and_then(|reply| reply.code()).unwrap_or_default().into_owned();
         match code.get(..2) {
             // Data, integrity, not supported, limits of the program (a value too large for an index), raised by a function.
-            Some("22" | "23" | "0A" | "54" | "P0") => Self::Poison(error),
-            // Cardinality (two rows for one key), syntax or access rule, missing schema: no event did that.
-            Some("21" | "42" | "3F") => Self::Store(Error::Broken(Box::new(error))),
+            // So is cardinality: two aggregates that lead to one row.
+            Some("21" | "22" | "23" | "0A" | "54" | "P0") => Self::Poison(error),
+            // Syntax or access rule, missing schema: no event did that.
+            Some("42" | "3F") => Self::Store(Error::Broken(Box::new(error))),
+            // A value that cannot even be sent.
+            _ if matches!(error, sqlx::Error::Encode(_)) => Self::Poison(error),
             _ => Self::Store(Error::Unavailable(Box::new(error))),
         }
     }
@@ -68,7 +71,7 @@ impl PgProjectionStore {
     }
 
     async fn take(&self, definition: &Definition) -> Result<Claim, Fault> {
-        const EPOCH: &str = "UPDATE brain.checkpoints SET epoch = epoch + 1 WHERE projection = $1 AND version = $2 \
+        const EPOCH: &str = "UPDATE brain.checkpoints SET epoch = epoch + 1, stopped = NULL WHERE projection = $1 AND version = $2 \
             AND state <> 'retired' RETURNING epoch, applied_seq, state = 'live'";
         self.let_go(definition).await;
         let mut connection = PgConnection::connect_with(&self.owner.connect_options()).await?;
@@ -99,14 +102,11 @@ impl PgProjectionStore {
 
     /// The quick way, all rows at once; `None` when it takes the careful one.
     async fn apply_whole(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Option<Applied>, Fault> {
-        let rows = match all_rows(&batch.items) {
-            Ok(rows) => rows,
-            Err(_) if definition.parks => return Ok(None),
-            Err(undecodable) => return Err(Fault::Store(Error::Broken(undecodable.into()))),
-        };
+        let Some(rows) = all_rows(&batch.items) else { return Ok(None) };
         let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
         let standing = advance(&mut transaction, definition, epoch, batch).await?;
-        if standing.anything_parked && !rows.is_empty() {
+        // What is parked may be healed by what comes now.
+        if standing.anything_parked && !rows.is_empty() && definition.fold == Fold::Last {
             transaction.rollback().await?;
             return Ok(None);
         }
@@ -120,7 +120,7 @@ impl PgProjectionStore {
     async fn apply_halves(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Fault> {
         let mut transaction = self.owner.begin_with(staging::BEGIN).await?;
         let standing = advance(&mut transaction, definition, epoch, batch).await?;
-        let parked = parking::apply_carefully(&mut transaction, definition, &batch.items, standing.filling).await?;
+        let parked = parking::apply_carefully(&mut transaction, definition, &batch.items).await?;
         transaction.commit().await?;
         Ok(Applied { live: standing.live, parked })
     }
@@ -160,7 +160,6 @@ impl Store for PgProjectionStore {
         match self.apply_whole(definition, epoch, batch).await {
             Ok(Some(applied)) => return Ok(applied),
             Ok(None) => {}
-            Err(Fault::Poison(error)) if !definition.parks => return Err(Error::Broken(Box::new(error))),
             Err(Fault::Poison(error)) => {
                 tracing::warn!(projection = definition.name, %error, upto = %batch.upto, "looking for the event that fails");
             }
@@ -173,12 +172,35 @@ impl Store for PgProjectionStore {
         Ok(Box::new(PgFrozen::begin(&self.owner, definition).await.map_err(Fault::from)?))
     }
 
-    async fn parked(&self, projection: Option<&str>, limit: u32) -> Result<Vec<ParkedEvent>, Error> {
+    async fn stopped(&self, definition: &Definition, cause: &str) -> Result<(), Error> {
+        const SQL: &str = "UPDATE brain.checkpoints SET stopped = $3 WHERE projection = $1 AND version = $2";
+        let query = sqlx::query(SQL).bind(&definition.name).bind(definition.version as i32).bind(cause.replace('\0', ""));
+        query.execute(&self.owner).await.map_err(Fault::from)?;
+        Ok(())
+    }
+
+    async fn parked(&self, projection: Option<&str>, limit: u32) -> Result<Vec<Parked>, Error> {
         Ok(unparking::list(&self.owner, projection, limit).await.map_err(Fault::from)?)
     }
 
-    async fn retry(&self, definition: &Definition, aggregate: (&str, &str, &str)) -> Result<usize, Error> {
-        Ok(unparking::retry(&self.owner, definition, aggregate).await?)
+    async fn put_aside(&self, definition: &Definition) -> Result<(u64, u64), Error> {
+        Ok(unparking::counts(&self.owner, definition).await.map_err(Fault::from)?)
+    }
+
+    async fn parked_aggregates(&self, definition: &Definition, limit: u32) -> Result<Vec<Aggregate>, Error> {
+        Ok(unparking::aggregates(&self.owner, definition, limit).await.map_err(Fault::from)?)
+    }
+
+    async fn repair(&self, definition: &Definition, aggregate: &Aggregate, items: Vec<Item>) -> Result<Repaired, Error> {
+        Ok(unparking::repair(&self.owner, definition, aggregate, items).await?)
+    }
+
+    async fn retry_message(&self, definition: &Definition, item: Item) -> Result<Repaired, Error> {
+        Ok(unparking::retry_message(&self.owner, definition, item).await?)
+    }
+
+    async fn skip(&self, definition: &Definition, of: (&Aggregate, Option<StreamSeq>)) -> Result<u64, Error> {
+        Ok(unparking::skip(&self.owner, definition, of).await.map_err(Fault::from)?)
     }
 
     async fn release(&self, definition: &Definition) {
@@ -190,11 +212,11 @@ fn lock_name(definition: &Definition) -> String {
     format!("projection {} {}", definition.name, definition.version)
 }
 
-/// The rows to stage; `Err` names a message of the batch that is no event.
-fn all_rows(items: &[Item]) -> Result<Vec<Row<'_>>, String> {
+/// The rows to stage; `None` when a message of the batch is no event.
+fn all_rows(items: &[Item]) -> Option<Vec<Row<'_>>> {
     let row = |item| match item {
-        &Item::Event { seq, ref event, ref data } => Ok(Row { seq, event, data }),
-        Item::Undecodable { seq, error } => Err(format!("position {seq}: {error}")),
+        &Item::Event { seq, ref event, ref data } => Some(Row { seq, event, data }),
+        Item::Undecodable { .. } => None,
     };
     items.iter().map(row).collect()
 }
@@ -204,14 +226,13 @@ fn all_rows(items: &[Item]) -> Result<Vec<Row<'_>>, String> {
 struct Standing {
     anything_parked: bool,
     live: bool,
-    filling: bool,
 }
 
 /// Moves the checkpoint if it still is where this owner left it, and locks it until the commit.
 async fn advance(connection: &mut PgConnection, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Standing, Fault> {
     const SQL: &str = "UPDATE brain.checkpoints SET applied_seq = $5, applied_at = clock_timestamp() \
         WHERE projection = $1 AND version = $2 AND epoch = $3 AND applied_seq = $4 \
-        RETURNING state = 'live' AS live, state = 'filling' AS filling, \
+        RETURNING state = 'live' AS live, \
             EXISTS (SELECT FROM brain.parked WHERE projection = $1 AND version = $2 AND id <> '') AS anything_parked";
     let standing: Option<Standing> = sqlx::query_as(SQL)
         .bind(&definition.name)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     filter_sql,
-    memory_reads::{COLUMNS, record, unavailable},
+    memory_reads::{COLUMNS, readable, record, unavailable},
     snapshot, unsigned,
 };
 use crate::{
@@ -28,7 +28,8 @@ const WALK: &str = "SET LOCAL hnsw.iterative_scan = 'strict_order'; SET LOCAL hn
 /// How long a space that was found to be large is not counted again.
 const LARGE_FOR: Duration = Duration::from_secs(60);
 
-/// Reads for searches. The owner's pool only counts across spaces.
+/// Reads for searches. The owner's pool only counts across spaces. Statements made of a client's filters are not kept: each differs, and
+/// Postgres would hold all of them.
 #[derive(Debug)]
 pub struct PgSearchReads {
     app: PgPool,
@@ -82,7 +83,8 @@ impl PgSearchReads {
 
     async fn ids(&self, space: &SpaceId, mut sql: QueryBuilder<Postgres>) -> Result<Vec<MemoryId>, QueryError> {
         let mut transaction = snapshot::begin(&self.app, space).await.map_err(unavailable)?;
-        let ids: Vec<Uuid> = sql.build_query_scalar().fetch_all(&mut *transaction).await.map_err(unavailable)?;
+        let ids: Vec<Uuid> =
+            sql.build_query_scalar().persistent(false).fetch_all(&mut *transaction).await.map_err(unavailable)?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(ids.into_iter().map(MemoryId).collect())
     }
@@ -93,9 +95,9 @@ impl PgSearchReads {
         living(&mut sql, space, filter);
         sql.push(" AND m.id = ANY(").push_bind(uuids(ids)).push(")");
         let mut transaction = snapshot::begin(&self.app, space).await?;
-        let rows = sql.build().fetch_all(&mut *transaction).await?;
+        let rows = sql.build().persistent(filter.is_none()).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
-        rows.iter().map(record).collect()
+        Ok(readable(&rows, record))
     }
 }
 
@@ -145,7 +147,7 @@ async fn exact(
     sql.push(") AS score FROM qualifying q JOIN live.vectors v ON v.space = ").push_bind(space.to_string());
     sql.push(" AND v.id = q.id AND v.content_hash = q.content_hash WHERE counted.number <= ").push_bind(most);
     sql.push(" ORDER BY score DESC, q.id LIMIT ").push_bind(rows(wish.limit)).push(") near ON true ORDER BY score DESC, id");
-    let (number, hits) = counted(&mut *connection, sql).await?;
+    let (number, hits) = counted(&mut *connection, sql, wish.filter).await?;
     Ok((number <= most).then_some(hits))
 }
 
@@ -169,7 +171,7 @@ async fn exact_unfiltered(
     sql.push(" AND m.id = best.id AND m.content_hash = best.content_hash AND m.deleted_at IS NULL ");
     sql.push("ORDER BY best.score DESC, best.id LIMIT ").push_bind(rows(wish.limit));
     sql.push(") near ON true ORDER BY score DESC, id");
-    let (number, hits) = counted(&mut *connection, sql).await?;
+    let (number, hits) = counted(&mut *connection, sql, wish.filter).await?;
     if number > most {
         return Ok(None);
     }
@@ -181,8 +183,12 @@ async fn exact_unfiltered(
 }
 
 /// Reads how many rows were counted, and the hits beside; a count without any hit is a row as well.
-async fn counted(connection: &mut PgConnection, mut sql: QueryBuilder<Postgres>) -> Result<(i64, Vec<Hit>), sqlx::Error> {
-    let found = sql.build().fetch_all(connection).await?;
+async fn counted(
+    connection: &mut PgConnection,
+    mut sql: QueryBuilder<Postgres>,
+    filter: &Filter,
+) -> Result<(i64, Vec<Hit>), sqlx::Error> {
+    let found = sql.build().persistent(filter.is_none()).fetch_all(connection).await?;
     let number: i64 = found.first().map_or(Ok(0), |row| row.try_get("number"))?;
     let mut hits = Vec::with_capacity(found.len());
     for row in &found {
@@ -207,7 +213,7 @@ async fn approximate(connection: &mut PgConnection, space: &SpaceId, wish: &Near
     sql.push_bind(space.to_string()).push(" ORDER BY v.embedding <=> ");
     push_vector(&mut sql, wish);
     sql.push(" LIMIT ").push_bind(rows(wish.limit));
-    let found: Vec<(Uuid, f64)> = sql.build_query_as().fetch_all(connection).await?;
+    let found: Vec<(Uuid, f64)> = sql.build_query_as().persistent(wish.filter.is_none()).fetch_all(connection).await?;
     Ok(found.into_iter().map(|(id, score)| Hit { id: MemoryId(id), score: score as f32 }).collect())
 }
 

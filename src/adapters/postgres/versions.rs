@@ -20,7 +20,7 @@ const CUT_OVER_MS_MAX: u64 = 80;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 pub async fn all(owner: &PgPool, projection: &str) -> Result<Vec<Installed>, Fault> {
-    const SQL: &str = "SELECT version, state, indexed, fingerprint, applied_seq FROM brain.checkpoints \
+    const SQL: &str = "SELECT version, state, indexed, fingerprint, applied_seq, stopped FROM brain.checkpoints \
         WHERE projection = $1 ORDER BY version";
     let rows = sqlx::query(SQL).bind(projection).fetch_all(owner).await?;
     Ok(rows.iter().map(installed).collect::<Result<_, _>>()?)
@@ -35,6 +35,7 @@ fn installed(row: &PgRow) -> Result<Installed, sqlx::Error> {
         indexed: row.try_get("indexed")?,
         fingerprint: row.try_get("fingerprint")?,
         applied_seq: StreamSeq(unsigned(row.try_get("applied_seq")?)),
+        stopped: row.try_get("stopped")?,
     })
 }
 

@@ -9,7 +9,7 @@ use super::{
     bigint,
     delivery_store::{condition, delivery},
     memory_reads::unavailable,
-    snapshot, unsigned,
+    parked, snapshot, unsigned,
 };
 use crate::{
     domain::ids::{Revision, SpaceId, StreamSeq, Timestamp, WebhookId},
@@ -79,9 +79,12 @@ impl WebhookReads for PgWebhookReads {
     }
 
     async fn get(&self, space: &SpaceId, id: WebhookId) -> Result<Option<WebhookRecord>, QueryError> {
-        let mut sql = QueryBuilder::new("SELECT id, revision, webhook FROM live.webhooks WHERE space = ");
-        sql.push_bind(space.as_str()).push(" AND id = ").push_bind(id.0);
-        Ok(self.fetch(space, sql, webhook).await?.pop())
+        let mut sql = QueryBuilder::new("SELECT asked.parked, w.id, w.revision, w.webhook FROM (SELECT ");
+        parked::now(&mut sql, "webhooks", ("webhook", space, id.0));
+        sql.push(" AS parked) AS asked LEFT JOIN live.webhooks w ON w.space = ").push_bind(space.as_str());
+        sql.push(" AND w.id = ").push_bind(id.0);
+        let asked = self.fetch(space, sql, |row| Ok(parked::unless(row, webhook))).await?.pop();
+        asked.unwrap_or(Ok(None))
     }
 
     async fn deliveries(&self, space: &SpaceId, id: WebhookId, query: &DeliveryQuery) -> Result<Vec<DeliveryRecord>, QueryError> {

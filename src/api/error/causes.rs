@@ -99,6 +99,7 @@ impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         let code = match error {
             QueryError::Unavailable(_) => "read.unavailable",
+            QueryError::Unreadable(_) => "read.unreadable",
             QueryError::Parked => "projection.parked",
         };
         Self::new(code, error.to_string()).logged(&error)

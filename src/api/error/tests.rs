@@ -29,6 +29,7 @@ fn the_table_of_aggregates() {
     memory.importance_out_of_range 400 false
     memory.field_too_long 400 false
     memory.position_out_of_range 400 false
+    memory.time_out_of_range 400 false
     memory.not_found 404 false
     memory.already_exists 409 false
     memory.deleted 410 false
@@ -39,6 +40,7 @@ fn the_table_of_aggregates() {
     relationship.self_loop 400 false
     relationship.type_unknown 400 false
     relationship.weight_out_of_range 400 false
+    relationship.time_out_of_range 400 false
     relationship.properties_too_deep 400 false
     relationship.properties_too_large 400 false
     relationship.nul_character 400 false
@@ -116,6 +118,7 @@ fn the_rest_of_the_table() {
     read.position_beyond_log 400 false
     read.not_yet_visible 504 true
     read.unavailable 503 true
+    read.unreadable 500 false
     secrets.no_master_key 503 false
     secrets.unsealable 500 false
     graph.bad_parameter 400 false
@@ -124,7 +127,7 @@ fn the_rest_of_the_table() {
     live.bad_parameter 400 false
     live.origin_forbidden 403 false
     live.too_many_connections 503 true
-    projection.parked 503 true
+    projection.parked 503 false
     replay.unknown_projection 404 false
     replay.busy 409 false
     replay.nothing_to_roll_back 409 false

@@ -13,9 +13,9 @@ use crate::{
         cached::{self, Question},
         dto::{MemoryPage, MemoryView},
         error::Problem,
-        precondition, query,
+        freshness, precondition, query,
     },
-    domain::ids::SpaceId,
+    domain::ids::{MemoryId, SpaceId},
     ports::{
         ListQuery, MemoryReads,
         cache::{Answer, Dep},
@@ -53,7 +53,11 @@ pub async fn get(
     let (as_of, min_position) = asked.when();
     let question = Question::new("memory", &id, &[MEMORIES], min_position).of(as_of, &[MEMORY_HISTORY]);
     cached::serve(&request, (&state, &identity), question, async |at| {
-        match queries::get::ask(space, id, at, &*state.memories).await? {
+        let mut found = queries::get::ask(space, id, at, &*state.memories).await?;
+        if found == Found::Never && at.is_none() && has_come_meanwhile(&state, &identity, id).await? {
+            found = queries::get::ask(space, id, at, &*state.memories).await?;
+        }
+        match found {
             Found::Never => Err(Problem::new("memory.not_found", "there is no memory with this id")),
             Found::Deleted => Err(Problem::new("memory.deleted", "the memory is deleted; it can be restored")),
             Found::Living(record) => {
@@ -63,6 +67,15 @@ pub async fn get(
         }
     })
     .await
+}
+
+/// Whether the log knows the memory and the read model is only now where it shows it. That there is none is a promise as well, and the read
+/// model alone cannot give it: it may be filled anew, or somebody else may have written a moment ago.
+async fn has_come_meanwhile(state: &ApiState, identity: &Identity, id: MemoryId) -> Result<bool, Problem> {
+    // Without the log, what the read model says must do.
+    let Ok(Some(newest)) = state.log.last(&identity.0.space, "memory", &id.to_string()).await else { return Ok(false) };
+    freshness::wait_for(state, identity, MEMORIES, Some(newest.seq.0)).await?;
+    Ok(true)
 }
 
 /// `GET /api/v1/memories`: a page of living memories, newest first.

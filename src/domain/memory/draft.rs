@@ -8,6 +8,7 @@ use super::{Body, MemoryType, Scope, Source};
 use crate::domain::{
     ids::Timestamp,
     json_object::{self, Codes, nul},
+    limits,
     violation::Violation,
 };
 
@@ -27,6 +28,7 @@ pub const IMPORTANCE_DEFAULT: f64 = 0.5;
 const METADATA_CODES: Codes =
     Codes { too_deep: "memory.metadata_too_deep", too_large: "memory.metadata_too_large", nul: NUL_CODE };
 const NUL_CODE: &str = "memory.nul_character";
+const TIME_CODE: &str = "memory.time_out_of_range";
 
 /// A memory as a client wrote it. Field for field [`Body`], but unchecked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,31 +46,31 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Cleans (null bytes in the content, white space, equal tags) and checks every rule.
+    /// Cleans (null bytes in the content, white space, equal tags, how numbers and times are written) and checks every rule.
     pub fn validate(self) -> Result<Body, Vec<Violation>> {
+        self.validate_with(None).map(|(body, _)| body)
+    }
+
+    /// As [`Self::validate`], with the time at which the memory is said to have been created.
+    pub fn validate_with(self, created_at: Option<Timestamp>) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
         let content = clean_content(&self.content);
         check_content(&content, &mut broken);
         let memory_type = check_type(self.memory_type.as_deref(), &mut broken);
-        json_object::check("metadata", &self.metadata, &METADATA_CODES, &mut broken);
+        let metadata = json_object::clean(self.metadata);
+        json_object::check("metadata", &metadata, &METADATA_CODES, &mut broken);
         let tags = clean_tags(self.tags);
         check_tags(&tags, &mut broken);
-        let importance = self.importance.unwrap_or(IMPORTANCE_DEFAULT);
+        let importance = limits::number(self.importance.unwrap_or(IMPORTANCE_DEFAULT));
         check_importance(importance, &mut broken);
         check_names(&self.source, &self.scope, &mut broken);
+        let occurred_at = limits::check_time("occurred_at", TIME_CODE, self.occurred_at, &mut broken);
+        let created_at = limits::check_time("created_at", TIME_CODE, created_at, &mut broken);
         if !broken.is_empty() {
             return Err(broken);
         }
-        Ok(Body {
-            content,
-            memory_type,
-            metadata: self.metadata,
-            tags,
-            importance,
-            source: self.source,
-            scope: self.scope,
-            occurred_at: self.occurred_at,
-        })
+        let (source, scope) = (self.source, self.scope);
+        Ok((Body { content, memory_type, metadata, tags, importance, source, scope, occurred_at }, created_at))
     }
 }
 
@@ -227,8 +229,9 @@ fn check_names(source: &Source, scope: &Scope, broken: &mut Vec<Violation>) {
             broken.push(nul(field, NUL_CODE));
         }
     }
-    if let Some(position) = source.position.filter(|position| *position > i64::MAX as u64) {
-        let detail = format!("source.position is {position}; the limit is {}", i64::MAX);
-        broken.push(Violation::new("memory.position_out_of_range", "source.position", detail).limit(i64::MAX).value(position));
+    if let Some(position) = source.position.filter(|position| *position > limits::INTEGER_MAX) {
+        let detail = format!("source.position is {position}; the limit is {}", limits::INTEGER_MAX);
+        let violation = Violation::new("memory.position_out_of_range", "source.position", detail);
+        broken.push(violation.limit(limits::INTEGER_MAX).value(position));
     }
 }

@@ -235,16 +235,16 @@ impl Decider for MemoryDecider {
     fn decide(command: Command, state: &State) -> Result<Vec<Event>, Rejection> {
         match (command, state) {
             (Command::Create { draft, at, created_at }, None) | (Command::Put { draft, at, created_at }, None) => {
-                let body = draft.validate().map_err(Rejection::Invalid)?;
+                let (body, created_at) = draft.validate_with(created_at).map_err(Rejection::Invalid)?;
                 let created_at = created_at.unwrap_or(at);
                 Ok(vec![Event::Created(Memory { body, created_at, updated_at: at, deleted_at: None })])
             }
-            (Command::Create { draft, .. }, Some(_)) => {
-                draft.validate().map_err(Rejection::Invalid)?;
+            (Command::Create { draft, created_at, .. }, Some(_)) => {
+                draft.validate_with(created_at).map_err(Rejection::Invalid)?;
                 Err(Rejection::AlreadyExists)
             }
             (Command::Put { draft, at, created_at }, Some(old)) => {
-                let body = draft.validate().map_err(Rejection::Invalid)?;
+                let (body, created_at) = draft.validate_with(created_at).map_err(Rejection::Invalid)?;
                 Ok(replace(old, body, created_at, at))
             }
             (_, None) => Err(Rejection::NotFound),

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, Ends, RelationshipType};
 use crate::domain::{
-    ids::{MemoryId, RelationshipId},
+    ids::{MemoryId, RelationshipId, Timestamp},
     json_object::{self, Codes},
+    limits,
     violation::Violation,
 };
 
@@ -41,14 +42,16 @@ impl Draft {
         RelationshipId::of(self.source, &self.relationship_type, self.target)
     }
 
-    pub fn validate(self) -> Result<(Ends, Body), Vec<Violation>> {
+    /// Checks every rule, also of the time at which the relationship is said to have been created.
+    pub fn validate(self, created_at: Option<Timestamp>) -> Result<(Ends, Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
         let relationship_type = self.check_type(&mut broken);
-        let body = Body { weight: self.weight.unwrap_or(WEIGHT_DEFAULT), properties: self.properties };
+        let body = Body::new(self.weight.unwrap_or(WEIGHT_DEFAULT), self.properties);
         check(&body, &mut broken);
+        let created_at = limits::check_time("created_at", "relationship.time_out_of_range", created_at, &mut broken);
         match relationship_type {
             Some(relationship_type) if broken.is_empty() => {
-                Ok((Ends { source: self.source, target: self.target, relationship_type }, body))
+                Ok((Ends { source: self.source, target: self.target, relationship_type }, body, created_at))
             }
             _ => Err(broken),
         }
@@ -83,10 +86,17 @@ pub struct Patch {
 impl Patch {
     pub(super) fn apply(self, old: &Body) -> Result<Body, Vec<Violation>> {
         let properties = self.properties.unwrap_or_else(|| old.properties.clone());
-        let body = Body { weight: self.weight.unwrap_or(old.weight), properties };
+        let body = Body::new(self.weight.unwrap_or(old.weight), properties);
         let mut broken = Vec::new();
         check(&body, &mut broken);
         if broken.is_empty() { Ok(body) } else { Err(broken) }
+    }
+}
+
+impl Body {
+    /// With every number as it comes back.
+    fn new(weight: f64, properties: Map<String, Value>) -> Self {
+        Self { weight: limits::number(weight), properties: json_object::clean(properties) }
     }
 }
 

@@ -174,7 +174,7 @@ impl Decider for RelationshipDecider {
     fn decide(command: Command, state: &State) -> Result<Vec<Event>, Rejection> {
         match (command, state) {
             (Command::Create { draft, at, created_at }, state) => {
-                let (ends, body) = draft.validate().map_err(Rejection::Invalid)?;
+                let (ends, body, created_at) = draft.validate(created_at).map_err(Rejection::Invalid)?;
                 match state {
                     Some(old) if old.deleted_at.is_none() && old.body == body => Ok(vec![]),
                     Some(old) if old.deleted_at.is_none() => Err(Rejection::AlreadyExists),
@@ -182,7 +182,7 @@ impl Decider for RelationshipDecider {
                 }
             }
             (Command::Put { draft, at, created_at }, state) => {
-                let (ends, body) = draft.validate().map_err(Rejection::Invalid)?;
+                let (ends, body, created_at) = draft.validate(created_at).map_err(Rejection::Invalid)?;
                 Ok(match state {
                     Some(old) if old.deleted_at.is_none() => replace(old, body, created_at, at),
                     _ => vec![created(ends, body, created_at, at)],

@@ -16,7 +16,7 @@ fn draft(relationship_type: &str, weight: Option<f64>) -> Draft {
 }
 
 fn supports(weight: f64, created: i64, updated: i64) -> Relationship {
-    let (ends, body) = draft("supports", Some(weight)).validate().expect("valid");
+    let (ends, body, _) = draft("supports", Some(weight)).validate(None).expect("valid");
     Relationship { ends, body, created_at: at(created), updated_at: at(updated), deleted_at: None }
 }
 
@@ -25,7 +25,7 @@ fn create(weight: Option<f64>, second: i64) -> Command {
 }
 
 fn codes(draft: Draft) -> Vec<&'static str> {
-    draft.validate().expect_err("must be refused").into_iter().map(|one| one.code).collect()
+    draft.validate(None).expect_err("must be refused").into_iter().map(|one| one.code).collect()
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn the_rules_of_the_specification() {
     let looped = |kind: &str| Draft { target: MemoryId(Uuid::from_u128(1)), ..draft(kind, None) };
     assert_eq!(codes(looped("manages")), ["relationship.self_loop", "relationship.type_unknown"]);
     assert_eq!(codes(draft("likes", None)), ["relationship.type_unknown"]);
-    assert!(looped("related_to").validate().is_ok());
+    assert!(looped("related_to").validate(None).is_ok());
     for kind in RelationshipType::ALL {
-        assert!(draft(kind.as_str(), Some(0.0)).validate().is_ok());
+        assert!(draft(kind.as_str(), Some(0.0)).validate(None).is_ok());
     }
     for weight in [-0.1, 1.1, f64::NAN] {
         assert_eq!(codes(draft("supports", Some(weight))), ["relationship.weight_out_of_range"]);

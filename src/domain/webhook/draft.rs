@@ -11,7 +11,7 @@ use super::{
     Config, Filter, Payload, Retry,
     retry::{BASE_DELAY_S_MAX, BASE_DELAY_S_MIN, MAX_RETRIES_MAX, TIMEOUT_S_MAX, TIMEOUT_S_MIN},
 };
-use crate::domain::violation::Violation;
+use crate::domain::{json_object::nul, violation::Violation};
 
 pub const URL_CHARS_MAX: usize = 2_048;
 pub const DESCRIPTION_CHARS_MAX: usize = 512;
@@ -155,9 +155,13 @@ fn violations(config: &Config) -> Vec<Violation> {
     between("timeout_s", "retry_config.timeout_s", retry.timeout_s, (TIMEOUT_S_MIN, TIMEOUT_S_MAX), &mut broken);
     between("concurrency", "concurrency", Some(config.concurrency.into()), (1.0, CONCURRENCY_MAX.into()), &mut broken);
     between("rate_per_s", "rate_per_s", config.rate_per_s.map(f64::from), (1.0, RATE_PER_S_MAX.into()), &mut broken);
-    let texts = [&config.description].into_iter().chain(&config.events).chain(&config.filter.tags);
-    if texts.into_iter().any(|text| text.contains('\0')) {
-        broken.push(Violation::new("webhook.nul_character", "", "a text holds a U+0000 character"));
+    let own = [("url", &config.url), ("description", &config.description)].map(|(field, text)| (field.to_owned(), text));
+    let events = config.events.iter().enumerate().map(|(at, text)| (format!("events[{at}]"), text));
+    let tags = config.filter.tags.iter().enumerate().map(|(at, text)| (format!("filter.tags[{at}]"), text));
+    for (field, text) in own.into_iter().chain(events).chain(tags) {
+        if text.contains('\0') {
+            broken.push(nul(field, "webhook.nul_character"));
+        }
     }
     broken
 }

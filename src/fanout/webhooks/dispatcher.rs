@@ -134,16 +134,23 @@ impl Dispatcher {
         loop {
             tokio::select! {
                 next = feed.next() => desk.look(next?, &mut found),
-                () = sleep_until(write_by) => write_by = Instant::now() + POSITION_EVERY,
+                () = sleep_until(write_by) => {}
             }
             look_on(&mut feed, &mut desk, &mut found, written)?;
             let upto = feed.position();
             let is_late = Instant::now() + Duration::from_millis(1) >= write_by;
+            if is_late {
+                write_by = Instant::now() + POSITION_EVERY;
+            }
             let nothing = found == Dispatched::default();
+            if is_late && upto == written && !self.parts.store.stands_at(desk.epoch, written).await? {
+                // Postgres was killed and has lost what was written last: it is dispatched again.
+                return Err(DeliveryError::Lost.into());
+            }
             if upto == written || (nothing && !is_late && upto.0 < written.0 + TOGETHER_MAX) {
                 continue;
             }
-            self.parts.store.dispatch(desk.epoch, upto, &found).await?;
+            self.parts.store.dispatch(desk.epoch, (written, upto), &found).await?;
             metrics::gauge!("brain_webhooks_dispatched_seq").set(upto.0 as f64);
             desk.act(&self.parts, std::mem::take(&mut found));
             (written, write_by) = (upto, Instant::now() + POSITION_EVERY);

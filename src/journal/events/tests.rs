@@ -104,14 +104,14 @@ fn event_example_of(kind: &str) -> Envelope {
         expires_at: None,
         revoked_at: None,
     };
-    let (ends, body) = relationship::Draft {
+    let (ends, body, _) = relationship::Draft {
         source: MemoryId(Uuid::from_u128(4)),
         target: MemoryId(Uuid::from_u128(5)),
         relationship_type: "supports".into(),
         weight: Some(0.5),
         properties: serde_json::Map::from_iter([("why".to_owned(), "seen".into())]),
     }
-    .validate()
+    .validate(None)
     .expect("valid");
     let relation = Relationship { ends, body, created_at: at, updated_at: at, deleted_at: None };
     let (changed, before) = (vec![crate::domain::memory::Field::Tags], Before { tags: Some(vec![]), ..Before::default() });

@@ -130,7 +130,8 @@ pub struct World {
     caching: Caching,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
-    _lease: Lease,
+    /// Absent where the servers are the test's own.
+    _lease: Option<Lease>,
 }
 
 /// What came back over HTTP.
@@ -174,6 +175,24 @@ impl World {
         world
     }
 
+    /// A brain with servers of its own, which a test may kill.
+    pub async fn with_own_servers() -> Self {
+        let data_dir = std::env::temp_dir().join(format!("second-brain-{}", fresh_name()));
+        let options = Options { data_dir, durability: Durability::Power, progress: Arc::new(|_: &str| ()) };
+        let started = tokio::task::spawn_blocking(move || Servers::start(options)).await.expect("no panic");
+        let mut world = Self::on(Arc::new(started.expect("the embedded servers start")), None).await;
+        world.start().await;
+        world
+    }
+
+    /// kill -9 of one of the test's own servers, by its name in status.
+    pub fn kill(&self, name: &str) {
+        let parts = self.servers.as_ref().expect("held").parts();
+        let pid = parts.into_iter().find(|part| part.name == name).and_then(|part| part.pid).expect("it runs");
+        let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+
     pub fn nats_proxy(&self) -> &Proxy {
         &self.proxies.as_ref().expect("behind proxies")[0]
     }
@@ -183,7 +202,10 @@ impl World {
     }
 
     async fn unstarted() -> Self {
-        let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
+        Self::on(tokio::task::spawn_blocking(servers).await.expect("starts"), Some(Lease)).await
+    }
+
+    async fn on(servers: Arc<Servers>, lease: Option<Lease>) -> Self {
         second_brain::cli::client::install_tls();
         let name = fresh_name();
         create_database(&servers, &name).await;
@@ -192,7 +214,7 @@ impl World {
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = Caching::default();
-        Self { brain: None, servers: Some(servers), folder, name, client, settings, caching, proxies: None, _lease: Lease }
+        Self { brain: None, servers: Some(servers), folder, name, client, settings, caching, proxies: None, _lease: lease }
     }
 
     async fn start(&mut self) {
