@@ -45,10 +45,10 @@ pub struct Args {
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
+    runtime::close_to_others();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
-    let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let data_dir = runtime::private_folder(&args.data_dir.unwrap_or_else(runtime::default_data_dir))?;
     let place = Place {
         data_dir: &data_dir,
         prefix: Prefix::parse(&args.prefix)?,

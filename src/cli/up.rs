@@ -36,6 +36,7 @@ pub struct Args {
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
+    runtime::close_to_others();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let prefix = Prefix::parse(&args.prefix)?;
     let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);

@@ -5,8 +5,11 @@
 //! and [`locate`] (which programs), [`nats`], [`postgres`] and [`database`] (each server), [`process`] and [`supervisor`]
 //! (forking, watching, stopping), `watchdog` (macOS).
 //!
-//! Decision 2026-11-23: as root the data folder itself is opened for passing through (o+x), because it is ours and the servers'
-//! account must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
+//! Decision 2026-11-23: as root the data folder itself is opened for passing through, because it is ours and the servers' account
+//! must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
+//! Decision 2026-11-27: opened to that account's group only (0710, was 0711), and everything below it is closed to others, whatever the
+//! umask is: the keyword index holds the words of all memories in order, and every local user could copy it. A folder that was there
+//! and is open to others keeps its permissions, for it may be `/tmp` or `/srv`; that is said in a sentence.
 
 mod account;
 mod claim;
@@ -31,7 +34,7 @@ use std::thread::{self, JoinHandle};
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-pub use folders::default_data_dir;
+pub use folders::{close_to_others, default_data_dir, private_folder};
 pub use nats::NatsAccess;
 pub use postgres::PostgresAccess;
 

@@ -9,6 +9,7 @@ mod idempotency;
 mod live;
 mod memories;
 mod outages;
+mod own_process;
 mod peers;
 mod recovery;
 mod replay;

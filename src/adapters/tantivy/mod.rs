@@ -10,6 +10,7 @@ use std::{
     collections::HashSet,
     fs,
     net::Ipv6Addr,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -97,7 +98,8 @@ impl TantivyIndex {
 
 impl Inner {
     fn open(folder: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        fs::create_dir_all(folder)?;
+        // The words of all memories are in it, in order: closed to others, whatever the umask is.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let fields = Fields::new();
         let mut index = Index::open_or_create(MmapDirectory::open(folder)?, fields.schema.clone())?;
         index.set_tokenizers(fields::tokenizers());

@@ -1,11 +1,13 @@
 //! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
 
+pub mod alone;
 mod fleet;
 mod proxy;
 mod sink;
 
 use std::{
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -75,6 +77,13 @@ impl Drop for Lease {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
+}
+
+/// A folder for a brain's own servers: their account can reach it also when root runs the test.
+pub fn reachable() -> tempfile::TempDir {
+    let place = tempfile::tempdir_in("/tmp").expect("a folder");
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("its own");
+    place
 }
 
 fn fresh_name() -> String {
