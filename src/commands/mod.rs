@@ -20,7 +20,11 @@ use crate::{
         memory, relationship, webhook,
     },
     journal::codec,
-    ports::{Clock, CommandLog, EventLog, QueryError, webhooks::VaultError},
+    ports::{
+        Clock, CommandLog, EventLog, QueryError,
+        storage::{NoRoom, Storage, Unwatched},
+        webhooks::VaultError,
+    },
 };
 use acknowledged::Acknowledged;
 
@@ -70,6 +74,9 @@ pub enum Error {
     /// Did not happen.
     #[error("the log refused the event")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Did not happen, and will not until there is room.
+    #[error(transparent)]
+    StorageFull(NoRoom),
     #[error("the newest event of this aggregate cannot be read")]
     Poison(#[source] codec::Error),
     /// Did not happen: the aggregate has a long history and nobody can say now whether the key was used in it.
@@ -81,13 +88,19 @@ pub enum Error {
 pub struct Commands {
     log: Arc<dyn EventLog>,
     command_log: Option<Arc<dyn CommandLog>>,
+    storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     acknowledged: Acknowledged,
 }
 
 impl Commands {
     pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, command_log: None, clock, acknowledged: Acknowledged::default() }
+        Self { log, command_log: None, storage: Arc::new(Unwatched), clock, acknowledged: Acknowledged::default() }
+    }
+
+    /// Whom to ask for room before anything is appended; without it the disk is somebody else's to watch.
+    pub fn with_storage(self, storage: Arc<dyn Storage>) -> Self {
+        Self { storage, ..self }
     }
 
     /// Whom to ask about keyed commands on aggregates with a long history; without it they are refused.

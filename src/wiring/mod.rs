@@ -6,6 +6,7 @@
 mod caching;
 pub mod credentials;
 mod durability;
+mod health;
 mod links;
 mod outward;
 mod positions;
@@ -52,7 +53,7 @@ use crate::{
         keyword::Keyword,
     },
     queries::{search::SearchParts, status::Part},
-    reactors,
+    reactors::{self, embedder::Reactor},
     replay::Operator,
     runtime::{self, Durability, Servers},
     telemetry,
@@ -114,12 +115,12 @@ impl Brain {
         let tail = Tail::new(events.clone());
         let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder))?);
         if roles.include(Role::Reactor) {
-            let (log, model, clock) = (events.clone(), model.clone(), clock.clone());
-            tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));
+            let embedder = reactor(&nats, model.clone(), &links, &clock);
+            tasks.spawn(reactors::embedder::run(embedder, stop.clone()));
         }
         tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
-        let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
+        let commands = write_path(&nats, &postgres, &links, &clock);
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
@@ -162,7 +163,7 @@ impl Brain {
             ids: Arc::new(SystemIds),
             parts: parts_of(links.parts),
             metrics: Arc::new(telemetry::metrics()),
-            ready: readiness(stopped_projection),
+            ready: health::readiness(stopped_projection, links.storage, nats.appends()),
         };
         let (http, serving) = serve(state, socket, roles.include(Role::Api))?;
         let data_dir = data_dir.to_owned();
@@ -256,6 +257,15 @@ fn project(
     stopped
 }
 
+fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>) -> Arc<Commands> {
+    let commands = Commands::new(nats.log(), clock.clone()).with_storage(links.storage.clone());
+    Arc::new(commands.with_command_log(postgres.command_log()))
+}
+
+fn reactor(nats: &Nats, embedder: Arc<dyn Embedder>, links: &Links, clock: &Arc<dyn Clock>) -> Reactor {
+    Reactor { log: nats.log(), derived: nats.derived(), embedder, storage: links.storage.clone(), clock: clock.clone() }
+}
+
 fn search_parts(postgres: &Postgres, keyword: Arc<dyn KeywordIndex>, model: Arc<dyn Embedder>) -> SearchParts {
     SearchParts { reads: postgres.search_reads(), keyword, embedder: Arc::new(RememberedQueries::new(model)) }
 }
@@ -316,8 +326,4 @@ async fn listen_to_commits(nats: Nats, postgres: Postgres, stop: CancellationTok
         }
     };
     let _: Option<std::convert::Infallible> = stop.run_until_cancelled(listen).await;
-}
-
-fn readiness(stopped: watch::Receiver<Option<String>>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
-    Arc::new(move || stopped.borrow().clone().map_or(Ok(()), Err))
 }

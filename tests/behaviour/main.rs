@@ -16,6 +16,7 @@ mod replay;
 mod roles;
 mod search;
 mod search_exact;
+mod storage;
 mod time;
 mod vault;
 mod webhooks;

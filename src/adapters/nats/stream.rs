@@ -11,7 +11,7 @@ use async_nats::{
     },
 };
 
-use super::{Error, outcome, reader};
+use super::{Appends, Error, outcome, reader};
 use crate::{
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded, codec},
@@ -30,12 +30,13 @@ pub struct NatsStream {
     context: jetstream::Context,
     stream: Stream<()>,
     name: String,
+    appends: Appends,
 }
 
 impl NatsStream {
     /// Creates or updates the stream; the parts are its name, its subjects and its definition as JSON.
     pub async fn open(
-        (client, context): (&async_nats::Client, &jetstream::Context),
+        (client, context, appends): (&async_nats::Client, &jetstream::Context, &Appends),
         parts: (String, String, &str),
         replicas: usize,
     ) -> Result<Self, Error> {
@@ -45,7 +46,7 @@ impl NatsStream {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
         context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
         let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
-        Ok(Self { client: client.clone(), context: context.clone(), stream, name })
+        Ok(Self { client: client.clone(), context: context.clone(), stream, name, appends: appends.clone() })
     }
 
     /// Follows from the stream's name and the instant of its making.
@@ -76,9 +77,14 @@ impl NatsStream {
         if let Some(expected) = expected {
             message = message.expected_last_subject_sequence(expected.0);
         }
-        let ack = self.context.publish_message(message.outbound_message(subject)).await.map_err(outcome::of_publish)?;
-        let ack = ack.await.map_err(outcome::of_publish)?;
-        Ok(StreamSeq(ack.sequence))
+        let published = self.publish(message.outbound_message(subject)).await;
+        self.appends.note(&published);
+        published
+    }
+
+    async fn publish(&self, message: jetstream::message::OutboundMessage) -> Result<StreamSeq, AppendError> {
+        let ack = self.context.publish_message(message).await.map_err(outcome::of_publish)?;
+        Ok(StreamSeq(ack.await.map_err(outcome::of_publish)?.sequence))
     }
 
     /// The newest message of a subject, read through the leader.

@@ -27,7 +27,7 @@ use second_brain::{
     domain::ids::{MemoryId, Revision, SpaceId},
     fanout::webhooks::Settings,
     journal::{derived, subject::Prefix},
-    ports::Clock,
+    ports::{Clock, storage::Storage},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
@@ -137,6 +137,8 @@ pub struct World {
     client: reqwest::Client,
     settings: Settings,
     caching: Caching,
+    /// In place of the disk's own watch.
+    storage: Option<Arc<dyn Storage>>,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     _lease: Lease,
@@ -173,6 +175,14 @@ impl World {
         world
     }
 
+    /// A brain that asks this whether there is room on its disk.
+    pub async fn that_asks_for_room(storage: Arc<dyn Storage>) -> Self {
+        let mut world = Self::unstarted().await;
+        world.storage = Some(storage);
+        world.start().await;
+        world
+    }
+
     /// A brain whose ways to its servers can be cut.
     pub async fn behind_proxies() -> Self {
         let mut world = Self::unstarted().await;
@@ -201,7 +211,8 @@ impl World {
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = Caching::default();
-        Self { brain: None, servers: Some(servers), folder, name, client, settings, caching, proxies: None, _lease: Lease }
+        let (brain, servers, storage, proxies) = (None, Some(servers), None, None);
+        Self { brain, servers, folder, name, client, settings, caching, storage, proxies, _lease: Lease }
     }
 
     async fn start(&mut self) {
@@ -212,6 +223,9 @@ impl World {
         let place = Place { data_dir, prefix, listen, roles, outward, caching };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
+        if let Some(storage) = &self.storage {
+            links.storage = storage.clone();
+        }
         if let Some([nats, postgres]) = &self.proxies {
             links.nats.url = format!("nats://127.0.0.1:{}", nats.port);
             let (theirs, ours) = (format!(":{}/", servers.postgres().port), format!(":{}/", postgres.port));
