@@ -66,6 +66,8 @@ enum Interrupted {
     FeedEnded,
     #[error("a rebuild was asked for")]
     Rebuild,
+    #[error("the keyword index may be damaged")]
+    Suspect,
 }
 
 /// What has been read and not been committed.
@@ -131,6 +133,20 @@ impl Keyword {
         self.asked.notify_one();
     }
 
+    /// What of the index is damaged, file by file. If anything is, it is filled anew, and searches are refused until that is done.
+    pub async fn damage(&self) -> Result<Vec<String>, QueryError> {
+        let damaged = self.index.examine().await?;
+        if !damaged.is_empty() {
+            tracing::error!(
+                projection = NAME,
+                files = damaged.join(", "),
+                "the keyword index is damaged and is filled again from the log"
+            );
+            self.rebuild();
+        }
+        Ok(damaged)
+    }
+
     /// The documents of the index and their position, for a verification.
     pub async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError> {
         self.index.documents().await
@@ -140,7 +156,7 @@ impl Keyword {
     pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
         let mut pause = Patience::new(PAUSE_MS_MAX);
         while let Some(interrupted) = stop.run_until_cancelled(self.pass(&*log, &mut pause)).await {
-            if matches!(interrupted, Interrupted::Rebuild) {
+            if matches!(interrupted, Interrupted::Rebuild | Interrupted::Suspect) {
                 continue;
             }
             let wait = pause.next_pause();
@@ -164,6 +180,9 @@ impl Keyword {
     }
 
     async fn read_on(&self, log: &dyn EventReader, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+        if self.index.is_suspect() {
+            self.damage().await.map_err(Interrupted::Index)?;
+        }
         let end = log.last_seq().await.map_err(Interrupted::Log)?;
         if self.index.applied_seq() > end {
             tracing::warn!(projection = NAME, %end, "the index knows more than the log holds: it belongs to another one and is cleared");
@@ -184,6 +203,9 @@ impl Keyword {
             if !filling && self.rebuilding.load(Ordering::SeqCst) {
                 return Err(Interrupted::Rebuild);
             }
+            if self.index.is_suspect() {
+                return Err(Interrupted::Suspect);
+            }
             self.read_some(&mut feed, &mut open).await?;
             self.hand_over(&mut open).await?;
             filling &= self.rebuilding.load(Ordering::SeqCst);
@@ -202,6 +224,7 @@ impl Keyword {
                 None => tokio::select! {
                     next = feed.next() => next,
                     () = self.asked.notified() => return Ok(()),
+                    () = self.index.suspected() => return Ok(()),
                     () = until(open.due.filter(|_| !open.is_held())) => return Ok(()),
                 },
             };

@@ -6,6 +6,7 @@ mod export;
 mod graph;
 mod harness;
 mod idempotency;
+mod keyword_damage;
 mod live;
 mod memories;
 mod outages;

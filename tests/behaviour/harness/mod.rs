@@ -241,6 +241,13 @@ impl World {
         self.start().await;
     }
 
+    /// Stops the brain, lets something happen to its folder, and starts it again.
+    pub async fn restart_after(&mut self, happens: impl FnOnce(&std::path::Path)) {
+        self.brain.take().expect("runs").stop().await;
+        happens(self.folder.path());
+        self.start().await;
+    }
+
     /// Throws the read models away and starts again: the log alone must be enough.
     pub async fn restart_without_read_models(&mut self) {
         self.brain.take().expect("runs").stop().await;
@@ -252,6 +259,10 @@ impl World {
             admin.execute(AssertSqlSafe(statement)).await.expect("the database is made anew");
         }
         self.start().await;
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn key(&self) -> &str {
