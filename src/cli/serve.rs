@@ -46,6 +46,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
     runtime::close_to_others();
+    runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
     let data_dir = runtime::private_folder(&args.data_dir.unwrap_or_else(runtime::default_data_dir))?;

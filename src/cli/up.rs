@@ -37,6 +37,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
     runtime::close_to_others();
+    runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let prefix = Prefix::parse(&args.prefix)?;
     let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);

@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`folders`] and [`account`] (where, and as whom), [`claim`] (one brain per folder), [`packages`], [`provision`]
 //! and [`locate`] (which programs), [`nats`], [`postgres`] and [`database`] (each server), [`process`] and [`supervisor`]
-//! (forking, watching, stopping), [`room`] (the disk), `watchdog` (macOS).
+//! (forking, watching, stopping), [`room`] (the disk), [`descriptors`], `watchdog` (macOS).
 //!
 //! Decision 2026-11-23: as root the data folder itself is opened for passing through, because it is ours and the servers' account
 //! must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
@@ -14,6 +14,7 @@
 mod account;
 mod claim;
 mod database;
+mod descriptors;
 mod error;
 mod folders;
 mod locate;
@@ -34,6 +35,7 @@ use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 
+pub use descriptors::{descriptors, raise_descriptors};
 pub use error::Error;
 pub use folders::{close_to_others, default_data_dir, private_folder};
 pub use nats::NatsAccess;

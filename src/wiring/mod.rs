@@ -5,6 +5,7 @@
 
 mod caching;
 pub mod credentials;
+mod door;
 mod durability;
 mod health;
 mod links;
@@ -14,6 +15,7 @@ mod roles;
 
 pub use self::{
     caching::Caching,
+    door::{bind, exposure},
     links::Links,
     outward::Outward,
     roles::{Role, Roles},
@@ -128,7 +130,7 @@ impl Brain {
         if roles.include(Role::Fanout) || roles.include(Role::Api) {
             tasks.spawn(tail.clone().follow(stop.clone()));
         }
-        let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
+        let credentials = credentials::open(data_dir, &door::url(address))?;
         if roles.include(Role::Api) {
             tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
             tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
@@ -209,12 +211,6 @@ async fn with_tables(links: &Links) -> anyhow::Result<Postgres> {
     Ok(postgres)
 }
 
-fn bind(listen: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
-    let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-    let address = socket.local_addr().context("the listening socket has no address")?;
-    Ok((socket, address))
-}
-
 /// Stops the embedded servers once nobody else holds them.
 pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
     let servers = Arc::into_inner(servers).context("something still uses the servers")?;
@@ -285,11 +281,18 @@ fn serve(
     whole: bool,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let configure = api::configure(state, whole);
+    let (places, connections_max) = door::places();
+    let counted = places.clone();
     let app = move || {
-        let plain = from_fn(api::compression::short_stay_plain);
-        App::new().wrap(plain).wrap(Compress::default()).configure(configure.clone())
+        let (plain, places) = (from_fn(api::compression::short_stay_plain), places.clone());
+        let spare = from_fn(move |request, next| api::connections::spare(places.clone(), request, next));
+        App::new().wrap(plain).wrap(Compress::default()).wrap(spare).configure(configure.clone())
     };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(app)
+        .workers(workers)
+        .max_connections(connections_max / workers)
+        .on_connect(door::on_connect(counted))
         .disable_signals()
         .shutdown_timeout(DRAIN_S)
         .keep_alive(KEEP_ALIVE)

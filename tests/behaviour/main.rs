@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod caches;
+mod connections;
 mod export;
 mod graph;
 mod harness;
