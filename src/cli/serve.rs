@@ -9,7 +9,7 @@ use super::up::told_to_stop;
 use crate::{
     journal::subject::Prefix,
     runtime, telemetry,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
 };
 
 /// Serve roles apart from each other: any number of processes of each, against servers of your own.
@@ -50,6 +50,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
     let data_dir = runtime::private_folder(&args.data_dir.unwrap_or_else(runtime::default_data_dir))?;
+    if let Some(warning) = wiring::exposure(args.listen) {
+        eprintln!("brain: {warning}");
+    }
     let place = Place {
         data_dir: &data_dir,
         prefix: Prefix::parse(&args.prefix)?,

@@ -148,6 +148,9 @@ impl DataDir {
         match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::Malformed { path, source }),
             Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+                if self.postgres().join("PG_VERSION").exists() {
+                    return Err(Error::SecretsGone { secrets: path, cluster: self.postgres() });
+                }
                 let secrets = Secrets::generate()?;
                 let text = serde_json::to_vec_pretty(&secrets).expect("strings serialise");
                 write_private(&path, &text)?;
@@ -293,6 +296,13 @@ mod tests {
         let first = data.secrets().unwrap();
         assert_eq!(first.app_password.len(), SECRET_BYTES * 2);
         assert_eq!(data.secrets().unwrap().app_password, first.app_password);
+        fs::create_dir(data.postgres()).unwrap();
+        fs::write(data.postgres().join("PG_VERSION"), "18").unwrap();
+        data.secrets().unwrap();
+        fs::remove_file(folder.path().join("secrets.json")).unwrap();
+        assert!(matches!(data.secrets().map(drop), Err(Error::SecretsGone { .. })), "nobody knows the cluster's passwords");
+        fs::remove_dir_all(data.postgres()).unwrap();
+        data.secrets().unwrap();
         assert_eq!(mode(&folder.path().join("secrets.json")), 0o600);
     }
 }
