@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -52,7 +52,9 @@ pub struct Keyword {
     waiters: AtomicUsize,
     asked: Notify,
     /// The index is to be filled anew; what it shows stays until that is done.
-    rebuilding: AtomicBool,
+    fills_asked: AtomicU64,
+    /// Of these, those that were done: a request that comes amid a commit is not lost.
+    fills_done: AtomicU64,
 }
 
 /// Why one pass from checkpoint to failure ended.
@@ -78,6 +80,8 @@ struct Open {
     read_seq: StreamSeq,
     committed_seq: StreamSeq,
     due: Option<Instant>,
+    /// The request to fill it anew that this does.
+    fill: Option<u64>,
     /// Nothing is committed before this position is read: a rebuild shows all at once.
     hold_until: StreamSeq,
 }
@@ -91,7 +95,8 @@ impl Keyword {
             shown_at: Mutex::new(Instant::now()),
             waiters: AtomicUsize::new(0),
             asked: Notify::new(),
-            rebuilding: AtomicBool::new(false),
+            fills_asked: AtomicU64::new(0),
+            fills_done: AtomicU64::new(0),
         })
     }
 
@@ -104,7 +109,7 @@ impl Keyword {
         ProjectionStatus {
             name: NAME.into(),
             version: VERSION,
-            state: if self.rebuilding.load(Ordering::SeqCst) { "filling" } else { "live" }.into(),
+            state: if self.is_to_be_filled() { "filling" } else { "live" }.into(),
             stream: "EVENTS".into(),
             applied_seq: self.applied_seq(),
             applied_ago_s: shown_at.elapsed().as_secs_f64(),
@@ -129,7 +134,7 @@ impl Keyword {
 
     /// Fills the index anew from the beginning of the log, beside what it shows, which the last commit replaces.
     pub fn rebuild(&self) {
-        self.rebuilding.store(true, Ordering::SeqCst);
+        self.fills_asked.fetch_add(1, Ordering::SeqCst);
         self.asked.notify_one();
     }
 
@@ -190,17 +195,25 @@ impl Keyword {
         }
         let shown = self.index.applied_seq();
         self.show(shown);
-        let rebuilds = self.rebuilding.load(Ordering::SeqCst);
+        let fill = self.fills_asked.load(Ordering::SeqCst);
+        let rebuilds = fill != self.fills_done.load(Ordering::SeqCst);
         let start = if rebuilds { StreamSeq(0) } else { shown };
         if rebuilds {
             self.index.start_over().await.map_err(Interrupted::Index)?;
         }
         let mut feed = log.read(start, None).await.map_err(Interrupted::Log)?;
         let hold_until = if rebuilds { end } else { start };
-        let mut open = Open { changes: vec![], staged: rebuilds, read_seq: start, committed_seq: start, due: None, hold_until };
-        let mut filling = rebuilds;
+        let mut open = Open {
+            changes: vec![],
+            staged: rebuilds,
+            read_seq: start,
+            committed_seq: start,
+            due: None,
+            fill: rebuilds.then_some(fill),
+            hold_until,
+        };
         loop {
-            if !filling && self.rebuilding.load(Ordering::SeqCst) {
+            if open.fill.is_none() && self.is_to_be_filled() {
                 return Err(Interrupted::Rebuild);
             }
             if self.index.is_suspect() {
@@ -208,7 +221,6 @@ impl Keyword {
             }
             self.read_some(&mut feed, &mut open).await?;
             self.hand_over(&mut open).await?;
-            filling &= self.rebuilding.load(Ordering::SeqCst);
             pause.reset();
         }
     }
@@ -256,7 +268,7 @@ impl Keyword {
         if open.is_held() {
             return Ok(());
         }
-        if self.rebuilding.load(Ordering::SeqCst) {
+        if open.fill.is_some() {
             open.due.get_or_insert_with(Instant::now);
         }
         let is_due = open.due.is_some_and(|due| Instant::now() >= due);
@@ -266,7 +278,8 @@ impl Keyword {
             self.index.commit(open.read_seq).await.map_err(Interrupted::Index)?;
             metrics::histogram!("brain_projection_commit_seconds", "projection" => NAME).record(started.elapsed());
             (open.staged, open.due, open.committed_seq) = (false, None, open.read_seq);
-            if self.rebuilding.swap(false, Ordering::SeqCst) {
+            if let Some(fill) = open.fill.take() {
+                self.fills_done.store(fill, Ordering::SeqCst);
                 tracing::info!(projection = NAME, upto = %open.read_seq, "the keyword index is filled anew");
             }
         }
@@ -274,6 +287,10 @@ impl Keyword {
             self.show(open.read_seq);
         }
         Ok(())
+    }
+
+    fn is_to_be_filled(&self) -> bool {
+        self.fills_asked.load(Ordering::SeqCst) != self.fills_done.load(Ordering::SeqCst)
     }
 
     fn is_awaited(&self) -> bool {
