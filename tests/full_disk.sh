@@ -10,6 +10,7 @@ set -euo pipefail
 brain=$(realpath "${1:-$(dirname "$0")/../target/release/brain}")
 place=$(mktemp -d)
 acknowledged=$place/acknowledged
+answer=$place/answer
 failures=0
 pid=
 
@@ -25,13 +26,13 @@ expect() { # what, wanted, found
     if [ "$2" = "$3" ]; then say "ok    $1: $3"; else say "WRONG $1: $3 instead of $2"; failures=$((failures + 1)); fi
 }
 free() { df --output=avail -B1 "$place/disk" | tail -1; }
-ask() { curl -s -m 60 -o "$place/answer" -w '%{http_code} %{time_total}' -H "Authorization: Bearer $key" "$@" || echo "000 60"; }
-detail() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get("detail",""))' "$place/answer"; }
+ask() { curl -s -m 60 -o "$answer" -w '%{http_code} %{time_total}' -H "Authorization: Bearer $key" "$@" || echo "000 60"; }
+detail() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get("detail",""))' "$answer"; }
 write() { # prints status and seconds; notes the id of what was acknowledged
     local text="memory $RANDOM $(head -c 300 /dev/urandom | base64 -w0)" outcome
     outcome=$(ask -H 'Content-Type: application/json' -d "{\"content\":\"$text\"}" "$url/api/v1/memories")
     if [ "${outcome%% *}" = 201 ]; then
-        python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["memory"]["id"])' "$place/answer" >>"$acknowledged"
+        python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["memory"]["id"])' "$answer" >>"$acknowledged"
     fi
     echo "$outcome"
 }
@@ -71,25 +72,33 @@ rm "$place/disk/ballast"
 expect "room again: ready" "within 10 s" "$(until_status 10 200 ready)"
 outcome=$(write); expect "a write" 201 "${outcome%% *}"
 
-say "--- something takes all of the disk at once, under writes"
-(for _ in $(seq 60); do say "      under way: write $(write)"; sleep 0.05; done) >"$place/writes" &
-writer=$!
-sleep 1
-dd if=/dev/zero of="$place/disk/ballast" bs=1M 2>/dev/null || true
-say "$(free) bytes free"
-wait "$writer"
-slowest=$(awk '{print $NF}' "$place/writes" | sort -n | tail -1)
-say "      writes meanwhile: $(awk '{print $(NF-1)}' "$place/writes" | sort | uniq -c | tr -s ' \n' ' ')slowest $slowest s"
-say "      $(free) bytes free, reserve $([ -e "$place/disk/data/reserve" ] && echo kept || echo 'given up')"
-outcome=$(write); expect "a write" 507 "${outcome%% *}"
-say "      after ${outcome##* } s: $(detail)"
-expect "a read" "within 30 s" "$(until_status 30 200 read_one)"
-outcome=$(ready); expect "ready" 503 "${outcome%% *}"
-say "      $(detail)"
-rm "$place/disk/ballast"
-say "room again: $(free) bytes free"
-expect "ready" "within 30 s" "$(until_status 30 200 ready)"
-expect "a write" "within 10 s" "$(until_status 10 201 write)"
+# Whether nats-server itself meets the full disk, and has to be started again, is a matter of milliseconds.
+for round in 1 2 3; do
+    say "--- something takes all of the disk at once, under writes: $round of 3"
+    writers=
+    for writer in 1 2 3 4; do
+        (answer=$place/answer.$writer; for _ in $(seq 40); do write; done) >"$place/writes.$writer" &
+        writers="$writers $!"
+    done
+    sleep 1
+    # What is given up of the reserve is taken as well in the later rounds.
+    for _ in $(seq "$round"); do dd if=/dev/zero bs=1M 2>/dev/null >>"$place/disk/ballast" || true; sleep 0.3; done
+    say "$(free) bytes free"
+    wait $writers
+    cat "$place"/writes.* >"$place/writes"
+    slowest=$(awk '{print $NF}' "$place/writes" | sort -n | tail -1)
+    say "      writes meanwhile: $(awk '{print $(NF-1)}' "$place/writes" | sort | uniq -c | tr -s ' \n' ' ')slowest $slowest s"
+    say "      $(free) bytes free, reserve $([ -e "$place/disk/data/reserve" ] && echo kept || echo 'given up')"
+    outcome=$(write); expect "a write" 507 "${outcome%% *}"
+    say "      after ${outcome##* } s: $(detail)"
+    expect "a read" "within 30 s" "$(until_status 30 200 read_one)"
+    outcome=$(ready); expect "ready" 503 "${outcome%% *}"
+    say "      $(detail)"
+    rm "$place/disk/ballast"
+    say "room again: $(free) bytes free"
+    expect "ready" "within 30 s" "$(until_status 30 200 ready)"
+    expect "a write" "within 10 s" "$(until_status 10 201 write)"
+done
 
 say "--- what was acknowledged"
 missing=0

@@ -56,11 +56,13 @@ impl Storage for Room {
 }
 
 /// Size of the disk that a path lies on, in bytes.
+#[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
 pub(super) fn disk_bytes(path: &Path) -> Option<u64> {
     statvfs(path).ok().map(|disk| u64::from(disk.blocks()).saturating_mul(disk.fragment_size()))
 }
 
 /// What somebody who is not root may still write there, in bytes.
+#[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
 fn free_bytes(path: &Path) -> Option<u64> {
     statvfs(path).ok().map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()))
 }
@@ -79,7 +81,8 @@ impl Watch {
     pub fn start(folder: &Path, room: std::sync::Arc<Room>) -> Self {
         let levels = Levels::of_disk(disk_bytes(folder).unwrap_or(u64::MAX));
         let mut watch = Self { folder: folder.into(), levels, is_full: false, free: u64::MAX, room };
-        watch.look(false);
+        watch.measure();
+        watch.tell(false);
         watch
     }
 
@@ -88,14 +91,13 @@ impl Watch {
         self.free >= self.levels.limit / 4
     }
 
-    /// Measures, gives up or makes the reserve, and tells the writers. `log_is_stuck`: nats-server says that it cannot write.
-    pub fn look(&mut self, log_is_stuck: bool) {
+    /// Measures, and gives up or makes the reserve. Answers whether there is room again just now.
+    pub fn measure(&mut self) -> bool {
         // A disk that cannot be measured is not refused.
-        let free = free_bytes(&self.folder).unwrap_or(u64::MAX);
-        self.judge(free, log_is_stuck);
+        self.judge(free_bytes(&self.folder).unwrap_or(u64::MAX))
     }
 
-    fn judge(&mut self, free: u64, log_is_stuck: bool) {
+    fn judge(&mut self, free: u64) -> bool {
         let Levels { limit, enough, reserve, last } = self.levels;
         self.free = free;
         if free < last {
@@ -106,10 +108,9 @@ impl Watch {
                 Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "no reserve on this disk"),
             }
         }
-        let folder = || self.folder.display().to_string();
         let is_full = self.free < if self.is_full { enough } else { limit };
         if is_full != self.is_full {
-            let (free_bytes, folder) = (self.free, folder());
+            let (free_bytes, folder) = (self.free, self.folder.display().to_string());
             match is_full {
                 true => tracing::warn!(
                     free_bytes,
@@ -120,10 +121,17 @@ impl Watch {
                 false => tracing::info!(free_bytes, folder, "there is room on the disk again"),
             }
         }
-        self.is_full = is_full;
         metrics::gauge!("brain_storage_free_bytes").set(self.free as f64);
-        self.room.set(match (is_full, log_is_stuck) {
-            (true, _) => Some(NoRoom::Full { free_bytes: self.free, limit_bytes: limit, folder: folder() }),
+        let opens = self.is_full && !is_full;
+        self.is_full = is_full;
+        opens
+    }
+
+    /// Tells the writers. `log_is_stuck`: nats-server says that it cannot write.
+    pub fn tell(&self, log_is_stuck: bool) {
+        let folder = || self.folder.display().to_string();
+        self.room.set(match (self.is_full, log_is_stuck) {
+            (true, _) => Some(NoRoom::Full { free_bytes: self.free, limit_bytes: self.levels.limit, folder: folder() }),
             (false, true) => Some(NoRoom::Restarting { folder: folder() }),
             (false, false) => None,
         });
@@ -178,6 +186,11 @@ mod tests {
         assert_eq!([0, 700 * MIB, 1 << 40].map(|bytes| Levels::of_disk(bytes).limit / MIB), [16, 35, 128]);
     }
 
+    fn judged(watch: &mut Watch, free: u64, log_is_stuck: bool) {
+        watch.judge(free);
+        watch.tell(log_is_stuck);
+    }
+
     #[test]
     fn writes_are_refused_before_the_disk_is_full_and_the_reserve_goes_when_it_is() {
         let folder = tempfile::tempdir().unwrap();
@@ -186,21 +199,21 @@ mod tests {
         let mut watch = Watch { folder: folder.path().into(), levels, is_full: false, free: 0, room: room.clone() };
         let reserve = folder.path().join(RESERVE_FILE);
 
-        watch.judge(100 * MIB, false);
+        judged(&mut watch, 100 * MIB, false);
         assert!(room.room().is_ok() && has_reserve(&reserve, 4 * MIB));
-        watch.judge(8 * MIB - 1, false);
+        judged(&mut watch, 8 * MIB - 1, false);
         let Err(NoRoom::Full { free_bytes, limit_bytes, .. }) = room.room() else { panic!("{:?}", room.room()) };
         assert_eq!((free_bytes, limit_bytes, reserve.exists()), (8 * MIB - 1, 8 * MIB, true));
-        watch.judge(MIB - 1, true);
+        judged(&mut watch, MIB - 1, true);
         assert!(room.room().is_err() && !reserve.exists() && !watch.has_some());
         // What the reserve was worth is no room to write.
-        watch.judge(5 * MIB, true);
+        judged(&mut watch, 5 * MIB, true);
         assert!(matches!(room.room(), Err(NoRoom::Full { .. })) && watch.has_some());
-        watch.judge(9 * MIB, true);
+        judged(&mut watch, 9 * MIB, true);
         assert!(matches!(room.room(), Err(NoRoom::Full { .. })), "as long as it may be a moment's room");
-        watch.judge(50 * MIB, true);
+        judged(&mut watch, 50 * MIB, true);
         assert!(matches!(room.room(), Err(NoRoom::Restarting { .. })) && reserve.exists());
-        watch.judge(46 * MIB, false);
+        judged(&mut watch, 46 * MIB, false);
         assert!(room.room().is_ok());
     }
 }

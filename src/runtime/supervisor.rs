@@ -276,12 +276,15 @@ impl Supervisor {
     fn look_at_the_disk(&mut self) {
         let now = Instant::now();
         let (server, part) = (&mut self.servers[LOG], read(&self.board)[LOG].state);
-        if now >= self.disk.ask_at && part == PartState::Running {
+        let measures = now >= self.disk.measure_at;
+        // Whether it can write is known before anybody is told that there is room again.
+        let opens = measures && self.disk.watch.measure();
+        if (opens || now >= self.disk.ask_at) && part == PartState::Running {
             self.disk.log_is_stuck = nats::has_given_up_writing(self.probes.ports);
             self.disk.ask_at = now + ASK_EVERY;
         }
-        if now >= self.disk.measure_at {
-            self.disk.watch.look(self.disk.log_is_stuck);
+        if measures {
+            self.disk.watch.tell(self.disk.log_is_stuck);
             self.disk.measure_at = now + MEASURE_EVERY;
         }
         if server.told_to_end.is_some_and(|since| since.elapsed() > END_WITHIN)
