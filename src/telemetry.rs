@@ -57,6 +57,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_search_seconds", Kind::Histogram, "time of a search that nothing kept answers, by stage"),
     ("brain_queue_seconds", Kind::Histogram, "time in the queue before a question or a command, by what waits"),
     ("brain_overloaded", Kind::Counter, "requests refused because the queue was too long"),
+    ("brain_storage_free_bytes", Kind::Gauge, "room on the disk of the data folder, without what is kept in reserve"),
     ("brain_webhooks_dispatched_seq", Kind::Gauge, "every endpoint has its deliveries of everything up to here"),
     ("brain_webhook_attempt_seconds", Kind::Histogram, "time of one request to an endpoint"),
     ("brain_webhook_attempts", Kind::Counter, "requests to endpoints, by what came of them"),

@@ -99,6 +99,11 @@ fn secret(headers: &HeaderMap) -> Result<&[u8], Problem> {
     secret.filter(|secret| !secret.is_empty()).ok_or_else(missing)
 }
 
+/// Whether a request shows a credential at all, good or not.
+pub(super) fn shows_credential(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY_HEADER)
+}
+
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer ";
     let (scheme, secret) = value.split_at_checked(SCHEME.len())?;

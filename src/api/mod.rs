@@ -8,6 +8,7 @@ mod body;
 mod cached;
 pub mod caches;
 pub mod compression;
+pub mod connections;
 pub mod dto;
 pub mod error;
 pub mod events;

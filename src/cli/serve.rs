@@ -9,7 +9,7 @@ use super::up::told_to_stop;
 use crate::{
     journal::subject::Prefix,
     runtime, telemetry,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
 };
 
 /// Serve roles apart from each other: any number of processes of each, against servers of your own.
@@ -45,10 +45,14 @@ pub struct Args {
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
+    runtime::close_to_others();
+    runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
-    let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let data_dir = runtime::private_folder(&args.data_dir.unwrap_or_else(runtime::default_data_dir))?;
+    if let Some(warning) = wiring::exposure(args.listen) {
+        eprintln!("brain: {warning}");
+    }
     let place = Place {
         data_dir: &data_dir,
         prefix: Prefix::parse(&args.prefix)?,

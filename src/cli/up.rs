@@ -36,8 +36,15 @@ pub struct Args {
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::log_to_stderr();
+    runtime::close_to_others();
+    runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let prefix = Prefix::parse(&args.prefix)?;
+    if let Some(warning) = wiring::exposure(args.listen) {
+        eprintln!("brain: {warning}");
+    }
+    // A port that is taken is said at once, not after a cluster was made for nothing. It is let go until somebody answers there.
+    drop(wiring::bind(args.listen)?);
     let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
     let options = runtime::Options {
         data_dir: data_dir.clone(),

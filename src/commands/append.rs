@@ -114,6 +114,7 @@ where
             return Ok(Outcome { state, revision, position: expected, changed: false });
         };
         debug_assert_eq!(events.len(), 1, "commands with several events need an atomic batch");
+        commands.make_sure_of_room(attempt)?;
         match log.append(&envelope(load, revision.next(), event), expected).await {
             Ok(position) => {
                 return Ok(Outcome { state: D::evolve(state, event), revision: revision.next(), position, changed: true });
@@ -131,6 +132,12 @@ where
 }
 
 impl Commands {
+    /// Errors: `StorageFull`; `Unavailable` when an earlier try of the same command may have been kept.
+    fn make_sure_of_room(&self, attempt: u32) -> Result<(), Error> {
+        let refused = |full| if attempt == 0 { Error::StorageFull(full) } else { Error::Unavailable(Box::new(full)) };
+        self.storage.room().map_err(refused)
+    }
+
     /// The event that a keyed command has already caused, looked up before anything else is checked.
     pub(super) async fn repeated(&self, load: &Load) -> Result<Option<Recorded>, Error> {
         if load.identity.fresh {

@@ -18,7 +18,11 @@ use crate::{
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
         memory, relationship, webhook,
     },
-    ports::{Clock, CommandLog, EventLog, QueryError, webhooks::VaultError},
+    ports::{
+        Clock, CommandLog, EventLog, QueryError,
+        storage::{NoRoom, Storage, Unwatched},
+        webhooks::VaultError,
+    },
 };
 use acknowledged::Acknowledged;
 use fingerprint::Fingerprint;
@@ -90,6 +94,9 @@ pub enum Error {
     /// Did not happen.
     #[error("the log refused the event")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Did not happen, and will not until there is room.
+    #[error(transparent)]
+    StorageFull(NoRoom),
     /// Permanent: only a command that replaces the whole aggregate gets past it, where at least its frame can be read.
     #[error("the newest event of this aggregate cannot be read")]
     Poison(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -102,13 +109,19 @@ pub enum Error {
 pub struct Commands {
     log: Arc<dyn EventLog>,
     command_log: Option<Arc<dyn CommandLog>>,
+    storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     acknowledged: Acknowledged,
 }
 
 impl Commands {
     pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, command_log: None, clock, acknowledged: Acknowledged::default() }
+        Self { log, command_log: None, storage: Arc::new(Unwatched), clock, acknowledged: Acknowledged::default() }
+    }
+
+    /// Whom to ask for room before anything is appended; without it the disk is somebody else's to watch.
+    pub fn with_storage(self, storage: Arc<dyn Storage>) -> Self {
+        Self { storage, ..self }
     }
 
     /// Whom to ask about keyed commands on aggregates with a long history; without it they are refused.

@@ -137,6 +137,16 @@ pub trait KeywordIndex: Send + Sync {
     /// The position that searches show, and each document's memory with its [`KeywordText::fingerprint`].
     async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError>;
 
+    /// Whether damage is not out of the question: it was not examined since it was opened, or something of it has failed since then.
+    fn is_suspect(&self) -> bool;
+
+    /// Waits until it is suspect. Cancel-safe.
+    async fn suspected(&self);
+
+    /// Holds everything that is stored against its checksums; answers what is damaged, file by file. While anything is, searches are
+    /// refused, until [`KeywordIndex::start_over`] and a commit have replaced it.
+    async fn examine(&self) -> Result<Vec<String>, QueryError>;
+
     /// Forgets everything: the index stands before the first event again.
     async fn clear(&self) -> Result<(), QueryError>;
 

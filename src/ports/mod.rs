@@ -9,6 +9,7 @@ pub mod log;
 mod reads;
 pub mod replay;
 mod search;
+pub mod storage;
 mod vectors;
 pub mod webhooks;
 

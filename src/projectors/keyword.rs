@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -52,7 +52,9 @@ pub struct Keyword {
     waiters: AtomicUsize,
     asked: Notify,
     /// The index is to be filled anew; what it shows stays until that is done.
-    rebuilding: AtomicBool,
+    fills_asked: AtomicU64,
+    /// Of these, those that were done: a request that comes amid a commit is not lost.
+    fills_done: AtomicU64,
 }
 
 /// Why one pass from checkpoint to failure ended.
@@ -66,6 +68,8 @@ enum Interrupted {
     FeedEnded,
     #[error("a rebuild was asked for")]
     Rebuild,
+    #[error("the keyword index may be damaged")]
+    Suspect,
 }
 
 /// What has been read and not been committed.
@@ -76,6 +80,8 @@ struct Open {
     read_seq: StreamSeq,
     committed_seq: StreamSeq,
     due: Option<Instant>,
+    /// The request to fill it anew that this does.
+    fill: Option<u64>,
     /// Nothing is committed before this position is read: a rebuild shows all at once.
     hold_until: StreamSeq,
 }
@@ -89,7 +95,8 @@ impl Keyword {
             shown_at: Mutex::new(Instant::now()),
             waiters: AtomicUsize::new(0),
             asked: Notify::new(),
-            rebuilding: AtomicBool::new(false),
+            fills_asked: AtomicU64::new(0),
+            fills_done: AtomicU64::new(0),
         })
     }
 
@@ -102,7 +109,7 @@ impl Keyword {
         ProjectionStatus {
             name: NAME.into(),
             version: VERSION,
-            state: if self.rebuilding.load(Ordering::SeqCst) { "filling" } else { "live" }.into(),
+            state: if self.is_to_be_filled() { "filling" } else { "live" }.into(),
             stream: "EVENTS".into(),
             applied_seq: self.applied_seq(),
             applied_ago_s: shown_at.elapsed().as_secs_f64(),
@@ -128,8 +135,22 @@ impl Keyword {
 
     /// Fills the index anew from the beginning of the log, beside what it shows, which the last commit replaces.
     pub fn rebuild(&self) {
-        self.rebuilding.store(true, Ordering::SeqCst);
+        self.fills_asked.fetch_add(1, Ordering::SeqCst);
         self.asked.notify_one();
+    }
+
+    /// What of the index is damaged, file by file. If anything is, it is filled anew, and searches are refused until that is done.
+    pub async fn damage(&self) -> Result<Vec<String>, QueryError> {
+        let damaged = self.index.examine().await?;
+        if !damaged.is_empty() {
+            tracing::error!(
+                projection = NAME,
+                files = damaged.join(", "),
+                "the keyword index is damaged and is filled again from the log"
+            );
+            self.rebuild();
+        }
+        Ok(damaged)
     }
 
     /// The documents of the index and their position, for a verification.
@@ -141,7 +162,7 @@ impl Keyword {
     pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
         let mut pause = Patience::new(PAUSE_MS_MAX);
         while let Some(interrupted) = stop.run_until_cancelled(self.pass(&*log, &mut pause)).await {
-            if matches!(interrupted, Interrupted::Rebuild) {
+            if matches!(interrupted, Interrupted::Rebuild | Interrupted::Suspect) {
                 continue;
             }
             let wait = pause.next_pause();
@@ -165,6 +186,9 @@ impl Keyword {
     }
 
     async fn read_on(&self, log: &dyn EventReader, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+        if self.index.is_suspect() {
+            self.damage().await.map_err(Interrupted::Index)?;
+        }
         let end = log.last_seq().await.map_err(Interrupted::Log)?;
         if self.index.applied_seq() > end {
             tracing::warn!(projection = NAME, %end, "the index knows more than the log holds: it belongs to another one and is cleared");
@@ -172,22 +196,32 @@ impl Keyword {
         }
         let shown = self.index.applied_seq();
         self.show(shown);
-        let rebuilds = self.rebuilding.load(Ordering::SeqCst);
+        let fill = self.fills_asked.load(Ordering::SeqCst);
+        let rebuilds = fill != self.fills_done.load(Ordering::SeqCst);
         let start = if rebuilds { StreamSeq(0) } else { shown };
         if rebuilds {
             self.index.start_over().await.map_err(Interrupted::Index)?;
         }
         let mut feed = log.read(start, None).await.map_err(Interrupted::Log)?;
         let hold_until = if rebuilds { end } else { start };
-        let mut open = Open { changes: vec![], staged: rebuilds, read_seq: start, committed_seq: start, due: None, hold_until };
-        let mut filling = rebuilds;
+        let mut open = Open {
+            changes: vec![],
+            staged: rebuilds,
+            read_seq: start,
+            committed_seq: start,
+            due: None,
+            fill: rebuilds.then_some(fill),
+            hold_until,
+        };
         loop {
-            if !filling && self.rebuilding.load(Ordering::SeqCst) {
+            if open.fill.is_none() && self.is_to_be_filled() {
                 return Err(Interrupted::Rebuild);
+            }
+            if self.index.is_suspect() {
+                return Err(Interrupted::Suspect);
             }
             self.read_some(&mut feed, &mut open).await?;
             self.hand_over(&mut open).await?;
-            filling &= self.rebuilding.load(Ordering::SeqCst);
             pause.reset();
         }
     }
@@ -203,6 +237,7 @@ impl Keyword {
                 None => tokio::select! {
                     next = feed.next() => next,
                     () = self.asked.notified() => return Ok(()),
+                    () = self.index.suspected() => return Ok(()),
                     () = until(open.due.filter(|_| !open.is_held())) => return Ok(()),
                 },
             };
@@ -234,7 +269,7 @@ impl Keyword {
         if open.is_held() {
             return Ok(());
         }
-        if self.rebuilding.load(Ordering::SeqCst) {
+        if open.fill.is_some() {
             open.due.get_or_insert_with(Instant::now);
         }
         let is_due = open.due.is_some_and(|due| Instant::now() >= due);
@@ -244,7 +279,8 @@ impl Keyword {
             self.index.commit(open.read_seq).await.map_err(Interrupted::Index)?;
             metrics::histogram!("brain_projection_commit_seconds", "projection" => NAME).record(started.elapsed());
             (open.staged, open.due, open.committed_seq) = (false, None, open.read_seq);
-            if self.rebuilding.swap(false, Ordering::SeqCst) {
+            if let Some(fill) = open.fill.take() {
+                self.fills_done.store(fill, Ordering::SeqCst);
                 tracing::info!(projection = NAME, upto = %open.read_seq, "the keyword index is filled anew");
             }
         }
@@ -252,6 +288,10 @@ impl Keyword {
             self.show(open.read_seq);
         }
         Ok(())
+    }
+
+    fn is_to_be_filled(&self) -> bool {
+        self.fills_asked.load(Ordering::SeqCst) != self.fills_done.load(Ordering::SeqCst)
     }
 
     fn is_awaited(&self) -> bool {

@@ -22,6 +22,7 @@ use crate::{
     ports::{
         Clock, DerivedLog, EmbedError, Embedder, EventLog, Urgency,
         log::{AppendError, Events, ReadError},
+        storage::{NoRoom, Storage},
     },
 };
 
@@ -42,6 +43,8 @@ enum Interrupted {
     Read(#[from] ReadError),
     #[error("the vector cannot be recorded")]
     Append(#[source] AppendError),
+    #[error("there is no room for vectors")]
+    NoRoom(#[from] NoRoom),
     #[error("the texts cannot be embedded")]
     Embed(#[from] EmbedError),
     #[error("a stored fact cannot be read")]
@@ -52,15 +55,8 @@ enum Interrupted {
     FeedEnded,
 }
 
-/// Embeds until told to stop; outages and a missing model are waited out.
-pub async fn run(
-    log: Arc<dyn EventLog>,
-    derived: Arc<dyn DerivedLog>,
-    embedder: Arc<dyn Embedder>,
-    clock: Arc<dyn Clock>,
-    stop: CancellationToken,
-) {
-    let reactor = Reactor { log, derived, embedder, clock };
+/// Embeds until told to stop; outages, a full disk and a missing model are waited out.
+pub async fn run(reactor: Reactor, stop: CancellationToken) {
     let mut patience = Patience::new(PAUSE_MS_MAX);
     while let Some(interrupted) = stop.run_until_cancelled(reactor.pass(&mut patience)).await {
         let wait = patience.next_pause();
@@ -75,11 +71,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-struct Reactor {
-    log: Arc<dyn EventLog>,
-    derived: Arc<dyn DerivedLog>,
-    embedder: Arc<dyn Embedder>,
-    clock: Arc<dyn Clock>,
+/// What the embedder works with.
+pub struct Reactor {
+    pub log: Arc<dyn EventLog>,
+    pub derived: Arc<dyn DerivedLog>,
+    pub embedder: Arc<dyn Embedder>,
+    pub storage: Arc<dyn Storage>,
+    pub clock: Arc<dyn Clock>,
 }
 
 type Subject = (SpaceId, MemoryId);
@@ -119,6 +117,8 @@ impl Reactor {
         let mut feed = self.log.read(recorded, None).await?;
         loop {
             let gathered = gather(&mut feed, recorded).await?;
+            // Before the model works for nothing.
+            self.storage.room()?;
             let embedded = self.embed_all(gathered.subjects).await?;
             let silent = gathered.upto.0 - recorded.0;
             if embedded > 0 || !gathered.more_waits || silent >= SILENT_EVENTS_MAX {

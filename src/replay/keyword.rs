@@ -13,6 +13,9 @@ use crate::{
 };
 
 pub async fn verify(index: &Keyword, source: &dyn EventReader) -> Result<Verified, Error> {
+    if let Some(damaged) = damaged(index).await? {
+        return Ok(damaged);
+    }
     let (position, mut found) = index.documents().await.map_err(unavailable)?;
     let mut living: HashMap<_, u64> = HashMap::new();
     // Memories whose newest event does not have its stored shape.
@@ -43,6 +46,17 @@ pub async fn verify(index: &Keyword, source: &dyn EventReader) -> Result<Verifie
     let unequal_partitions = u64::from(difference.is_some());
     let parked = unreadable.len() as u64;
     Ok(Verified { position, rows: expected.len() as u64, unequal_partitions, difference, parked, skipped: 0 })
+}
+
+/// What is on the disk is held against its checksums first: documents that read well say nothing of the words they are found by.
+async fn damaged(index: &Keyword) -> Result<Option<Verified>, Error> {
+    let files = index.damage().await.map_err(unavailable)?;
+    let Some(first) = files.first() else { return Ok(None) };
+    let difference =
+        Difference { table: "files".into(), key: first.clone(), found: Some("damaged".into()), expected: Some("whole".into()) };
+    let unequal_partitions = files.len() as u64;
+    let difference = Some(difference);
+    Ok(Some(Verified { position: index.applied_seq(), rows: 0, unequal_partitions, difference, parked: 0, skipped: 0 }))
 }
 
 /// The first memory of which the two say different things.

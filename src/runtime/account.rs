@@ -84,16 +84,25 @@ pub(super) fn own_folder(path: &Path, mode: u32, account: Option<&Account>) -> R
     Ok(())
 }
 
-/// Lets the account pass through a folder of root's own, and no more, where it could not before. Another owner's folder stays
-/// as it is: `ensure_reachable` then refuses it by name.
-pub(super) fn let_through(folder: &Path, account: Option<&Account>) -> Result<(), Error> {
+/// Lets the account, and nobody else, pass through a folder of root's own. `is_ours`: brain made it, or nobody else could enter it.
+/// Another owner's folder stays as it is: `ensure_reachable` then refuses it by name.
+pub(super) fn let_through(folder: &Path, is_ours: bool, account: Option<&Account>) -> Result<(), Error> {
     let Some(account) = account else { return Ok(()) };
     let metadata = fs::metadata(folder).map_err(Error::io("look at", folder))?;
-    if metadata.uid() != geteuid().as_raw() || may_enter(metadata.mode(), metadata.uid(), metadata.gid(), account) {
+    if metadata.uid() != geteuid().as_raw() {
         return Ok(());
     }
-    let opened = Permissions::from_mode(metadata.mode() & 0o7777 | 0o011);
-    fs::set_permissions(folder, opened).map_err(Error::io("set the permissions of", folder))
+    let mode = metadata.mode() & 0o7777;
+    let mode = if is_ours {
+        lchown(folder, None, Some(account.gid)).map_err(Error::io("hand over", folder))?;
+        0o710
+    } else if may_enter(mode, metadata.uid(), metadata.gid(), account) {
+        return Ok(());
+    } else {
+        // Its group is not ours to change, so only this way is left.
+        mode | 0o001
+    };
+    fs::set_permissions(folder, Permissions::from_mode(mode)).map_err(Error::io("set the permissions of", folder))
 }
 
 /// Hands one file to the account. A link is handed over itself: the account may write where the file lies, so it could have

@@ -50,6 +50,12 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    #[error(
+        "{} is gone, but the Postgres cluster in {} has the passwords that stood in it: put the file back, or move that folder away, and \
+         a new one is filled again from the log",
+        secrets.display(), cluster.display()
+    )]
+    SecretsGone { secrets: PathBuf, cluster: PathBuf },
     #[error("no randomness for the servers' secrets: {0}")]
     Randomness(String),
     #[error("initdb could not create the Postgres cluster: {output}")]

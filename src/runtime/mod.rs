@@ -3,14 +3,18 @@
 //!
 //! In reading order: [`folders`] and [`account`] (where, and as whom), [`claim`] (one brain per folder), [`packages`], [`provision`]
 //! and [`locate`] (which programs), [`nats`], [`postgres`] and [`database`] (each server), [`process`] and [`supervisor`]
-//! (forking, watching, stopping), `watchdog` (macOS).
+//! (forking, watching, stopping), [`room`] (the disk), [`descriptors`], `watchdog` (macOS).
 //!
-//! Decision 2026-11-23: as root the data folder itself is opened for passing through (o+x), because it is ours and the servers'
-//! account must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
+//! Decision 2026-11-23: as root the data folder itself is opened for passing through, because it is ours and the servers' account
+//! must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.
+//! Decision 2026-11-27: opened to that account's group only (0710, was 0711), and everything below it is closed to others, whatever the
+//! umask is: the keyword index holds the words of all memories in order, and every local user could copy it. A folder that was there
+//! and is open to others keeps its permissions, for it may be `/tmp` or `/srv`; that is said in a sentence.
 
 mod account;
 mod claim;
 mod database;
+mod descriptors;
 mod error;
 mod folders;
 mod locate;
@@ -19,6 +23,7 @@ mod packages;
 mod postgres;
 mod process;
 mod provision;
+mod room;
 mod supervisor;
 #[cfg(any(target_os = "macos", test))]
 mod watchdog;
@@ -30,11 +35,14 @@ use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
 
+pub use descriptors::{descriptors, raise_descriptors};
 pub use error::Error;
-pub use folders::default_data_dir;
+pub use folders::{close_to_others, default_data_dir, private_folder};
 pub use nats::NatsAccess;
 pub use postgres::PostgresAccess;
 
+use crate::ports::storage::Storage;
+use room::Room;
 use supervisor::Board;
 
 /// What an acknowledged append survives.
@@ -114,6 +122,7 @@ pub struct Servers {
     nats: NatsAccess,
     postgres: PostgresAccess,
     board: Board,
+    room: Arc<Room>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -127,12 +136,13 @@ impl Servers {
         let (report, started) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
         let board = Board::default();
-        let shared = Arc::clone(&board);
+        let room = Arc::<Room>::default();
+        let shared = (Arc::clone(&board), Arc::clone(&room));
         let body = move || supervisor::run(&options, shared, &report, &stopped);
         let thread =
             thread::Builder::new().name("supervisor".into()).spawn(body).map_err(Error::io("start the thread", "supervisor"))?;
         match started.recv() {
-            Ok(Ok((nats, postgres))) => Ok(Self { nats, postgres, board, stop: Some(stop), thread: Some(thread) }),
+            Ok(Ok((nats, postgres))) => Ok(Self { nats, postgres, board, room, stop: Some(stop), thread: Some(thread) }),
             Ok(Err(error)) => {
                 // Wait for the thread, so that the folder's lock is free when the caller reads the error.
                 let _ = thread.join();
@@ -155,6 +165,11 @@ impl Servers {
     /// Both servers as they are now, nats-server first.
     pub fn parts(&self) -> Vec<Part> {
         supervisor::read(&self.board).clone()
+    }
+
+    /// Whether there is room on the disk of the data folder; measured four times a second.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        self.room.clone()
     }
 
     /// Stops both servers cleanly, within 30 s. Blocking.

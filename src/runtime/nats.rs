@@ -17,6 +17,8 @@ use super::process::Launch;
 
 const TEMPLATE: &str = include_str!("../../nats/server.conf");
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const HEALTH_BYTES_MAX: u64 = 8 << 10;
 
 /// What a client needs to reach the embedded nats-server.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,19 +109,42 @@ pub(super) fn is_ready(ports: Ports) -> bool {
     if greeting.as_deref() != Some(b"INFO ") {
         return false;
     }
-    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    exchange(ports.monitor, request, 12).as_deref() == Some(b"HTTP/1.1 200")
+    exchange(ports.monitor, HEALTH, 12).as_deref() == Some(b"HTTP/1.1 200")
+}
+
+/// Whether the server says that it will never write again before it is started again. One that says nothing may only be slow.
+///
+/// Source: nats-server 2.15.1 on a full disk. `/healthz` answers 503 with "JetStream stream '$G > brain_EVENTS' write error: …: no space
+/// left on device", and goes on doing so when there is room; appends are not answered at all; `js-enabled-only` stays "ok". Where it
+/// cannot write what it knows of streams it disables JetStream, and says that.
+pub(super) fn has_given_up_writing(ports: Ports) -> bool {
+    ask_health(ports).is_some_and(|answer| means_given_up(&answer))
+}
+
+fn means_given_up(answer: &str) -> bool {
+    let reasons = ["write error", "not enabled", "disabled"];
+    answer.starts_with("HTTP/1.1 503") && reasons.iter().any(|reason| answer.contains(reason))
+}
+
+fn ask_health(ports: Ports) -> Option<String> {
+    let mut answer = Vec::new();
+    send(ports.monitor, HEALTH)?.take(HEALTH_BYTES_MAX).read_to_end(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Sends a request and reads the first bytes of the answer.
 fn exchange(port: u16, request: &[u8], answer_bytes: usize) -> Option<Vec<u8>> {
+    let mut answer = vec![0; answer_bytes];
+    send(port, request)?.read_exact(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn send(port: u16, request: &[u8]) -> Option<TcpStream> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).ok()?;
     stream.set_read_timeout(Some(PROBE_TIMEOUT)).ok()?;
     stream.write_all(request).ok()?;
-    let mut answer = vec![0; answer_bytes];
-    stream.read_exact(&mut answer).ok()?;
-    Some(answer)
+    Some(stream)
 }
 
 /// Shapes the access of a running server.
@@ -137,6 +162,20 @@ pub(super) fn access(secrets: &Secrets, ports: Ports, version: &str, pid: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_server_that_says_so_has_given_up() {
+        let answer =
+            |status: u16, error: &str| format!("HTTP/1.1 {status} x\r\n\r\n{{\"status\":\"unavailable\",\"error\":\"{error}\"}}");
+        assert!(means_given_up(&answer(503, "JetStream stream '$G > brain_EVENTS' write error: 1.blk: no space left on device")));
+        assert!(means_given_up(&answer(503, "jetstream not enabled")));
+        assert!(!means_given_up(&answer(503, "JetStream is still recovering meta layer")));
+        assert!(!means_given_up(&answer(200, "write error")));
+        // Stopped or slow: it takes the connection and says nothing.
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let monitor = mute.local_addr().unwrap().port();
+        assert!(!has_given_up_writing(Ports { client: 0, monitor }));
+    }
 
     #[test]
     fn the_configuration_is_filled_in_whole_and_says_how_durable_it_is() {

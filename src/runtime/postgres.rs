@@ -13,6 +13,7 @@ use super::error::Error;
 use super::folders::{DataDir, Secrets, write_private};
 use super::locate::PostgresProgram;
 use super::process::{self, Launch};
+use super::room;
 
 /// Roles of the read models: the first owns and migrates, the second only queries.
 pub(super) const OWNER: &str = "brain_owner";
@@ -21,11 +22,10 @@ pub(super) const SUPERUSER: &str = "postgres";
 
 /// Settings for a small shared machine. A commit may be acknowledged before it is on the disk, because the read models can be
 /// refilled from the log, but `fsync` stays on: a torn cluster would have to be refilled whole.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 13] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
-    "max_wal_size=2GB",
     "random_page_cost=1.1",
     "jit=off",
     "synchronous_commit=off",
@@ -204,6 +204,8 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
     let mut arguments: Vec<OsString> = vec!["-D".into(), cluster.clone().into()];
     let own = [
         format!("port={port}"),
+        format!("max_wal_size={}MB", wal_mib(room::disk_bytes(&data.root))),
+        "min_wal_size=32MB".into(),
         format!("shared_buffers={}MB", shared_buffers_mib(memory_bytes())),
         format!("wal_compression={compression}"),
         format!("dynamic_shared_memory_type={}", if shared_memory_is_small() { "mmap" } else { "posix" }),
@@ -224,6 +226,11 @@ pub(super) fn launch(program: &PostgresProgram, data: &DataDir, port: u16, accou
         on_parent_death: Signal::SIGQUIT,
         on_stop: Signal::SIGINT,
     })
+}
+
+/// A sixteenth of the disk: between two checkpoints Postgres' log takes this much, and only a checkpoint gives it back.
+fn wal_mib(disk: Option<u64>) -> u64 {
+    disk.map_or(2_048, |bytes| (bytes / 16) >> 20).clamp(64, 2_048)
 }
 
 /// An eighth of the memory: of a large index of vectors a search touches pages everywhere, and each one that is not at hand is copied.
@@ -259,6 +266,11 @@ mod tests {
     #[test]
     fn shared_buffers_grow_with_the_memory_within_bounds() {
         assert_eq!([None, Some(1 << 30), Some(24 << 30), Some(1 << 40)].map(shared_buffers_mib), [256, 128, 3_072, 4_096]);
+    }
+
+    #[test]
+    fn the_log_of_postgres_is_a_share_of_the_disk_within_bounds() {
+        assert_eq!([None, Some(700 << 20), Some(8 << 30), Some(1 << 40)].map(wal_mib), [2_048, 64, 512, 2_048]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
+#[cfg(target_os = "linux")]
+use nix::sys::stat::{Mode, umask};
 
 use super::account::Account;
 use super::error::Error;
@@ -73,11 +75,13 @@ pub(super) fn command(executable: &Path, folder: &Path, account: Option<&Account
 fn tie_to_this_thread(command: &mut Command, on_parent_death: Signal) {
     let parent = nix::unistd::Pid::this();
     let hook = move || {
+        // Its files are closed to others, whatever umask we were started with.
+        umask(Mode::from_bits_truncate(0o077));
         nix::sys::prctl::set_pdeathsig(on_parent_death)?;
         // The parent may have died before the line above: then no signal will ever come.
         if nix::unistd::Pid::parent() == parent { Ok(()) } else { Err(io::Error::from_raw_os_error(nix::libc::ESRCH)) }
     };
-    // SAFETY: the hook runs between fork and exec and makes two system calls; it neither allocates nor locks.
+    // SAFETY: the hook runs between fork and exec and makes three system calls; it neither allocates nor locks.
     unsafe { command.pre_exec(hook) };
 }
 

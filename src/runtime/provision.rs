@@ -28,15 +28,27 @@ pub(super) fn provide(name: &str, progress: &dyn Fn(&str)) -> Result<PathBuf, Er
     if is_current(&folder, &package) {
         return Ok(folder.join(&package.home));
     }
-    if !cache.exists() {
-        fs::create_dir_all(&cache).map_err(Error::io("create", &cache))?;
-        open_to_readers(&cache)?;
-    }
+    make_open(&cache)?;
     let _turn = take_turn(&cache)?;
     if !is_current(&folder, &package) {
         fetch_and_unpack(&package, &cache, &folder, progress)?;
     }
     Ok(folder.join(&package.home))
+}
+
+/// Makes the cache's folder and the parents that are missing, open to the servers' account whatever our umask is.
+fn make_open(cache: &Path) -> Result<(), Error> {
+    let missing: Vec<&Path> = cache.ancestors().take_while(|folder| !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        fs::create_dir(folder).or_else(unless_there).map_err(Error::io("create", folder))?;
+        open_to_readers(folder)?;
+    }
+    Ok(())
+}
+
+/// Another brain may have been quicker.
+fn unless_there(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
 fn is_current(folder: &Path, package: &Package) -> bool {
@@ -66,6 +78,7 @@ fn fetch_and_unpack(package: &Package, cache: &Path, folder: &Path, progress: &d
     let marker = partial.join(MARKER);
     let written = File::create(&marker).and_then(|mut file| {
         file.write_all(package.wheel.sha256.as_bytes())?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
         file.sync_all()
     });
     written.map_err(Error::io("write", &marker))?;
@@ -182,6 +195,17 @@ mod tests {
         let mode = |name: &str| fs::metadata(into.join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("p/bin/tool"), mode("p/share/text")), (0o755, 0o644));
         assert!(!into.join("p/include/tool.h").exists());
+    }
+
+    #[test]
+    fn the_cache_is_open_to_the_servers_account_with_the_parents_that_it_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("a/b");
+        make_open(&cache).unwrap();
+        make_open(&cache).unwrap();
+        for made in [&cache, &folder.path().join("a")] {
+            assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o755);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::folders::{DataDir, Secrets};
 use super::nats::{self, NatsAccess, Ports};
 use super::postgres::{self, PostgresAccess};
 use super::process::{self, Launch};
+use super::room::{Room, Watch};
 use super::{Options, Part, PartState, database, locate};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -31,6 +32,14 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// A server that ran this long has recovered: the next death starts at the shortest backoff again.
 const SETTLED_AFTER: Duration = Duration::from_secs(30);
+/// How often the disk is measured: a tenth of a second of a fast disk's writing is less than what is kept free.
+const MEASURE_EVERY: Duration = Duration::from_millis(250);
+/// How often nats-server is asked whether it can write.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long nats-server may take to end before it is started again.
+const END_WITHIN: Duration = Duration::from_secs(10);
+/// The place of nats-server among the servers.
+const LOG: usize = 0;
 /// A chosen port may be taken before the server binds it; then other ports are tried.
 const PORT_ATTEMPTS: u32 = 3;
 
@@ -45,11 +54,11 @@ pub(super) fn read(board: &Board) -> MutexGuard<'_, Vec<Part>> {
 /// Body of the supervisor thread: starts both servers, reports, then keeps them running until `stop` is sent or dropped.
 pub(super) fn run(
     options: &Options,
-    board: Board,
+    shared: (Board, Arc<Room>),
     started: &Sender<Result<(NatsAccess, PostgresAccess), Error>>,
     stop: &Receiver<()>,
 ) {
-    let mut supervisor = match Supervisor::start(options, board) {
+    let mut supervisor = match Supervisor::start(options, shared) {
         Ok((supervisor, nats, postgres)) => {
             if started.send(Ok((nats, postgres))).is_err() {
                 tracing::debug!("nobody waits for the servers any more");
@@ -63,6 +72,7 @@ pub(super) fn run(
     };
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK_EVERY) {
         supervisor.look();
+        supervisor.look_at_the_disk();
     }
     supervisor.stop();
 }
@@ -72,6 +82,7 @@ struct Supervisor {
     board: Board,
     probes: Probes,
     servers: Vec<Server>,
+    disk: Disk,
     _claim: Claim,
     #[cfg(target_os = "macos")]
     watchdog: super::watchdog::Watchdog,
@@ -84,6 +95,16 @@ struct Server {
     started_at: Instant,
     backoff: Duration,
     restart_at: Option<Instant>,
+    /// Since when it was told to end, because it has to be started again.
+    told_to_end: Option<Instant>,
+}
+
+/// The watch over the disk, and whether nats-server can write to it.
+struct Disk {
+    watch: Watch,
+    log_is_stuck: bool,
+    measure_at: Instant,
+    ask_at: Instant,
 }
 
 /// What is needed to ask whether a server is ready.
@@ -104,12 +125,14 @@ impl Probes {
 }
 
 impl Supervisor {
-    fn start(options: &Options, board: Board) -> Result<(Self, NatsAccess, PostgresAccess), Error> {
+    fn start(options: &Options, (board, room): (Board, Arc<Room>)) -> Result<(Self, NatsAccess, PostgresAccess), Error> {
         let progress: &dyn Fn(&str) = &*options.progress;
         let account = account::for_servers()?;
         let account = account.as_ref();
         let data = DataDir::open(&options.data_dir, account)?;
         let claim = claim::take(&data, progress)?;
+        let now = Instant::now();
+        let disk = Disk { watch: Watch::start(&data.root, room), log_is_stuck: false, measure_at: now, ask_at: now };
         let nats_program = locate::nats(account, progress)?;
         let postgres_program = locate::postgres(account, progress)?;
         let secrets = data.secrets()?;
@@ -122,6 +145,7 @@ impl Supervisor {
             board,
             probes: Probes { runtime, secrets: secrets.clone(), ports, postgres_port: 0 },
             servers: Vec::new(),
+            disk,
             _claim: claim,
             #[cfg(target_os = "macos")]
             watchdog: super::watchdog::Watchdog::start()?,
@@ -223,7 +247,10 @@ impl Supervisor {
             let server = &mut self.servers[index];
             if let Some(status) = server.ended() {
                 let (name, backoff_ms) = (server.launch.name, server.schedule_restart());
-                tracing::warn!(name, %status, backoff_ms, "an embedded server died and will be restarted");
+                match server.told_to_end.take() {
+                    Some(_) => tracing::debug!(name, %status, backoff_ms, "an embedded server ended as it was told"),
+                    None => tracing::warn!(name, %status, backoff_ms, "an embedded server died and will be restarted"),
+                }
                 let part = &mut read(&self.board)[index];
                 part.state = PartState::Restarting;
                 part.pid = None;
@@ -239,8 +266,41 @@ impl Supervisor {
                 && self.probes.is_ready(server.launch.name)
             {
                 read(&self.board)[index].state = PartState::Running;
+                self.disk.ask_at = Instant::now();
                 tracing::info!(name = server.launch.name, "an embedded server is running again");
             }
+        }
+    }
+
+    /// Measures the disk, and has nats-server started again when it says that it cannot write though there is room.
+    fn look_at_the_disk(&mut self) {
+        let now = Instant::now();
+        let (server, part) = (&mut self.servers[LOG], read(&self.board)[LOG].state);
+        let measures = now >= self.disk.measure_at;
+        // Whether it can write is known before anybody is told that there is room again.
+        let opens = measures && self.disk.watch.measure();
+        if (opens || now >= self.disk.ask_at) && part == PartState::Running {
+            self.disk.log_is_stuck = nats::has_given_up_writing(self.probes.ports);
+            self.disk.ask_at = now + ASK_EVERY;
+        }
+        if measures {
+            self.disk.watch.tell(self.disk.log_is_stuck);
+            self.disk.measure_at = now + MEASURE_EVERY;
+        }
+        if server.told_to_end.is_some_and(|since| since.elapsed() > END_WITHIN)
+            && let Some(child) = &mut server.child
+        {
+            // It is noticed in the next look whether that worked.
+            let _ = child.kill();
+        } else if self.disk.log_is_stuck
+            && self.disk.watch.has_some()
+            && part == PartState::Running
+            && server.told_to_end.is_none()
+        {
+            tracing::warn!(name = server.launch.name, "the log cannot write though there is room: its server is started again");
+            server.signal(server.launch.on_stop);
+            server.told_to_end = Some(now);
+            read(&self.board)[LOG].state = PartState::Restarting;
         }
     }
 
@@ -273,7 +333,7 @@ impl Supervisor {
 
 impl Server {
     fn new(launch: Launch) -> Self {
-        Self { launch, child: None, started_at: Instant::now(), backoff: BACKOFF_MIN, restart_at: None }
+        Self { launch, child: None, started_at: Instant::now(), backoff: BACKOFF_MIN, restart_at: None, told_to_end: None }
     }
 
     /// Reaps the process if it has ended.

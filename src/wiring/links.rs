@@ -8,6 +8,7 @@ use anyhow::Context;
 use super::durability::{self, Proof};
 use crate::{
     adapters::nats::Access,
+    ports::storage::{Storage, Unwatched},
     queries::status::Part,
     runtime::{PartState, Servers},
 };
@@ -25,6 +26,8 @@ pub struct Links {
     pub app_url: String,
     /// Where nats-server describes itself.
     pub monitor_url: Option<String>,
+    /// The disk that they write to, if it is ours to watch.
+    pub storage: Arc<dyn Storage>,
     /// The servers as status shows them.
     pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
 }
@@ -41,6 +44,7 @@ impl Links {
             owner_url: postgres.owner_url(database),
             app_url: postgres.app_url(database),
             monitor_url: Some(nats.monitor_url.clone()),
+            storage: servers.storage(),
             parts: Arc::new(move || weak.upgrade().map(|servers| parts(&servers)).unwrap_or_default()),
         }
     }
@@ -63,6 +67,7 @@ impl Links {
             owner_url: database_url.to_owned(),
             app_url: app.into(),
             monitor_url: None,
+            storage: Arc::new(Unwatched),
             parts: Arc::new(Vec::new),
         })
     }

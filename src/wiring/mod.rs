@@ -5,7 +5,9 @@
 
 mod caching;
 pub mod credentials;
+mod door;
 mod durability;
+mod health;
 mod links;
 mod outward;
 mod positions;
@@ -13,6 +15,7 @@ mod roles;
 
 pub use self::{
     caching::Caching,
+    door::{bind, exposure},
     links::Links,
     outward::Outward,
     roles::{Role, Roles},
@@ -52,7 +55,7 @@ use crate::{
         keyword::Keyword,
     },
     queries::{search::SearchParts, status::Part},
-    reactors,
+    reactors::{self, embedder::Reactor},
     replay::Operator,
     runtime::{self, Durability, Servers},
     telemetry,
@@ -114,12 +117,12 @@ impl Brain {
         let tail = Tail::new(events.clone());
         let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder))?);
         if roles.include(Role::Reactor) {
-            let (log, model, clock) = (events.clone(), model.clone(), clock.clone());
-            tasks.spawn(reactors::embedder::run(log, derived.clone(), model, clock, stop.clone()));
+            let embedder = reactor(&nats, model.clone(), &links, &clock);
+            tasks.spawn(reactors::embedder::run(embedder, stop.clone()));
         }
         tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
-        let commands = Arc::new(Commands::new(events.clone(), clock.clone()).with_command_log(postgres.command_log()));
+        let commands = write_path(&nats, &postgres, &links, &clock);
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
@@ -127,7 +130,7 @@ impl Brain {
         if roles.include(Role::Fanout) || roles.include(Role::Api) {
             tasks.spawn(tail.clone().follow(stop.clone()));
         }
-        let credentials = credentials::open(data_dir, &format!("http://{address}"))?;
+        let credentials = credentials::open(data_dir, &door::url(address))?;
         if roles.include(Role::Api) {
             tasks.spawn(directory.clone().follow(events.clone(), stop.clone()));
             tasks.spawn(keyword.clone().follow(events.clone(), stop.clone()));
@@ -162,7 +165,7 @@ impl Brain {
             ids: Arc::new(SystemIds),
             parts: parts_of(links.parts),
             metrics: Arc::new(telemetry::metrics()),
-            ready: readiness(stopped_projection),
+            ready: health::readiness(stopped_projection, links.storage, nats.appends()),
         };
         let (http, serving) = serve(state, socket, roles.include(Role::Api))?;
         let data_dir = data_dir.to_owned();
@@ -208,12 +211,6 @@ async fn with_tables(links: &Links) -> anyhow::Result<Postgres> {
     Ok(postgres)
 }
 
-fn bind(listen: SocketAddr) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
-    let socket = std::net::TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
-    let address = socket.local_addr().context("the listening socket has no address")?;
-    Ok((socket, address))
-}
-
 /// Stops the embedded servers once nobody else holds them.
 pub async fn stop_servers(servers: Arc<Servers>) -> anyhow::Result<()> {
     let servers = Arc::into_inner(servers).context("something still uses the servers")?;
@@ -256,6 +253,15 @@ fn project(
     stopped
 }
 
+fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>) -> Arc<Commands> {
+    let commands = Commands::new(nats.log(), clock.clone()).with_storage(links.storage.clone());
+    Arc::new(commands.with_command_log(postgres.command_log()))
+}
+
+fn reactor(nats: &Nats, embedder: Arc<dyn Embedder>, links: &Links, clock: &Arc<dyn Clock>) -> Reactor {
+    Reactor { log: nats.log(), derived: nats.derived(), embedder, storage: links.storage.clone(), clock: clock.clone() }
+}
+
 fn search_parts(postgres: &Postgres, keyword: Arc<dyn KeywordIndex>, model: Arc<dyn Embedder>) -> SearchParts {
     SearchParts { reads: postgres.search_reads(), keyword, embedder: Arc::new(RememberedQueries::new(model)) }
 }
@@ -275,11 +281,18 @@ fn serve(
     whole: bool,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let configure = api::configure(state, whole);
+    let (places, connections_max) = door::places();
+    let counted = places.clone();
     let app = move || {
-        let plain = from_fn(api::compression::short_stay_plain);
-        App::new().wrap(plain).wrap(Compress::default()).configure(configure.clone())
+        let (plain, places) = (from_fn(api::compression::short_stay_plain), places.clone());
+        let spare = from_fn(move |request, next| api::connections::spare(places.clone(), request, next));
+        App::new().wrap(plain).wrap(Compress::default()).wrap(spare).configure(configure.clone())
     };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(app)
+        .workers(workers)
+        .max_connections(connections_max / workers)
+        .on_connect(door::on_connect(counted))
         .disable_signals()
         .shutdown_timeout(DRAIN_S)
         .keep_alive(KEEP_ALIVE)
@@ -316,8 +329,4 @@ async fn listen_to_commits(nats: Nats, postgres: Postgres, stop: CancellationTok
         }
     };
     let _: Option<std::convert::Infallible> = stop.run_until_cancelled(listen).await;
-}
-
-fn readiness(stopped: watch::Receiver<Option<String>>) -> Arc<dyn Fn() -> Result<(), String> + Send + Sync> {
-    Arc::new(move || stopped.borrow().clone().map_or(Ok(()), Err))
 }

@@ -1,5 +1,6 @@
 //! JetStream as the event log and as the store of derived facts. Built by wiring. The only place that knows NATS error codes.
 
+mod appends;
 mod derived;
 mod log;
 mod outcome;
@@ -12,6 +13,7 @@ use async_nats::jetstream;
 use futures::{StreamExt, stream::BoxStream};
 use tokio::sync::watch;
 
+pub use self::appends::Appends;
 use self::{derived::NatsDerived, log::NatsLog, stream::NatsStream};
 use crate::{
     domain::ids::StreamSeq,
@@ -71,6 +73,7 @@ pub struct Nats {
     events: NatsStream,
     derived: NatsStream,
     prefix: Prefix,
+    appends: Appends,
 }
 
 impl Nats {
@@ -96,9 +99,10 @@ impl Nats {
             .build(client.clone());
         let events = (prefix.stream("EVENTS"), prefix.all_events(), EVENTS_DEFINITION);
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
-        let events = NatsStream::open((&client, &context, &connections), events, access.replicas).await?;
-        let derived = NatsStream::open((&client, &context, &connections), derived, access.replicas).await?;
-        Ok(Self { client, events, derived, prefix })
+        let watched = stream::Watched { connections, appends: Appends::default() };
+        let events = NatsStream::open((&client, &context, &watched), events, access.replicas).await?;
+        let derived = NatsStream::open((&client, &context, &watched), derived, access.replicas).await?;
+        Ok(Self { client, events, derived, prefix, appends: watched.appends })
     }
 
     pub fn log(&self) -> Arc<dyn EventLog> {
@@ -108,6 +112,11 @@ impl Nats {
     /// A name of this very log, which another one of the same name does not have.
     pub async fn epoch(&self) -> Result<String, Error> {
         self.events.epoch().await
+    }
+
+    /// What came of the newest append.
+    pub fn appends(&self) -> Appends {
+        self.appends.clone()
     }
 
     pub fn derived(&self) -> Arc<dyn DerivedLog> {

@@ -15,7 +15,7 @@ use async_nats::{
 
 use tokio::sync::watch;
 
-use super::{Error, outcome, reader};
+use super::{Appends, Error, outcome, reader};
 use crate::{
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded, codec},
@@ -27,6 +27,14 @@ use crate::{
 #[error("there is no connection to NATS")]
 struct Away;
 
+/// What a connection tells of itself, shared by its streams.
+#[derive(Clone)]
+pub struct Watched {
+    /// How often a connection was made.
+    pub connections: Arc<watch::Sender<u64>>,
+    pub appends: Appends,
+}
+
 /// A stream and how to publish to it.
 #[derive(Clone)]
 pub struct NatsStream {
@@ -34,14 +42,13 @@ pub struct NatsStream {
     context: jetstream::Context,
     stream: Stream<()>,
     name: String,
-    /// How often a connection was made.
-    connections: Arc<watch::Sender<u64>>,
+    watched: Watched,
 }
 
 impl NatsStream {
     /// Creates or updates the stream; the parts are its name, its subjects and its definition as JSON.
     pub async fn open(
-        (client, context, connections): (&async_nats::Client, &jetstream::Context, &Arc<watch::Sender<u64>>),
+        (client, context, watched): (&async_nats::Client, &jetstream::Context, &Watched),
         parts: (String, String, &str),
         replicas: usize,
     ) -> Result<Self, Error> {
@@ -51,7 +58,7 @@ impl NatsStream {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
         context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
         let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
-        Ok(Self { client: client.clone(), context: context.clone(), stream, name, connections: connections.clone() })
+        Ok(Self { client: client.clone(), context: context.clone(), stream, name, watched: watched.clone() })
     }
 
     /// Follows from the stream's name and the instant of its making.
@@ -82,7 +89,13 @@ impl NatsStream {
         if let Some(expected) = expected {
             message = message.expected_last_subject_sequence(expected.0);
         }
-        let ack = self.context.publish_message(message.outbound_message(subject)).await.map_err(outcome::of_publish)?;
+        let published = self.publish(message.outbound_message(subject)).await;
+        self.watched.appends.note(&published);
+        published
+    }
+
+    async fn publish(&self, message: jetstream::message::OutboundMessage) -> Result<StreamSeq, AppendError> {
+        let ack = self.context.publish_message(message).await.map_err(outcome::of_publish)?;
         let ack = ack.await.map_err(outcome::of_publish)?;
         // The sequence of a duplicate is another message's.
         if ack.duplicate { Err(AppendError::Duplicate) } else { Ok(StreamSeq(ack.sequence)) }
@@ -152,7 +165,7 @@ impl NatsStream {
 
     /// Every message after `after`, or those on `filter` only, read with `decode`.
     pub async fn read(&self, after: StreamSeq, filter: Option<String>, decode: reader::Decode) -> Result<Events, ReadError> {
-        reader::open(&self.stream, self.connections.subscribe(), (after, filter), decode).await
+        reader::open(&self.stream, self.watched.connections.subscribe(), (after, filter), decode).await
     }
 }
 

@@ -1,6 +1,10 @@
 //! The keyword index on tantivy: BM25 (k1 = 1.2, b = 0.75) over own text and tags, in a folder of this node.
 //! Implements [`KeywordIndex`]; built by wiring, filled by `projectors::keyword`. It is a view: what is damaged is thrown away.
+//!
+//! Decision 2026-11-27: the files are held against their checksums before anything is written after a start. The library's own thread
+//! that looks up what a commit deletes ends the whole process when it meets a damaged file.
 
+mod damage;
 mod fields;
 mod question;
 #[cfg(test)]
@@ -10,10 +14,12 @@ use std::{
     collections::HashSet,
     fs,
     net::Ipv6Addr,
+    os::unix::fs::DirBuilderExt,
+    panic::catch_unwind,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -26,7 +32,10 @@ use tantivy::{
     indexer::LogMergePolicy,
 };
 
-use self::fields::Fields;
+use self::{
+    damage::{Soundness, caught},
+    fields::Fields,
+};
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
     ports::{Hit, KeywordChange, KeywordHits, KeywordIndex, KeywordText, QueryError, Words},
@@ -68,13 +77,18 @@ struct Inner {
     /// `None` after a failure: the next call opens it again at the last commit.
     writer: Mutex<Option<IndexWriter>>,
     applied_seq: AtomicU64,
+    soundness: Soundness,
+    /// What is staged replaces everything.
+    starts_over: AtomicBool,
 }
 
 impl TantivyIndex {
     /// Opens the index below `folder`, or makes an empty one when there is none that can be read.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let folder = folder.join(format!("v{FORMAT}"));
-        let inner = Inner::open(&folder).or_else(|cause| {
+        // A file that is too short for its own end makes the library panic.
+        let opened = catch_unwind(|| Inner::open(&folder)).unwrap_or_else(|_| Err("a file of it is not whole".into()));
+        let inner = opened.or_else(|cause| {
             tracing::warn!(%cause, folder = %folder.display(), "the keyword index is unreadable and is filled again from the log");
             fs::remove_dir_all(&folder)?;
             Inner::open(&folder)
@@ -89,15 +103,16 @@ impl TantivyIndex {
         work: impl FnOnce(&Inner) -> tantivy::Result<T> + Send + 'static,
     ) -> Result<T, QueryError> {
         let inner = self.inner.clone();
-        let done =
-            tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|cause| QueryError::Unavailable(cause.into()))?;
+        let work = move || caught(|| work(&inner)).inspect_err(|_| inner.soundness.doubt());
+        let done = tokio::task::spawn_blocking(work).await.map_err(|cause| QueryError::Unavailable(cause.into()))?;
         done.map_err(|cause| QueryError::Unavailable(cause.into()))
     }
 }
 
 impl Inner {
     fn open(folder: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        fs::create_dir_all(folder)?;
+        // The words of all memories are in it, in order: closed to others, whatever the umask is.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let fields = Fields::new();
         let mut index = Index::open_or_create(MmapDirectory::open(folder)?, fields.schema.clone())?;
         index.set_tokenizers(fields::tokenizers());
@@ -107,7 +122,8 @@ impl Inner {
             Some(text) => serde_json::from_str::<Checkpoint>(&text)?.seq,
             None => StreamSeq(0),
         };
-        Ok(Self { index, fields, reader, writer: Mutex::new(None), applied_seq: AtomicU64::new(seq.0) })
+        let (writer, applied_seq, starts_over) = (Mutex::new(None), AtomicU64::new(seq.0), AtomicBool::new(false));
+        Ok(Self { index, fields, reader, writer, applied_seq, soundness: Soundness::unknown(), starts_over })
     }
 
     /// Lends the writer; it is dropped with all that was staged when `work` fails.
@@ -152,6 +168,15 @@ impl Inner {
         })?;
         self.reader.reload()?;
         self.applied_seq.store(upto.0, Ordering::Release);
+        if self.starts_over.swap(false, Ordering::SeqCst) {
+            self.soundness.is_new();
+        }
+        Ok(())
+    }
+
+    fn start_over(&self) -> tantivy::Result<()> {
+        self.write(|writer| writer.delete_all_documents().map(drop))?;
+        self.starts_over.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -180,6 +205,7 @@ impl Inner {
         among: Option<HashSet<MemoryId>>,
         limit: usize,
     ) -> tantivy::Result<KeywordHits> {
+        self.soundness.ensure_not_damaged()?;
         let Some(asked) = question::asked(text).filter(|_| limit > 0) else { return Ok(KeywordHits::default()) };
         let searcher = self.reader.searcher();
         let question = question::within(&self.fields, space, &asked);
@@ -231,7 +257,19 @@ impl KeywordIndex for TantivyIndex {
     }
 
     async fn start_over(&self) -> Result<(), QueryError> {
-        self.blocking(|inner| inner.write(|writer| writer.delete_all_documents().map(drop))).await
+        self.blocking(Inner::start_over).await
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.inner.soundness.is_suspect()
+    }
+
+    async fn suspected(&self) {
+        self.inner.soundness.suspected().await;
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, QueryError> {
+        self.blocking(|inner| inner.soundness.examine(&inner.index)).await
     }
 
     async fn documents(&self) -> Result<(StreamSeq, Vec<(MemoryId, u64)>), QueryError> {
@@ -240,7 +278,7 @@ impl KeywordIndex for TantivyIndex {
 
     async fn clear(&self) -> Result<(), QueryError> {
         self.blocking(|inner| {
-            inner.write(|writer| writer.delete_all_documents().map(drop))?;
+            inner.start_over()?;
             inner.commit(StreamSeq(0))
         })
         .await

@@ -1,5 +1,7 @@
 //! The index as the port promises it, on a real folder.
 
+use std::fs::File;
+
 use uuid::Uuid;
 
 use super::*;
@@ -108,4 +110,72 @@ async fn the_few_that_qualify_are_found_behind_thousands_of_better_ones() {
     let few: HashSet<MemoryId> = (0..20).map(id).collect();
     let hits = index.search(&SpaceId::default_space(), "tea", Some(few), 10).await.expect("searches");
     assert_eq!(hits.hits.iter().map(|hit| hit.id).collect::<Vec<_>>(), (0..10).map(id).collect::<Vec<_>>());
+}
+
+/// Three segments of notes, with nobody at work on them any more.
+async fn filled(folder: &Path) {
+    let index = TantivyIndex::open(folder).expect("opens");
+    assert!(index.is_suspect() && index.examine().await.expect("examines").is_empty() && !index.is_suspect());
+    for segment in 0..3u128 {
+        let notes = (0..200).map(|n| change("default", segment * 1_000 + n, &format!("tea number {n} of {segment}"), &["noon"]));
+        index.stage(notes.collect()).await.expect("stages");
+        index.commit(StreamSeq(segment as u64 + 1)).await.expect("commits");
+    }
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join(format!("v{FORMAT}"))).expect("readable").flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == ending)).collect()
+}
+
+/// Fills the index as the projection does.
+async fn refill(index: &TantivyIndex) {
+    index.start_over().await.expect("starts over");
+    index.stage(vec![change("default", 1, "tea again", &[])]).await.expect("stages");
+    index.commit(StreamSeq(9)).await.expect("commits");
+}
+
+#[tokio::test]
+async fn a_file_that_is_shorter_than_its_own_end_does_not_stop_the_start() {
+    for ending in ["term", "idx", "store", "fast"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        filled(folder.path()).await;
+        for file in files(folder.path(), ending) {
+            File::options().write(true).open(file).expect("opens").set_len(3).expect("cut");
+        }
+        let index = TantivyIndex::open(folder.path()).expect("opens all the same");
+        if !index.examine().await.expect("examines").is_empty() {
+            assert!(index.search(&SpaceId::default_space(), "tea", None, 10).await.is_err(), "{ending}");
+        }
+        refill(&index).await;
+        assert_eq!((index.applied_seq(), found(&index, "again").await), (StreamSeq(9), vec![id(1)]), "{ending}");
+        assert!(index.examine().await.expect("examines").is_empty(), "{ending}");
+    }
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_is_named_refuses_searches_and_is_gone_when_filled_again() {
+    for ending in ["idx", "term", "pos", "fieldnorm", "fast"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        filled(folder.path()).await;
+        let damaged = files(folder.path(), ending);
+        for file in &damaged {
+            let mut bytes = fs::read(file).expect("readable");
+            let middle = bytes.len() / 3;
+            bytes[middle..middle + 20].fill(0xA5);
+            fs::write(file, bytes).expect("writes");
+        }
+        let index = TantivyIndex::open(folder.path()).expect("opens");
+        // Whatever it answers before it was examined, it goes on running.
+        let _ = index.search(&SpaceId::default_space(), "\"tea number\"", None, 10).await;
+        let mut names = index.examine().await.expect("examines");
+        names.sort();
+        let mut expected: Vec<_> = damaged.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        expected.sort();
+        assert_eq!(names, expected);
+        assert!(index.search(&SpaceId::default_space(), "tea", None, 10).await.is_err(), "{ending}");
+        refill(&index).await;
+        assert_eq!(found(&index, "\"tea again\"").await, [id(1)], "{ending}");
+        assert!(index.examine().await.expect("examines").is_empty(), "{ending}");
+    }
 }

@@ -90,6 +90,8 @@ impl From<commands::Error> for Problem {
             E::HistoryUnavailable { .. } => Self::new("command.history_unavailable", detail).logged(&error),
             E::Unavailable { .. } => Self::new("log.unavailable", detail).logged(&error),
             E::Refused { .. } => Self::new("log.refused", detail).logged(&error),
+            // The watch over the disk logs it, once.
+            E::StorageFull(_) => Self::new("storage.full", detail),
             E::Poison { .. } => Self::new("log.poison", detail).logged(&error),
         }
     }

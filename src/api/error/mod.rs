@@ -90,8 +90,11 @@ impl ResponseError for Problem {
         if self.status == 401 {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        if self.retryable && self.status == 503 {
-            answer.insert_header((header::RETRY_AFTER, "1"));
+        match self.status {
+            503 if self.retryable => drop(answer.insert_header((header::RETRY_AFTER, "1"))),
+            // Somebody has to make room.
+            507 => drop(answer.insert_header((header::RETRY_AFTER, "10"))),
+            _ => {}
         }
         let body = serde_json::to_string(self).expect("strings, numbers and JSON values always serialise");
         answer.content_type("application/problem+json").body(body)

@@ -137,6 +137,7 @@ fn the_rest_of_the_table() {
     log.unavailable 503 true
     log.refused 503 true
     log.poison 500 false
+    storage.full 507 true
     server.overloaded 503 true
     health.not_ready 503 true
     internal 500 false

@@ -13,7 +13,7 @@ use crate::{
         ids::{CommandId, PrincipalId, Timestamp},
         memory::{Before, Draft, Event, Field, Memory},
     },
-    ports::EventReader,
+    ports::{EventReader, storage::Unwatched},
 };
 
 fn at() -> Timestamp {
@@ -217,7 +217,8 @@ fn model() -> Arc<Model> {
 async fn run_until(streams: &Arc<Streams>, model: &Arc<Model>, position: StreamSeq) {
     let stop = CancellationToken::new();
     let (log, facts) = (Arc::new(Log(streams.clone())), Arc::new(Facts(streams.clone())));
-    let running = run(log, facts, model.clone(), Arc::new(Standing), stop.clone());
+    let (embedder, clock) = (model.clone(), Arc::new(Standing));
+    let running = run(Reactor { log, derived: facts, embedder, storage: Arc::new(Unwatched), clock }, stop.clone());
     let reached = async {
         while streams.position() < position.0 {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,11 +1,13 @@
 //! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
 
+pub mod alone;
 mod fleet;
 mod proxy;
 mod sink;
 
 use std::{
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -25,7 +27,7 @@ use second_brain::{
     domain::ids::{MemoryId, Revision, SpaceId},
     fanout::webhooks::Settings,
     journal::{derived, subject::Prefix},
-    ports::{Clock, EventLog},
+    ports::{Clock, EventLog, storage::Storage},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
@@ -75,6 +77,13 @@ impl Drop for Lease {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
+}
+
+/// A folder for a brain's own servers: their account can reach it also when root runs the test.
+pub fn reachable() -> tempfile::TempDir {
+    let place = tempfile::tempdir_in("/tmp").expect("a folder");
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("its own");
+    place
 }
 
 fn fresh_name() -> String {
@@ -128,6 +137,8 @@ pub struct World {
     client: reqwest::Client,
     settings: Settings,
     caching: Caching,
+    /// In place of the disk's own watch.
+    storage: Option<Arc<dyn Storage>>,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -161,6 +172,14 @@ impl World {
     pub async fn that_audits() -> Self {
         let mut world = Self::unstarted().await;
         world.caching.cache_audit_every = 1;
+        world.start().await;
+        world
+    }
+
+    /// A brain that asks this whether there is room on its disk.
+    pub async fn that_asks_for_room(storage: Arc<dyn Storage>) -> Self {
+        let mut world = Self::unstarted().await;
+        world.storage = Some(storage);
         world.start().await;
         world
     }
@@ -214,7 +233,8 @@ impl World {
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = Caching::default();
-        Self { brain: None, servers: Some(servers), folder, name, client, settings, caching, proxies: None, _lease: lease }
+        let (brain, servers, storage, proxies) = (None, Some(servers), None, None);
+        Self { brain, servers, folder, name, client, settings, caching, storage, proxies, _lease: lease }
     }
 
     async fn start(&mut self) {
@@ -225,6 +245,9 @@ impl World {
         let place = Place { data_dir, prefix, listen, roles, outward, caching };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
+        if let Some(storage) = &self.storage {
+            links.storage = storage.clone();
+        }
         if let Some([nats, postgres]) = &self.proxies {
             links.nats.url = format!("nats://127.0.0.1:{}", nats.port);
             let (theirs, ours) = (format!(":{}/", servers.postgres().port), format!(":{}/", postgres.port));
@@ -240,6 +263,13 @@ impl World {
         self.start().await;
     }
 
+    /// Stops the brain, lets something happen to its folder, and starts it again.
+    pub async fn restart_after(&mut self, happens: impl FnOnce(&std::path::Path)) {
+        self.brain.take().expect("runs").stop().await;
+        happens(self.folder.path());
+        self.start().await;
+    }
+
     /// Throws the read models away and starts again: the log alone must be enough.
     pub async fn restart_without_read_models(&mut self) {
         self.brain.take().expect("runs").stop().await;
@@ -251,6 +281,10 @@ impl World {
             admin.execute(AssertSqlSafe(statement)).await.expect("the database is made anew");
         }
         self.start().await;
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn key(&self) -> &str {
