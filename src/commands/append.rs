@@ -7,7 +7,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{Commands, Error, Identity};
+use super::{Commands, Error, Identity, IfMatch};
 use crate::{
     domain::{
         decider::Decider,
@@ -35,7 +35,7 @@ pub struct Load {
     pub identity: Identity,
     pub command_hash: u64,
     pub at: Timestamp,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
 }
@@ -73,8 +73,8 @@ where
             return outcome_of::<D>(earlier);
         }
         let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
-        if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
-            return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted, actual: revision });
+        if let Some(wanted) = load.if_match.as_ref().filter(|wanted| !wanted.admits(newest.as_ref())) {
+            return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted.clone(), actual: revision });
         }
         let state = state_of::<D>(newest.as_ref())?;
         let events = D::decide(command(), &state).map_err(&rejected)?;

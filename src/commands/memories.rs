@@ -3,13 +3,13 @@
 use futures::TryStreamExt;
 
 use super::{
-    Caller, Commands, Error, Identity,
+    Caller, Commands, Error, Identity, IfMatch,
     append::{self, Load, Outcome},
     hash_of,
 };
 use crate::{
     domain::{
-        ids::{MemoryId, Revision, StreamSeq, Timestamp},
+        ids::{MemoryId, StreamSeq, Timestamp},
         memory::{self, Draft, MemoryDecider, draft::Patch},
     },
     journal::Recorded,
@@ -40,7 +40,7 @@ pub struct Wish {
     pub caller: Caller,
     pub identity: Identity,
     pub id: MemoryId,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     pub action: Action,
 }
 
@@ -66,7 +66,7 @@ impl Commands {
             identity: wish.identity,
             command_hash: hash_of(&(wish.id, &wish.action)),
             at,
-            if_match: wish.if_match,
+            if_match: wish.if_match.clone(),
             new_id: wish.identity.fresh && wish.id.0 == wish.identity.command_id.0,
         };
         let command = match wish.action {
@@ -83,7 +83,7 @@ impl Commands {
         let outcome = append::run::<MemoryDecider, _>(self, &load, || command.clone(), Error::Memory).await;
         let outcome = match outcome {
             // The client named no revision: the guard of the undo was ours.
-            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && wish.if_match.is_none() => {
+            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && !wish.if_match.is_some_and(|it| it.names_a_state()) => {
                 return Err(Error::Contention { aggregate });
             }
             other => other?,
@@ -96,8 +96,8 @@ impl Commands {
     async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
         let history: Vec<Recorded> = self.history(load).try_collect().await?;
         let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
-        if load.if_match.is_none_or(|wanted| wanted == last.event.revision) {
-            load.if_match = Some(last.event.revision);
+        if load.if_match.as_ref().is_none_or(|wanted| wanted.admits(Some(last))) {
+            load.if_match = Some(IfMatch::OneOf(vec![last.event.revision]));
         }
         let at = load.at;
         Ok(match append::state_of::<MemoryDecider>(earlier.last())? {

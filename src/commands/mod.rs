@@ -7,6 +7,7 @@ mod access;
 mod acknowledged;
 mod append;
 mod memories;
+mod precondition;
 mod relationships;
 mod webhooks;
 
@@ -26,6 +27,7 @@ use acknowledged::Acknowledged;
 
 pub use self::{
     memories::{Action, Done, Wish},
+    precondition::IfMatch,
     relationships::{RelationshipAction, RelationshipDone, RelationshipWish},
     webhooks::{Material, WebhookAction, WebhookDone, WebhookWish},
 };
@@ -59,7 +61,7 @@ pub enum Error {
     #[error("there is no such key")]
     UnknownKey,
     #[error("the {aggregate} is at revision {actual}, not {expected}")]
-    PreconditionFailed { aggregate: &'static str, expected: Revision, actual: Revision },
+    PreconditionFailed { aggregate: &'static str, expected: IfMatch, actual: Revision },
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
     #[error("others kept changing this {aggregate}; try again")]
