@@ -38,6 +38,8 @@ const CLOSED_V6: &[([u16; 8], u32)] = &[
     ([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),
     ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
     ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    // Site-local: deprecated (RFC 3879), and still routed in some networks.
+    ([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
     ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
 ];
 /// Ports below 1024 other than these belong to services that are no web server.
