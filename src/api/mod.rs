@@ -8,12 +8,15 @@ mod body;
 mod cached;
 pub mod caches;
 pub mod compression;
+pub mod cors;
 pub mod dto;
+mod edge;
 pub mod error;
 pub mod events;
 mod freshness;
 mod graph;
-mod health;
+pub mod headers;
+pub mod health;
 pub mod live;
 mod memories;
 pub mod openapi;
@@ -64,6 +67,7 @@ pub struct ApiState {
     pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub scrapes: health::Scrapes,
     /// `Err` says in one sentence what is not ready.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }

@@ -23,7 +23,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
-    middleware::{Compress, from_fn},
+    middleware::{Compress, Condition, from_fn},
 };
 use anyhow::Context;
 use futures::StreamExt;
@@ -38,7 +38,7 @@ use crate::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    api::{self, ApiState, admission::Seats, live::door::Door},
+    api::{self, ApiState, admission::Seats, health::Scrapes, live::door::Door},
     caches::embeddings::RememberedQueries,
     commands::Commands,
     domain::ids::SpaceId,
@@ -162,6 +162,7 @@ impl Brain {
             ids: Arc::new(SystemIds),
             parts: parts_of(links.parts),
             metrics: Arc::new(telemetry::metrics()),
+            scrapes: Scrapes::default(),
             ready: readiness(stopped_projection),
         };
         let (http, serving) = serve(state, socket, roles.include(Role::Api))?;
@@ -274,10 +275,13 @@ fn serve(
     socket: std::net::TcpListener,
     whole: bool,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let origins = state.live.origins.clone();
     let configure = api::configure(state, whole);
     let app = move || {
         let plain = from_fn(api::compression::short_stay_plain);
-        App::new().wrap(plain).wrap(Compress::default()).configure(configure.clone())
+        let cors = Condition::new(!origins.is_empty(), api::cors::of(&origins));
+        let sealed = from_fn(api::headers::seal);
+        App::new().wrap(plain).wrap(Compress::default()).wrap(cors).wrap(sealed).configure(configure.clone())
     };
     let server = HttpServer::new(app)
         .disable_signals()

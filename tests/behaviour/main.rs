@@ -1,10 +1,12 @@
 //! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
 
 mod bad_input;
+mod bodies;
 mod caches;
 mod export;
 mod graph;
 mod harness;
+mod http;
 mod idempotency;
 mod live;
 mod memories;

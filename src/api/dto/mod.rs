@@ -8,7 +8,10 @@ pub mod search;
 pub mod webhook;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -38,11 +41,13 @@ pub struct SourceDto {
 pub struct MemoryInput {
     /// Chosen by the client; else the server chooses.
     pub id: Option<Uuid>,
+    #[schema(required = true, min_length = 1, max_length = 10000)]
     pub content: String,
     pub memory_type: Option<String>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     pub tags: Vec<String>,
+    #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
     pub source: Option<SourceDto>,
     pub user_id: Option<String>,
@@ -62,6 +67,7 @@ pub struct MemoryPatch {
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Map<String, Value>>,
     pub tags: Option<Vec<String>>,
+    #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<SourceDto>)]
@@ -126,8 +132,52 @@ pub struct MemoryPage {
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchInput {
-    #[schema(value_type = Vec<MemoryInput>)]
-    pub memories: Vec<Value>,
+    #[schema(value_type = Vec<MemoryInput>, max_items = 1000)]
+    pub memories: Items,
+}
+
+/// Most memories of one batch.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+
+/// The items of a batch. What is too much is counted and not built.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Items {
+    /// The first ones, up to [`BATCH_ITEMS_MAX`].
+    pub values: Vec<Value>,
+    pub count: usize,
+}
+
+impl Serialize for Items {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.values.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Items;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a list of memories")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
+                let mut items = Items::default();
+                while items.count < BATCH_ITEMS_MAX {
+                    let Some(value) = list.next_element()? else { return Ok(items) };
+                    items.values.push(value);
+                    items.count += 1;
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    items.count += 1;
+                }
+                Ok(items)
+            }
+        }
+        from.deserialize_seq(Reader)
+    }
 }
 
 /// What became of one item, in the order of the request: `memory` or `error`.
