@@ -111,6 +111,11 @@ pub async fn retry(
 ) -> Result<HttpResponse, Problem> {
     identity.require_operator()?;
     let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
+    for (field, text) in [("space", &input.space), ("aggregate", &input.aggregate), ("id", &input.id)] {
+        if text.contains('\0') {
+            return Err(Problem::new("request.invalid_field", format!("{field} holds a U+0000 character")).at(field, None, None));
+        }
+    }
     let applied = state.replay.retry(&path, (&input.space, &input.aggregate, &input.id)).await?;
     // Rows have changed without an event.
     state.caches.store.flush(None);

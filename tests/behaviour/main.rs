@@ -10,6 +10,7 @@ mod http;
 mod idempotency;
 mod live;
 mod memories;
+mod numbers;
 mod outages;
 mod peers;
 mod recovery;

@@ -18,12 +18,14 @@ use crate::{
 pub struct RetryDto {
     /// Attempts after the first one, 0 to 20.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 20)]
     pub max_retries: Option<u32>,
     /// Pause before the second attempt in seconds, 0.1 to 3,600; doubles from one to the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_delay_s: Option<f64>,
     /// How long one attempt may take in seconds, 1 to 30; 15 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 30)]
     pub timeout_s: Option<f64>,
 }
 
@@ -68,6 +70,7 @@ pub struct WebhookInput {
     pub payload: Option<String>,
     /// Requests at a time, 1 to 64; 8 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
     pub concurrency: Option<u32>,
     /// Requests per second, 1 to 10,000.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +101,7 @@ pub struct WebhookPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
     pub concurrency: Option<u32>,
     /// `null` lifts the bound.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -241,6 +245,7 @@ pub struct RotateInput {
     /// `whsec_` and 24 to 64 bytes in base64; made by the server when absent.
     pub secret: Option<String>,
     /// 0 to 168; 24 when absent.
+    #[schema(minimum = 0, maximum = 168)]
     pub overlap_h: Option<u32>,
 }
 
