@@ -174,7 +174,16 @@ fn add<T: ToSchema>(found: &mut Map<String, Value>) {
     let mut all = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut all);
     for (name, schema) in all {
-        found.insert(name, serde_json::to_value(schema).expect("a schema is plain JSON"));
+        let mut schema = serde_json::to_value(schema).expect("a schema is plain JSON");
+        // What is absent is absent: in a PATCH that is something else than null, and an empty text is refused where one is needed.
+        for field in schema["properties"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Some(field) = field.as_object_mut()
+                && field.get("default").is_some_and(|default| default.is_null() || default == "")
+            {
+                field.remove("default");
+            }
+        }
+        found.insert(name, schema);
     }
 }
 

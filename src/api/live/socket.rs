@@ -176,7 +176,8 @@ impl Connection {
                     Some(Ok(AggregatedMessage::Pong(_))) => self.pong_by = None,
                     Some(Ok(AggregatedMessage::Binary(_))) => return Err(Disconnect::BAD_REQUEST),
                     Some(Err(actix_ws::ProtocolError::Overflow)) => return Err(Disconnect::TOO_LARGE),
-                    Some(Err(actix_ws::ProtocolError::Io(_))) | Some(Ok(AggregatedMessage::Close(_))) | None => return Ok(()),
+                    Some(Ok(AggregatedMessage::Close(_))) | None => return Ok(()),
+                    // No text, no frame, or nobody there any more, who does not hear it either.
                     Some(Err(_)) => return Err(Disconnect::PROTOCOL),
                 },
                 next = self.follower.next(), if follows => match next {
