@@ -135,6 +135,7 @@ mod tests {
             (json!({"source": {"page": 1}}), "request.unknown_field", "source.page"),
             (json!({"content": "a", "tags": "b"}), "request.invalid_field", "tags"),
             (json!({"id": "7"}), "request.invalid_field", "id"),
+            (json!({"source": ["a kind"]}), "request.invalid_field", "source"),
         ] {
             let problem = typed::<MemoryInput>(body).unwrap_err();
             assert_eq!((&*problem.code, &*problem.errors[0].field), (code, field));

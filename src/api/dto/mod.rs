@@ -10,7 +10,7 @@ pub mod webhook;
 use chrono::{DateTime, Utc};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error as _, IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -49,6 +49,7 @@ pub struct MemoryInput {
     pub tags: Vec<String>,
     #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
+    #[serde(deserialize_with = "maybe_object")]
     pub source: Option<SourceDto>,
     pub user_id: Option<String>,
     pub agent_id: Option<String>,
@@ -69,7 +70,7 @@ pub struct MemoryPatch {
     pub tags: Option<Vec<String>>,
     #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "present_object")]
     #[schema(value_type = Option<SourceDto>)]
     pub source: Option<Option<SourceDto>>,
     #[serde(deserialize_with = "present")]
@@ -89,6 +90,22 @@ pub struct MemoryPatch {
 /// Tells "null" (`Some(None)`) from "not there" (`None`).
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
+}
+
+/// Reads an object as one and nothing else: a derived type would take a list of its fields' values as well.
+fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(Value::Object(Map::deserialize(from)?)).map_err(D::Error::custom)
+}
+
+/// As [`object`], or null.
+fn maybe_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(from)?;
+    fields.map(|fields| T::deserialize(Value::Object(fields)).map_err(D::Error::custom)).transpose()
+}
+
+/// As [`maybe_object`], where null says something else than absence.
+fn present_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    maybe_object(from).map(Some)
 }
 
 /// A memory as the server shows it.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::present;
+use super::{maybe_object, object, present};
 use crate::{
     domain::webhook::{Filter, Patch, Payload, Retry, Webhook},
     ports::webhooks::{Attempt, DeliveryRecord, Health, WebhookRecord},
@@ -60,10 +60,12 @@ pub struct WebhookInput {
     pub asymmetric: bool,
     /// Sent with every request.
     pub headers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "object")]
     pub retry_config: RetryDto,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     pub description: String,
+    #[serde(deserialize_with = "object")]
     pub filter: FilterDto,
     /// `full` or `thin`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,13 +92,13 @@ pub struct WebhookPatch {
     /// Replaces all headers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "maybe_object", skip_serializing_if = "Option::is_none")]
     pub retry_config: Option<RetryDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "maybe_object", skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
