@@ -49,10 +49,10 @@ pub async fn ready(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> 
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 
-pub async fn metrics(state: web::Data<ApiState>) -> HttpResponse {
+pub async fn metrics(state: web::Data<ApiState>, scrapes: web::Data<Scrapes>) -> HttpResponse {
     // While the log or Postgres is away the last known numbers stand, and readiness says why. Nobody needs a key to come here, so what
     // has to be asked for is asked at most once a second, however many scrapers there are.
-    if state.scrapes.is_due()
+    if scrapes.is_due()
         && let Ok(status) = super::status::of(&state).await
     {
         record(&status);

@@ -16,7 +16,7 @@ pub mod events;
 mod freshness;
 mod graph;
 pub mod headers;
-pub mod health;
+mod health;
 pub mod live;
 mod memories;
 pub mod openapi;
@@ -67,7 +67,6 @@ pub struct ApiState {
     pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    pub scrapes: health::Scrapes,
     /// `Err` says in one sentence what is not ready.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }
@@ -94,8 +93,9 @@ pub struct LiveParts {
 pub fn configure(state: ApiState, whole: bool) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
     let state = web::Data::new(state);
+    let scrapes = web::Data::new(health::Scrapes::default());
     move |config| {
-        config.app_data(state.clone());
+        config.app_data(state.clone()).app_data(scrapes.clone());
         routes::register(config, &gate, whole);
     }
 }

@@ -38,7 +38,7 @@ use crate::{
         system::{SystemClock, SystemIds},
         tantivy::TantivyIndex,
     },
-    api::{self, ApiState, admission::Seats, health::Scrapes, live::door::Door},
+    api::{self, ApiState, admission::Seats, live::door::Door},
     caches::embeddings::RememberedQueries,
     commands::Commands,
     domain::ids::SpaceId,
@@ -162,7 +162,6 @@ impl Brain {
             ids: Arc::new(SystemIds),
             parts: parts_of(links.parts),
             metrics: Arc::new(telemetry::metrics()),
-            scrapes: Scrapes::default(),
             ready: readiness(stopped_projection),
         };
         let (http, serving) = serve(state, socket, roles.include(Role::Api))?;

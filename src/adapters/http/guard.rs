@@ -179,6 +179,7 @@ mod tests {
             "fc00::1",
             "fd12::1",
             "fe80::1",
+            "fec0::1",
             "ff02::1",
         ];
         for address in closed {

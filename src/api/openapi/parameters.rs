@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// `*`, or tags with commas; a bare number is taken for the tag that it means.
+const TAGS: &str = r##"^(\*|((W/)?"[!#-~]*"|0|[1-9][0-9]{0,17})( *, *((W/)?"[!#-~]*"|0|[1-9][0-9]{0,17}))*)$"##;
+
 /// All parameters of a route.
 pub(super) fn of(route: &Route) -> Vec<Value> {
     let in_path = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
@@ -48,6 +51,7 @@ fn header_schema(name: &str) -> Value {
     match name {
         "Last-Event-ID" => whole(0, None),
         "Idempotency-Key" => json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}),
+        "If-Match" => json!({"type": "string", "pattern": TAGS}),
         _ => text(),
     }
 }
