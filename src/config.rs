@@ -16,7 +16,7 @@ pub const KNOWN: [(&str, &str); 21] = [
     ("BRAIN_LISTEN", "address and port of `brain serve`; default 127.0.0.1:7700"),
     ("BRAIN_MASTER_KEY_FILE", "the key that seals secrets; default master.key of the data folder, made by `brain up`"),
     ("BRAIN_WEBHOOK_ALLOW_LOOPBACK", "true lets webhooks go to this machine, also by http; for development"),
-    ("BRAIN_ALLOWED_ORIGINS", "sites whose pages may open live connections, with commas; default none but our own"),
+    ("BRAIN_ALLOWED_ORIGINS", "sites whose pages may call from a browser, with commas; default none but our own"),
     ("BRAIN_CACHE_MAX_BYTES", "most bytes of answers kept in memory; default 1000000000, 0 keeps none"),
     ("BRAIN_CACHE_TTL_S", "longest time that an answer is kept, in seconds; default 3600"),
     ("BRAIN_CACHE_EVICTION", "what goes first when room is wanted: lru (default) or tinylfu"),

@@ -8,8 +8,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged when `BRAIN_LOG` says nothing.
-const FILTER_DEFAULT: &str = "warn,second_brain=info";
+/// What is logged when `BRAIN_LOG` says nothing. `actix_http` calls each malformed request an error, so that anybody could fill the log;
+/// what an operator needs of the server (no workers, no descriptors) is `actix_server`'s.
+const FILTER_DEFAULT: &str = "warn,second_brain=info,actix_http=off";
 
 /// How often times are summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);

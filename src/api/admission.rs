@@ -1,20 +1,19 @@
 //! A bounded queue before what takes time: who would wait too long is told so at once (503 with `Retry-After`), so that above capacity
-//! answers stay fast and the rest is refused instead of everything becoming slow. Called by the routes and by [`super::cached`].
+//! answers stay fast and the rest is refused instead of everything becoming slow. Called by the
+//! edge of every route, by [`super::body`] and by [`super::cached`].
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use actix_web::{
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    middleware::Next,
-    web,
-};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use actix_web::{HttpMessage, HttpRequest, web};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{ApiState, error::Problem};
+use super::{ApiState, body::receive::Held, error::Problem};
 
 /// Longest wait that is worth waiting.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ const SMOOTHING: u64 = 16;
 /// Seats for one kind of work, and who waits for one.
 pub struct Admission {
     what: &'static str,
-    seats: Semaphore,
+    seats: Arc<Semaphore>,
     seats_max: u64,
     waiting: AtomicUsize,
     /// How long a seat is held, smoothed.
@@ -36,15 +35,17 @@ pub struct Admission {
 /// The queues of a process.
 pub struct Seats {
     /// Simple questions that nothing kept answers: enough to keep this machine's processors and a Postgres elsewhere busy.
-    pub reads: Admission,
+    pub reads: Arc<Admission>,
     /// Searches and walks over the graph: each keeps a processor busy for milliseconds, so many at a time are not faster. Two for
     /// each processor, because what writes bring about in the background wants its share as well.
     ///
     /// Decision 2026-11-25: a queue of their own. Behind one queue for all reads a memory waited 320 ms at p95 under 50 clients, though
     /// its own row takes one.
-    pub searches: Admission,
+    pub searches: Arc<Admission>,
     /// Commands: they share the log's flushes, so many at a time are as fast as one.
-    pub writes: Admission,
+    pub writes: Arc<Admission>,
+    /// Bodies that are being received.
+    pub bodies: Held,
 }
 
 impl Default for Seats {
@@ -54,18 +55,19 @@ impl Default for Seats {
             reads: Admission::new("reads", (4 * processors).clamp(8, 64)),
             searches: Admission::new("searches", (2 * processors).clamp(4, 32)),
             writes: Admission::new("writes", 512),
+            bodies: Held::default(),
         }
     }
 }
 
 /// A place among those who work; given back when dropped.
-pub struct Seat<'a> {
-    admission: &'a Admission,
+pub struct Seat {
+    admission: Arc<Admission>,
     since: Instant,
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for Seat {
     fn drop(&mut self) {
         let held = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         let smooth = |known: u64| Some(known - known / SMOOTHING + held / SMOOTHING);
@@ -83,20 +85,20 @@ impl Drop for Waiting<'_> {
 }
 
 impl Admission {
-    pub fn new(what: &'static str, seats_max: u32) -> Self {
-        Self {
+    pub fn new(what: &'static str, seats_max: u32) -> Arc<Self> {
+        Arc::new(Self {
             what,
-            seats: Semaphore::new(seats_max as usize),
+            seats: Arc::new(Semaphore::new(seats_max as usize)),
             seats_max: seats_max.into(),
             waiting: AtomicUsize::new(0),
             held_us: AtomicU64::new(FIRST_GUESS_US),
-        }
+        })
     }
 
     /// Waits for a seat, unless the wait is expected to be longer than a second.
-    pub async fn enter(&self) -> Result<Seat<'_>, Problem> {
+    pub async fn enter(self: &Arc<Self>) -> Result<Seat, Problem> {
         let came = Instant::now();
-        let permit = match self.seats.try_acquire() {
+        let permit = match self.seats.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
                 let before = self.waiting.fetch_add(1, Ordering::Relaxed) as u64;
@@ -105,11 +107,11 @@ impl Admission {
                 if wait > WAIT_MAX {
                     return Err(self.refuse(wait));
                 }
-                self.seats.acquire().await.expect("nobody closes the seats")
+                self.seats.clone().acquire_owned().await.expect("nobody closes the seats")
             }
         };
         metrics::histogram!("brain_queue_seconds", "what" => self.what).record(came.elapsed());
-        Ok(Seat { admission: self, since: Instant::now(), _permit: permit })
+        Ok(Seat { admission: self.clone(), since: Instant::now(), _permit: permit })
     }
 
     fn refuse(&self, wait: Duration) -> Problem {
@@ -120,17 +122,26 @@ impl Admission {
     }
 }
 
-/// The middleware of routes that write.
-pub async fn admit<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let state = request.app_data::<web::Data<ApiState>>().cloned();
-    let _seat = match &state {
-        Some(state) => Some(state.seats.writes.enter().await?),
-        None => None,
-    };
-    next.call(request).await
+/// Stands in a request that writes what its body says: it waits for its seat once the body is there, so that a client that sends
+/// slowly keeps nobody out.
+struct AfterTheBody;
+
+/// The seat of a request that writes, kept until the request is over.
+pub(super) async fn seat_of_writer(request: &HttpRequest, body_follows: bool) -> Result<(), Problem> {
+    if body_follows {
+        request.extensions_mut().insert(AfterTheBody);
+        return Ok(());
+    }
+    let Some(state) = request.app_data::<web::Data<ApiState>>() else { return Ok(()) };
+    let seat = state.seats.writes.enter().await?;
+    request.extensions_mut().insert(seat);
+    Ok(())
+}
+
+/// Called when the whole body has come.
+pub(super) async fn seat_after_body(request: &HttpRequest) -> Result<(), Problem> {
+    let waits = request.extensions_mut().remove::<AfterTheBody>().is_some();
+    if waits { seat_of_writer(request, false).await } else { Ok(()) }
 }
 
 #[cfg(test)]

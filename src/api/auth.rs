@@ -4,13 +4,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    HttpMessage,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap},
-    middleware::Next,
-};
+use actix_web::http::header::{self, HeaderMap};
 use sha2::{Digest, Sha256};
 
 use super::error::Problem;
@@ -67,34 +61,35 @@ impl Gate {
         let invalid = || Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked");
         let secret = secret(headers)?;
         let key = self.keys.find(&sha256_hex(secret)).filter(|key| key.is_valid_at(self.clock.now())).ok_or_else(invalid)?;
-        if let Some(space) = headers.get(SPACE_HEADER)
-            && space.as_bytes() != key.space.as_str().as_bytes()
-        {
-            return Err(Problem::new("auth.space_forbidden", "this key does not open the space that Brain-Space names"));
-        }
-        let identity = Identity(key);
-        identity.require(scope)?;
-        Ok(identity)
+        admit(key, headers, scope)
     }
 }
 
-/// The middleware of a route that asks for `scope`.
-pub(super) async fn admit<B: MessageBody + 'static>(
-    gate: Gate,
-    scope: KeyScope,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let identity = gate.identify(request.headers(), scope)?;
-    request.extensions_mut().insert(identity);
-    next.call(request).await
+/// A known key as the asker, if it opens what is asked for.
+pub(super) fn admit(key: Key, headers: &HeaderMap, scope: KeyScope) -> Result<Identity, Problem> {
+    if headers.get_all(SPACE_HEADER).any(|space| space.as_bytes() != key.space.as_str().as_bytes()) {
+        return Err(Problem::new("auth.space_forbidden", "this key does not open the space that Brain-Space names"));
+    }
+    let identity = Identity(key);
+    identity.require(scope)?;
+    Ok(identity)
 }
 
-fn secret(headers: &HeaderMap) -> Result<&[u8], Problem> {
+/// The one secret of a request. Two that differ are refused: of several parts on the way each might take another one.
+pub(super) fn secret(headers: &HeaderMap) -> Result<&[u8], Problem> {
     let missing = || Problem::new("auth.missing_key", "send an API key as \"Authorization: Bearer …\" or as \"X-API-Key: …\"");
-    let secret = match headers.get(header::AUTHORIZATION) {
-        Some(value) => bearer(value.as_bytes()),
-        None => headers.get(API_KEY_HEADER).map(|value| value.as_bytes().trim_ascii()),
+    let twice =
+        |name: &str| Problem::new("request.invalid_header", format!("{name} says who asks a second time")).at(name, None, None);
+    let one = |name: &str| {
+        let mut values = headers.get_all(name);
+        let first = values.next();
+        if values.next().is_some() { Err(twice(name)) } else { Ok(first.map(|value| value.as_bytes())) }
+    };
+    let key = one(API_KEY_HEADER)?.map(<[u8]>::trim_ascii);
+    let secret = match one(header::AUTHORIZATION.as_str())? {
+        Some(value) if key.is_some_and(|key| bearer(value) != Some(key)) => return Err(twice(API_KEY_HEADER)),
+        Some(value) => bearer(value),
+        None => key,
     };
     secret.filter(|secret| !secret.is_empty()).ok_or_else(missing)
 }
@@ -120,15 +115,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_found_in_either_header() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(secret(&headers).unwrap_err().code, "auth.missing_key");
-        headers.insert(header::HeaderName::from_static("x-api-key"), header::HeaderValue::from_static("a "));
-        assert_eq!(secret(&headers).unwrap(), b"a");
-        headers.insert(header::AUTHORIZATION, header::HeaderValue::from_static("bEARER b"));
-        assert_eq!(secret(&headers).unwrap(), b"b");
-        headers.insert(header::AUTHORIZATION, header::HeaderValue::from_static("Basic b"));
-        assert_eq!(secret(&headers).unwrap_err().code, "auth.missing_key");
+    fn a_secret_is_found_in_either_header_and_there_is_only_one() {
+        let read = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+            }
+            secret(&headers).map(<[u8]>::to_vec).map_err(|problem| problem.code)
+        };
+        for (lines, found) in [
+            (&[][..], Err("auth.missing_key")),
+            (&[("x-api-key", "a ")], Ok("a")),
+            (&[("authorization", "bEARER b")], Ok("b")),
+            (&[("authorization", "Basic b")], Err("auth.missing_key")),
+            (&[("authorization", "Bearer a"), ("x-api-key", "a")], Ok("a")),
+            (&[("authorization", "Bearer a"), ("x-api-key", "b")], Err("request.invalid_header")),
+            (&[("authorization", "Basic a"), ("x-api-key", "a")], Err("request.invalid_header")),
+            (&[("authorization", "Bearer a"), ("authorization", "Bearer a")], Err("request.invalid_header")),
+            (&[("x-api-key", "a"), ("x-api-key", "b")], Err("request.invalid_header")),
+        ] {
+            assert_eq!(read(lines), found.map(|it| it.as_bytes().to_vec()).map_err(str::to_owned), "{lines:?}");
+        }
         assert_eq!(sha256_hex(b"")[..8], *"e3b0c442");
     }
 }

@@ -1,7 +1,7 @@
 //! Questions whose answers may be kept: how they are named, how new they must be, and what the client is told of it (`Cache-Status`,
 //! RFC 9211). Called by the handlers that read.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -63,7 +63,7 @@ impl<'a> Question<'a> {
         Self { is_dear: true, ..self }
     }
 
-    fn seats<'s>(&self, state: &'s ApiState) -> &'s Admission {
+    fn seats<'s>(&self, state: &'s ApiState) -> &'s Arc<Admission> {
         if self.is_dear { &state.seats.searches } else { &state.seats.reads }
     }
 

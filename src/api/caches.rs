@@ -7,7 +7,7 @@ use super::{ApiState, auth::Identity, error::Problem, query};
 use crate::caches::{entry::Entry, ledger::Source};
 
 const LIMIT_DEFAULT: u32 = 20;
-const LIMIT_MAX: u32 = 1_000;
+pub const LIMIT_MAX: u32 = 1_000;
 
 /// What the cache amounts to, and its entries that were hit most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -1,6 +1,9 @@
 //! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; shows numbers only.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
@@ -11,6 +14,23 @@ use crate::queries::status::Status;
 
 /// How long a part may take to answer before it counts as away.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// How old what the metrics tell of projections may be.
+const SCRAPE_EVERY: Duration = Duration::from_secs(1);
+
+/// When the numbers of the metrics were last asked for.
+#[derive(Default)]
+pub struct Scrapes(Mutex<Option<Instant>>);
+
+impl Scrapes {
+    fn is_due(&self) -> bool {
+        let (mut last, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        let is_due = last.is_none_or(|last| now - last >= SCRAPE_EVERY);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
+}
 
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
@@ -29,9 +49,12 @@ pub async fn ready(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> 
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 
-pub async fn metrics(state: web::Data<ApiState>) -> HttpResponse {
-    // While the log or Postgres is away the last known numbers stand, and readiness says why.
-    if let Ok(status) = super::status::of(&state).await {
+pub async fn metrics(state: web::Data<ApiState>, scrapes: web::Data<Scrapes>) -> HttpResponse {
+    // While the log or Postgres is away the last known numbers stand, and readiness says why. Nobody needs a key to come here, so what
+    // has to be asked for is asked at most once a second, however many scrapers there are.
+    if scrapes.is_due()
+        && let Ok(status) = super::status::of(&state).await
+    {
         record(&status);
     }
     let totals = state.caches.store.totals();

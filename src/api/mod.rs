@@ -9,11 +9,14 @@ mod cached;
 pub mod caches;
 pub mod compression;
 pub mod connections;
+pub mod cors;
 pub mod dto;
+mod edge;
 pub mod error;
 pub mod events;
 mod freshness;
 mod graph;
+pub mod headers;
 mod health;
 pub mod live;
 mod memories;
@@ -91,8 +94,9 @@ pub struct LiveParts {
 pub fn configure(state: ApiState, whole: bool) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
     let state = web::Data::new(state);
+    let scrapes = web::Data::new(health::Scrapes::default());
     move |config| {
-        config.app_data(state.clone());
+        config.app_data(state.clone()).app_data(scrapes.clone());
         routes::register(config, &gate, whole);
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Called by the routes. The page asks no other host for anything.
 
-use std::fmt::Write;
+mod answers;
+mod parameters;
 
-use actix_web::HttpResponse;
+use std::{fmt::Write, sync::LazyLock};
+
+use actix_web::{HttpResponse, http::header, web};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -25,23 +28,43 @@ use super::{
     },
     error::Problem,
     events::EventPage,
-    live::door::{TokenAnswer, TokenInput},
+    live::door::{TOKEN, TokenAnswer, TokenInput},
     replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
     routes::{self, Route},
 };
 use crate::queries::status::Status;
 
+const DESCRIPTION: &str = concat!(
+    env!("CARGO_PKG_DESCRIPTION"),
+    " HEAD is answered wherever GET is, except by streams and sockets. Whatever is refused is a problem (RFC 9457)."
+);
+/// What the page may do in a browser: show itself, and nothing else; no other page shows it.
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A document of ours, made when it is first asked for.
+type Once = LazyLock<web::Bytes>;
+
+fn json_of(document: &Value) -> web::Bytes {
+    document.to_string().into()
+}
+
 pub async fn handle() -> HttpResponse {
-    HttpResponse::Ok().json(document())
+    static JSON: Once = Once::new(|| json_of(&document()));
+    HttpResponse::Ok().content_type("application/json").body(JSON.clone())
 }
 
 /// The description of the events, as AsyncAPI.
 pub async fn events() -> HttpResponse {
-    HttpResponse::Ok().json(crate::journal::asyncapi::document())
+    static JSON: Once = Once::new(|| json_of(&crate::journal::asyncapi::document()));
+    HttpResponse::Ok().content_type("application/json").body(JSON.clone())
 }
 
 pub async fn docs() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page(&document()))
+    static HTML: Once = Once::new(|| page(&document()).into());
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY));
+    answer.content_type("text/html; charset=utf-8").body(HTML.clone())
 }
 
 /// The OpenAPI document.
@@ -53,43 +76,35 @@ pub fn document() -> Value {
     }
     json!({
         "openapi": "3.1.0",
-        "info": {"title": "Second Brain", "version": env!("CARGO_PKG_VERSION"), "description": env!("CARGO_PKG_DESCRIPTION")},
+        "info": {"title": "Second Brain", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION},
         "paths": paths,
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "live_token": {"type": "apiKey", "in": "query", "name": TOKEN},
             },
         },
     })
 }
 
 fn operation(route: &Route) -> Value {
-    let parameter = |place: &str, name: &str| {
-        let kind = if matches!(name, "limit" | "min_position") { "integer" } else { "string" };
-        json!({"name": name, "in": place, "required": place == "path", "schema": {"type": kind}})
-    };
-    let mut parameters: Vec<Value> = route.query.iter().map(|name| parameter("query", name)).collect();
-    parameters.extend(route.headers.iter().map(|name| parameter("header", name)));
-    let in_path = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    parameters.extend(in_path.map(|name| parameter("path", name)));
-    let mut answer = json!({"description": "done"});
-    if let Some(name) = route.gives.1 {
-        answer["content"] = content("application/json", name);
-    }
-    let problem = json!({"description": "refused", "content": content("application/problem+json", "Problem")});
     let mut operation = json!({
         "summary": route.summary,
-        "parameters": parameters,
-        "responses": {route.gives.0.to_string(): answer, "default": problem},
+        "parameters": parameters::of(route),
+        "responses": answers::of(route),
     });
     if let Some(name) = route.takes {
         operation["requestBody"] = json!({"required": true, "content": content("application/json", name)});
     }
     if let Some(scope) = route.scope {
         operation["description"] = format!("Needs a key with the scope `{}`.", scope.as_str()).into();
-        operation["security"] = json!([{"bearer": []}, {"api_key": []}]);
+        let mut ways = vec![json!({"bearer": []}), json!({"api_key": []})];
+        if route.query.contains(&TOKEN) {
+            ways.push(json!({"live_token": []}));
+        }
+        operation["security"] = ways.into();
     }
     operation
 }
@@ -160,7 +175,16 @@ fn add<T: ToSchema>(found: &mut Map<String, Value>) {
     let mut all = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut all);
     for (name, schema) in all {
-        found.insert(name, serde_json::to_value(schema).expect("a schema is plain JSON"));
+        let mut schema = serde_json::to_value(schema).expect("a schema is plain JSON");
+        // What is absent is absent: in a PATCH that is something else than null, and an empty text is refused where one is needed.
+        for field in schema["properties"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Some(field) = field.as_object_mut()
+                && field.get("default").is_some_and(|default| default.is_null() || default == "")
+            {
+                field.remove("default");
+            }
+        }
+        found.insert(name, schema);
     }
 }
 
@@ -225,6 +249,11 @@ mod tests {
         for part in text.split("\"$ref\":\"#").skip(1) {
             let pointer = part.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} is missing");
+        }
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let operations = methods.as_object().unwrap().values();
+            let mut parameters = operations.flat_map(|operation| operation["parameters"].as_array().unwrap());
+            assert!(parameters.all(|one| one["schema"].is_object() && one["name"] != ""), "{path}");
         }
         let html = page(&document);
         assert!(routes::all().iter().all(|route| html.contains(route.path)));

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{auth::Identity, body::short, error::Problem};
 use crate::{
-    commands,
-    domain::ids::{CommandId, MemoryId, RelationshipId, Revision, WebhookId},
+    commands::{self, IfMatch},
+    domain::ids::{CommandId, MemoryId, RelationshipId, Revision, StreamSeq, WebhookId},
     ports::IdSource,
 };
 
@@ -30,18 +30,61 @@ pub fn command(request: &HttpRequest, identity: &Identity, ids: &dyn IdSource) -
     Ok(commands::Identity { seed, fresh: false })
 }
 
-/// The revision that `If-Match` asks for, with or without quotes.
-pub fn if_match(request: &HttpRequest) -> Result<Option<Revision>, Problem> {
-    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    bare.parse().map(|revision| Some(Revision(revision))).map_err(|_| {
-        Problem::new("request.invalid_header", "If-Match is one revision, as the ETag gives it").at(
-            "If-Match",
-            None,
-            Some(short(text).into()),
-        )
+/// The states that `If-Match` asks for (RFC 9110, section 13.1.1): `*`, or tags with commas, of which only strong ones of ours can match.
+/// A bare number is taken for the tag that it means.
+pub fn if_match(request: &HttpRequest) -> Result<Option<IfMatch>, Problem> {
+    let lines: Vec<&[u8]> = request.headers().get_all(header::IF_MATCH).map(|value| value.as_bytes().trim_ascii()).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let read = if lines == [b"*"] { Some(IfMatch::Any) } else { tags(&lines.join(&b", "[..])).map(IfMatch::OneOf) };
+    read.map(Some).ok_or_else(|| {
+        let shown = short(&String::from_utf8_lossy(lines[0]));
+        let detail = "If-Match is *, or tags with commas as ETag gives them";
+        Problem::new("request.invalid_header", detail).at("If-Match", None, Some(shown.into()))
     })
+}
+
+/// The revisions that a list of entity tags names; `None` when it is no such list.
+fn tags(mut text: &[u8]) -> Option<Vec<Revision>> {
+    let (mut revisions, mut count) = (vec![], 0);
+    loop {
+        text = text.trim_ascii_start();
+        match text {
+            [] => return (count > 0).then_some(revisions),
+            // A list may have empty places.
+            [b',', rest @ ..] => {
+                text = rest;
+                continue;
+            }
+            _ => count += 1,
+        }
+        let (is_weak, rest) = text.strip_prefix(b"W/").map_or((false, text), |rest| (true, rest));
+        let opaque = match rest.strip_prefix(b"\"") {
+            Some(rest) => {
+                let (tag, after) = rest.split_at(rest.iter().position(|byte| *byte == b'"')?);
+                let is_tag = tag.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x7E | 0x80..));
+                text = &after[1..];
+                is_tag.then_some(tag)?
+            }
+            None => {
+                let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+                let number = &rest[..digits];
+                text = &rest[digits..];
+                (!is_weak && revision(number).is_some()).then_some(number)?
+            }
+        };
+        revisions.extend(revision(opaque).filter(|_| !is_weak));
+        if !matches!(text.trim_ascii_start(), [] | [b',', ..]) {
+            return None;
+        }
+    }
+}
+
+/// Tags are compared letter by letter, so only what [`etag`] writes is one of ours.
+fn revision(tag: &[u8]) -> Option<Revision> {
+    let revision = Revision(std::str::from_utf8(tag).ok()?.parse().ok()?);
+    (revision.to_string().as_bytes() == tag).then_some(revision)
 }
 
 pub fn etag(revision: Revision) -> String {
@@ -84,8 +127,49 @@ pub fn webhook_id(text: &str) -> Result<WebhookId, Problem> {
     uuid("id", text).map(WebhookId)
 }
 
+/// The position that the path names.
+pub fn position(text: &str) -> Result<StreamSeq, Problem> {
+    let bad = || Problem::new("request.invalid_id", "position is no whole number").at("position", None, Some(short(text).into()));
+    text.parse().map(StreamSeq).map_err(|_| bad())
+}
+
 /// An id in the path or the query.
 pub fn uuid(field: &str, text: &str) -> Result<Uuid, Problem> {
     let bad = || Problem::new("request.invalid_id", format!("{field} is not a UUID")).at(field, None, Some(short(text).into()));
     Uuid::try_parse(text).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn if_match_is_read_as_http_says() {
+        let read = |lines: &[&str]| {
+            let request = lines.iter().fold(TestRequest::default(), |request, line| request.append_header(("If-Match", *line)));
+            if_match(&request.to_http_request()).map_err(|problem| problem.code)
+        };
+        let of = |revisions: &[u64]| Ok(Some(IfMatch::OneOf(revisions.iter().copied().map(Revision).collect())));
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["*"]), Ok(Some(IfMatch::Any)));
+        for (lines, revisions) in [
+            (&["\"1\""][..], &[1][..]),
+            (&["7"], &[7]),
+            (&["\"1\",\"2\" , \"3\""], &[1, 2, 3]),
+            (&["\"1\"", "\"2\""], &[1, 2]),
+            (&[", \"1\",,"], &[1]),
+            (&["W/\"1\""], &[]),
+            (&["W/\"1\", \"2\""], &[2]),
+            (&["\"\"", "\"a,b\", \"01\", \"+1\", \"99999999999999999999\""], &[]),
+        ] {
+            assert_eq!(read(lines), of(revisions), "{lines:?}");
+        }
+        for rubbish in
+            ["", ",", "one", "-1", "01", "\"1", "1\"", "*, \"1\"", "\"1\" \"2\"", "\"a b\"", "W/1", "99999999999999999999"]
+        {
+            assert_eq!(read(&[rubbish]), Err("request.invalid_header".to_owned()), "{rubbish}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, web};
 use serde::{Deserialize, de::DeserializeOwned};
+use url::form_urlencoded;
 
 use super::{ApiState, auth::Identity, body::short, error::Problem, freshness};
 use crate::{
@@ -18,19 +19,35 @@ pub fn parse<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     })
 }
 
-/// As [`parse`], where several questions share a type and each takes only some of its parameters.
-pub fn parse_only<T: DeserializeOwned>(request: &HttpRequest, names: &[&str]) -> Result<T, Problem> {
-    let stranger = |pair: &&str| !names.contains(&pair.split('=').next().unwrap_or_default());
-    match request.query_string().split('&').filter(|pair| !pair.is_empty()).find(stranger) {
-        Some(pair) => Err(misfit(pair, "unknown field")),
-        None => parse(request),
+/// Refuses a parameter that the route does not take, one that is given twice, and U+0000, which no stored text holds and the read model
+/// cannot even be asked for. Called for every route, before its handler. Errors: `request.invalid_query` with the name.
+pub fn must_be_known(text: &str, names: &[&str]) -> Result<(), Problem> {
+    let mut seen = vec![];
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let wrong = if !names.contains(&&*name) {
+            "there is no such parameter"
+        } else if seen.contains(&name) {
+            "it is given twice"
+        } else if value.contains('\0') {
+            "it holds a U+0000 character"
+        } else {
+            seen.push(name);
+            continue;
+        };
+        return Err(refused(&name, &value, wrong));
+    }
+    Ok(())
+}
+
+/// Which parameter of a pair as it stands in the address does not fit.
+fn misfit(pair: &str, message: &str) -> Problem {
+    match form_urlencoded::parse(pair.as_bytes()).next() {
+        Some((name, value)) => refused(&name, &value, message),
+        None => Problem::new("request.invalid_query", short(message)),
     }
 }
 
-fn misfit(pair: &str, message: &str) -> Problem {
-    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    // The rest of the sentence lists the parameters that there are.
-    let reason = if message.contains("unknown field") { "there is no such parameter" } else { message };
+fn refused(name: &str, value: &str, reason: &str) -> Problem {
     let detail = format!("{}: {}", short(name), short(reason));
     Problem::new("request.invalid_query", detail).at(short(name), None, Some(short(value).into()))
 }
@@ -90,4 +107,28 @@ pub async fn moment(
         freshness::wait_for(state, identity, projection, Some(at.0.max(min_position.unwrap_or(0)))).await?;
     }
     Ok(Some(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_reads_is_named() {
+        let names = &["limit", "tag"];
+        for good in ["", "&", "limit=1&tag=a%26b", "l%69mit=1"] {
+            assert_eq!(must_be_known(good, names), Ok(()), "{good}");
+        }
+        for (bad, name) in [
+            ("limit=1&erase=true", "erase"),
+            ("er%61se", "erase"),
+            ("Limit=1", "Limit"),
+            ("=1", ""),
+            ("limit=1&limit=1", "limit"),
+            ("tag=a%00", "tag"),
+        ] {
+            let problem = must_be_known(bad, names).unwrap_err();
+            assert_eq!((&*problem.code, &*problem.errors[0].field), ("request.invalid_query", name), "{bad}");
+        }
+    }
 }

@@ -6,16 +6,16 @@ mod live;
 mod webhooks;
 
 use actix_web::{
-    ResponseError,
+    ResponseError, guard,
     http::{Method, header},
     middleware::from_fn,
     web,
 };
 
 use super::{
-    admission,
-    auth::{self, Gate},
+    auth::Gate,
     caches,
+    edge::{self, Rules},
     error::Problem,
     events, graph, health, memories, openapi, relationships, replay, search, status,
 };
@@ -34,6 +34,8 @@ pub struct Route {
     /// Names of the schemas of the body and of the answer.
     pub takes: Option<&'static str>,
     pub gives: (u16, Option<&'static str>),
+    /// Whether the answer has no end: a stream or a socket.
+    pub stays_open: bool,
     handler: fn() -> actix_web::Route,
 }
 
@@ -49,7 +51,15 @@ const KEY: &[&str] = &["Idempotency-Key"];
 const CONDITIONAL: &[&str] = &["Idempotency-Key", "If-Match"];
 
 fn route(method: Method, path: &'static str, handler: fn() -> actix_web::Route, summary: &'static str) -> Route {
-    Route { method, path, scope: None, summary, query: &[], headers: &[], takes: None, gives: (200, None), handler }
+    let (query, headers) = (&[], &[]);
+    Route { method, path, scope: None, summary, query, headers, takes: None, gives: (200, None), stays_open: false, handler }
+}
+
+impl Route {
+    /// Whether HEAD is answered as GET is, without the body. What stays open has no end to tell of.
+    fn answers_head(&self) -> bool {
+        self.method == Method::GET && !self.stays_open
+    }
 }
 
 /// The list.
@@ -59,13 +69,13 @@ pub fn all() -> Vec<Route> {
         scope: READ,
         takes: Some("SearchInput"),
         gives: (200, Some("SearchAnswer")),
-        ..route(Method::POST, "/api/v1/search", || web::post().to(search::handle), "Find memories by meaning and by words")
+        ..route(Method::POST, "/api/v1/search", || web::to(search::handle), "Find memories by meaning and by words")
     });
     routes.push(Route {
         scope: READ,
         query: &["after", "limit", "types", "wait_s"],
         gives: (200, Some("EventPage")),
-        ..route(Method::GET, "/api/v1/events", || web::get().to(events::handle), "What happened, in order, page by page")
+        ..route(Method::GET, "/api/v1/events", || web::to(events::handle), "What happened, in order, page by page")
     });
     routes.extend(live::all());
     routes.extend(of_the_past());
@@ -87,58 +97,53 @@ fn of_memories() -> Vec<Route> {
             headers: CONDITIONAL,
             takes: Some("MemoryInput"),
             gives: (201, Some("Written")),
-            ..route(Method::POST, MEMORIES, || web::post().to(write::create), "Create a memory")
+            ..route(Method::POST, MEMORIES, || web::to(write::create), "Create a memory")
         },
         Route {
             scope: READ,
             query: LIST_QUERY,
             gives: (200, Some("MemoryPage")),
-            ..route(Method::GET, MEMORIES, || web::get().to(read::list), "List living memories, newest first")
+            ..route(Method::GET, MEMORIES, || web::to(read::list), "List living memories, newest first")
         },
         Route {
             scope: WRITE,
             headers: KEY,
             takes: Some("BatchInput"),
             gives: (200, Some("BatchAnswer")),
-            ..route(Method::POST, "/api/v1/memories/batch", || web::post().to(batch::handle), "Create up to 1,000 memories")
+            ..route(Method::POST, "/api/v1/memories/batch", || web::to(batch::handle), "Create up to 1,000 memories")
         },
         Route {
             scope: READ,
             query: MOMENT,
             headers: &["If-None-Match"],
             gives: (200, Some("MemoryView")),
-            ..route(Method::GET, MEMORY, || web::get().to(read::get), "Read a memory")
+            ..route(Method::GET, MEMORY, || web::to(read::get), "Read a memory")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             takes: Some("MemoryPatch"),
             gives: WRITTEN,
-            ..route(Method::PATCH, MEMORY, || web::patch().to(write::patch), "Change some fields of a memory")
+            ..route(Method::PATCH, MEMORY, || web::to(write::patch), "Change some fields of a memory")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             takes: Some("MemoryInput"),
             gives: WRITTEN,
-            ..route(Method::PUT, MEMORY, || web::put().to(write::put), "Make a memory be exactly this")
+            ..route(Method::PUT, MEMORY, || web::to(write::put), "Make a memory be exactly this")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             gives: WRITTEN,
-            ..route(Method::DELETE, MEMORY, || web::delete().to(write::delete), "Delete a memory; it can be restored")
+            ..route(Method::DELETE, MEMORY, || web::to(write::delete), "Delete a memory; it can be restored")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             gives: WRITTEN,
-            ..route(
-                Method::POST,
-                "/api/v1/memories/{id}/restore",
-                || web::post().to(write::restore),
-                "Bring a deleted memory back",
-            )
+            ..route(Method::POST, "/api/v1/memories/{id}/restore", || web::to(write::restore), "Bring a deleted memory back")
         },
     ]
 }
@@ -150,18 +155,13 @@ fn of_the_past() -> Vec<Route> {
             scope: READ,
             query: &["limit", "before", "min_position"],
             gives: (200, Some("HistoryPage")),
-            ..route(
-                Method::GET,
-                "/api/v1/memories/{id}/history",
-                || web::get().to(history::list),
-                "Every state that a memory had",
-            )
+            ..route(Method::GET, "/api/v1/memories/{id}/history", || web::to(history::list), "Every state that a memory had")
         },
         Route {
             scope: READ,
             query: &["from", "to", "min_position"],
             gives: (200, Some("DiffAnswer")),
-            ..route(Method::GET, "/api/v1/memories/{id}/diff", || web::get().to(history::compare), "Compare two revisions")
+            ..route(Method::GET, "/api/v1/memories/{id}/diff", || web::to(history::compare), "Compare two revisions")
         },
         Route {
             scope: WRITE,
@@ -170,7 +170,7 @@ fn of_the_past() -> Vec<Route> {
             ..route(
                 Method::POST,
                 "/api/v1/memories/{id}/undo",
-                || web::post().to(write::undo),
+                || web::to(write::undo),
                 "Take the last change of a memory back, by a change of its own",
             )
         },
@@ -186,40 +186,40 @@ fn of_relationships() -> Vec<Route> {
             headers: CONDITIONAL,
             takes: Some("RelationshipInput"),
             gives: (201, Some("Related")),
-            ..route(Method::POST, RELATIONSHIPS, || web::post().to(write::create), "Relate two memories")
+            ..route(Method::POST, RELATIONSHIPS, || web::to(write::create), "Relate two memories")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             takes: Some("RelationshipInput"),
             gives: RELATED,
-            ..route(Method::PUT, RELATIONSHIPS, || web::put().to(write::put), "Make a relationship be exactly this")
+            ..route(Method::PUT, RELATIONSHIPS, || web::to(write::put), "Make a relationship be exactly this")
         },
         Route {
             scope: READ,
             query: &["limit", "cursor", "source_id", "target_id", "relationship_type", "min_position", "as_of"],
             gives: (200, Some("RelationshipPage")),
-            ..route(Method::GET, RELATIONSHIPS, || web::get().to(read::list), "List relationships between living memories")
+            ..route(Method::GET, RELATIONSHIPS, || web::to(read::list), "List relationships between living memories")
         },
         Route {
             scope: READ,
             query: MOMENT,
             headers: &["If-None-Match"],
             gives: (200, Some("RelationshipView")),
-            ..route(Method::GET, RELATIONSHIP, || web::get().to(read::get), "Read a relationship")
+            ..route(Method::GET, RELATIONSHIP, || web::to(read::get), "Read a relationship")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             takes: Some("RelationshipPatch"),
             gives: RELATED,
-            ..route(Method::PATCH, RELATIONSHIP, || web::patch().to(write::patch), "Change weight and properties")
+            ..route(Method::PATCH, RELATIONSHIP, || web::to(write::patch), "Change weight and properties")
         },
         Route {
             scope: WRITE,
             headers: CONDITIONAL,
             gives: RELATED,
-            ..route(Method::DELETE, RELATIONSHIP, || web::delete().to(write::delete), "Delete a relationship")
+            ..route(Method::DELETE, RELATIONSHIP, || web::to(write::delete), "Delete a relationship")
         },
     ]
 }
@@ -235,29 +235,29 @@ fn of_the_graph() -> Vec<Route> {
         read(
             "/api/v1/graph/neighbors",
             graph::NEIGHBORS_QUERY,
-            || web::get().to(graph::neighbors),
+            || web::to(graph::neighbors),
             Some("NeighborsAnswer"),
             "What lies around a memory, level by level",
         ),
         read(
             "/api/v1/graph/path",
             graph::PATH_QUERY,
-            || web::get().to(graph::path),
+            || web::to(graph::path),
             Some("PathAnswer"),
             "The shortest ways from one memory to another",
         ),
-        read("/api/v1/graph/stats", MOMENT, || web::get().to(graph::stats), Some("GraphStats"), "What the graph amounts to"),
+        read("/api/v1/graph/stats", MOMENT, || web::to(graph::stats), Some("GraphStats"), "What the graph amounts to"),
         read(
             "/api/v1/graph/subgraph",
             graph::SUBGRAPH_QUERY,
-            || web::get().to(graph::subgraph),
+            || web::to(graph::subgraph),
             Some("SubgraphAnswer"),
             "A part of the graph with places for a picture",
         ),
         read(
             "/api/v1/graph/export",
             graph::EXPORT_QUERY,
-            || web::get().to(graph::export),
+            || web::to(graph::export),
             None,
             "The graph as node-link JSON, GraphML or GEXF",
         ),
@@ -278,7 +278,7 @@ fn of_replay() -> Vec<Route> {
         operate(
             Method::GET,
             "/api/v1/replay",
-            || web::get().to(replay::projections),
+            || web::to(replay::projections),
             "ProjectionsAnswer",
             "Where every version of every projection stands",
         ),
@@ -287,7 +287,7 @@ fn of_replay() -> Vec<Route> {
             ..operate(
                 Method::POST,
                 "/api/v1/replay/{projection}/rebuild",
-                || web::post().to(replay::rebuild),
+                || web::to(replay::rebuild),
                 "VersionAnswer",
                 "Fill a projection anew beside the live one; GET /api/v1/replay shows its progress",
             )
@@ -297,7 +297,7 @@ fn of_replay() -> Vec<Route> {
             ..operate(
                 Method::POST,
                 "/api/v1/replay/{projection}/rollback",
-                || web::post().to(replay::rollback),
+                || web::to(replay::rollback),
                 "VersionAnswer",
                 "Stop a rebuild, or bring back the version that was live before",
             )
@@ -305,7 +305,7 @@ fn of_replay() -> Vec<Route> {
         operate(
             Method::POST,
             "/api/v1/replay/{projection}/verify",
-            || web::post().to(replay::verify),
+            || web::to(replay::verify),
             "VerifyAnswer",
             "Prove that the rows of a projection are what the log says",
         ),
@@ -314,7 +314,7 @@ fn of_replay() -> Vec<Route> {
             ..operate(
                 Method::GET,
                 "/api/v1/replay/parked",
-                || web::get().to(replay::parked),
+                || web::to(replay::parked),
                 "ParkedAnswer",
                 "Events that could not be applied",
             )
@@ -324,7 +324,7 @@ fn of_replay() -> Vec<Route> {
             ..operate(
                 Method::POST,
                 "/api/v1/replay/{projection}/retry",
-                || web::post().to(replay::retry),
+                || web::to(replay::retry),
                 "RetryAnswer",
                 "Make the rows of an aggregate anew from the log, or apply one message once more",
             )
@@ -349,30 +349,30 @@ fn of_operation() -> Vec<Route> {
             scope: OPERATE,
             query: &["limit"],
             gives: (200, Some("CachesAnswer")),
-            ..route(Method::GET, CACHES, || web::get().to(caches::show), "What answers are kept in memory")
+            ..route(Method::GET, CACHES, || web::to(caches::show), "What answers are kept in memory")
         },
         Route {
             scope: OPERATE,
             gives: (200, Some("FlushedAnswer")),
-            ..route(Method::DELETE, CACHES, || web::delete().to(caches::flush), "Let all kept answers go")
+            ..route(Method::DELETE, CACHES, || web::to(caches::flush), "Let all kept answers go")
         },
         Route {
             scope: READ,
             gives: (200, Some("Status")),
-            ..route(Method::GET, "/api/v1/status", || web::get().to(status::handle), "How the whole stands")
+            ..route(Method::GET, "/api/v1/status", || web::to(status::handle), "How the whole stands")
         },
-        route(Method::GET, "/api/v1/openapi.json", || web::get().to(openapi::handle), "This description as OpenAPI"),
-        route(Method::GET, "/api/v1/asyncapi.json", || web::get().to(openapi::events), "The events as AsyncAPI"),
-        route(Method::GET, "/docs", || web::get().to(openapi::docs), "This description for people"),
+        route(Method::GET, "/api/v1/openapi.json", || web::to(openapi::handle), "This description as OpenAPI"),
+        route(Method::GET, "/api/v1/asyncapi.json", || web::to(openapi::events), "The events as AsyncAPI"),
+        route(Method::GET, "/docs", || web::to(openapi::docs), "This description for people"),
     ]
 }
 
 /// What every process serves, whatever its roles.
 fn of_supervision() -> Vec<Route> {
     vec![
-        route(Method::GET, "/health/live", || web::get().to(health::live), "Whether the process answers"),
-        route(Method::GET, "/health/ready", || web::get().to(health::ready), "Whether it can serve requests"),
-        route(Method::GET, "/metrics", || web::get().to(health::metrics), "Metrics for Prometheus"),
+        route(Method::GET, "/health/live", || web::to(health::live), "Whether the process answers"),
+        route(Method::GET, "/health/ready", || web::to(health::ready), "Whether it can serve requests"),
+        route(Method::GET, "/metrics", || web::to(health::metrics), "Metrics for Prometheus"),
     ]
 }
 
@@ -382,7 +382,8 @@ pub(super) fn register(config: &mut web::ServiceConfig, gate: &Gate, whole: bool
     while let Some(first) = routes.first() {
         let path = first.path;
         let (here, rest): (Vec<_>, Vec<_>) = routes.into_iter().partition(|route| route.path == path);
-        let allowed = here.iter().map(|route| route.method.as_str()).collect::<Vec<_>>().join(", ");
+        let head = here.iter().any(Route::answers_head).then_some("HEAD");
+        let allowed = here.iter().map(|route| route.method.as_str()).chain(head).collect::<Vec<_>>().join(", ");
         let mut resource = web::resource(path).default_service(web::to(move || wrong_method(allowed.clone())));
         for route in here {
             resource = resource.route(guarded(&route, gate));
@@ -394,14 +395,12 @@ pub(super) fn register(config: &mut web::ServiceConfig, gate: &Gate, whole: bool
 }
 
 fn guarded(route: &Route, gate: &Gate) -> actix_web::Route {
-    let handler = (route.handler)();
-    let Some(scope) = route.scope else { return handler };
-    let gate = gate.clone();
-    let authenticate = from_fn(move |request, next| auth::admit(gate.clone(), scope, request, next));
-    // The last one wrapped is asked first: who has no key does not take a seat.
-    match scope {
-        KeyScope::MemoryWrite | KeyScope::WebhookAdmin => handler.wrap(from_fn(admission::admit)).wrap(authenticate),
-        _ => handler.wrap(authenticate),
+    let edge = (Rules::of(route), gate.clone());
+    let handler = (route.handler)().wrap(from_fn(move |request, next| edge::pass(edge.clone(), request, next)));
+    if route.answers_head() {
+        handler.guard(guard::Any(guard::Get()).or(guard::Head()))
+    } else {
+        handler.method(route.method.clone())
     }
 }
 

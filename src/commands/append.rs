@@ -8,7 +8,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{Commands, Error, Identity, fingerprint::Fingerprint};
+use super::{Commands, Error, Identity, IfMatch, fingerprint::Fingerprint};
 use crate::{
     domain::{
         decider::Decider,
@@ -38,7 +38,7 @@ pub struct Load {
     pub action: &'static str,
     pub fingerprint: Fingerprint,
     pub at: Timestamp,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     /// The id was made by this very command, so there is nothing to load; the append's guard still checks it.
     pub new_id: bool,
     /// What is wished says all that the aggregate is, so a state that cannot be read does not matter.
@@ -102,8 +102,8 @@ where
             return Err(Error::KeyReused);
         }
         let (revision, expected) = newest.as_ref().map_or_else(Default::default, |last| (last.event.revision, last.seq));
-        if let Some(wanted) = load.if_match.filter(|wanted| *wanted != revision) {
-            return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted, actual: revision });
+        if let Some(wanted) = load.if_match.as_ref().filter(|wanted| !wanted.admits(newest.as_ref())) {
+            return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted.clone(), actual: revision });
         }
         let state = match state_of::<D>(newest.as_ref()) {
             Err(Error::Poison(_)) if load.replaces => D::State::default(),

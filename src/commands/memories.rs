@@ -3,13 +3,13 @@
 use futures::TryStreamExt;
 
 use super::{
-    Caller, Commands, Error, Identity,
+    Caller, Commands, Error, Identity, IfMatch,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{MemoryId, Revision, StreamSeq, Timestamp},
+        ids::{MemoryId, StreamSeq, Timestamp},
         memory::{self, Draft, MemoryDecider, draft::Patch},
     },
     journal::Recorded,
@@ -54,7 +54,7 @@ pub struct Wish {
     pub caller: Caller,
     pub identity: Identity,
     pub id: MemoryId,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     pub action: Action,
 }
 
@@ -81,7 +81,7 @@ impl Commands {
             action: wish.action.name(),
             fingerprint: wish.identity.fingerprint(|| Fingerprint::of_memory(wish.id, &wish.action)),
             at,
-            if_match: wish.if_match,
+            if_match: wish.if_match.clone(),
             new_id: wish.identity.fresh && wish.id.0 == wish.identity.seed.0,
             replaces: matches!(wish.action, Action::Put { .. }),
         };
@@ -99,7 +99,7 @@ impl Commands {
         let outcome = append::run::<MemoryDecider, _>(self, &load, || command.clone(), Error::Memory).await;
         let outcome = match outcome {
             // The client named no revision: the guard of the undo was ours.
-            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && wish.if_match.is_none() => {
+            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && !wish.if_match.is_some_and(|it| it.names_a_state()) => {
                 return Err(Error::Contention { aggregate });
             }
             other => other?,
@@ -112,8 +112,8 @@ impl Commands {
     async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
         let history: Vec<Recorded> = self.history(load).try_collect().await?;
         let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
-        if load.if_match.is_none_or(|wanted| wanted == last.event.revision) {
-            load.if_match = Some(last.event.revision);
+        if load.if_match.as_ref().is_none_or(|wanted| wanted.admits(Some(last))) {
+            load.if_match = Some(IfMatch::OneOf(vec![last.event.revision]));
         }
         let at = load.at;
         Ok(match append::state_of::<MemoryDecider>(earlier.last())? {

@@ -8,6 +8,7 @@ mod acknowledged;
 mod append;
 mod fingerprint;
 mod memories;
+mod precondition;
 mod relationships;
 mod webhooks;
 
@@ -29,6 +30,7 @@ use fingerprint::Fingerprint;
 
 pub use self::{
     memories::{Action, Done, Wish},
+    precondition::IfMatch,
     relationships::{RelationshipAction, RelationshipDone, RelationshipWish},
     webhooks::{Material, WebhookAction, WebhookDone, WebhookWish},
 };
@@ -83,7 +85,7 @@ pub enum Error {
     #[error("there is no such key")]
     UnknownKey,
     #[error("the {aggregate} is at revision {actual}, not {expected}")]
-    PreconditionFailed { aggregate: &'static str, expected: Revision, actual: Revision },
+    PreconditionFailed { aggregate: &'static str, expected: IfMatch, actual: Revision },
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
     #[error("others kept changing this {aggregate}; try again")]

@@ -1,13 +1,13 @@
 //! Commands on relationships. Called by the API; sees to it that both ends are living memories of the same space.
 
 use super::{
-    Caller, Commands, Error, Identity,
+    Caller, Commands, Error, Identity, IfMatch,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq, Timestamp},
+        ids::{MemoryId, RelationshipId, SpaceId, StreamSeq, Timestamp},
         memory::MemoryDecider,
         relationship::{self, Draft, Patch, Rejection, RelationshipDecider},
     },
@@ -41,7 +41,7 @@ pub struct RelationshipWish {
     pub caller: Caller,
     pub identity: Identity,
     pub id: RelationshipId,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     pub action: RelationshipAction,
 }
 

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Caller, Commands, Error, Identity,
+    Caller, Commands, Error, Identity, IfMatch,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp, WebhookId},
+        ids::{CommandId, PrincipalId, SpaceId, StreamSeq, Timestamp, WebhookId},
         violation::Violation,
         webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Secret, WebhookDecider},
     },
@@ -59,7 +59,7 @@ pub struct WebhookWish {
     pub caller: Caller,
     pub identity: Identity,
     pub id: WebhookId,
-    pub if_match: Option<Revision>,
+    pub if_match: Option<IfMatch>,
     pub action: WebhookAction,
 }
 

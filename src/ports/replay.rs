@@ -14,10 +14,8 @@ pub struct Difference {
     /// The row's key as a JSON array.
     pub key: String,
     /// What the table says; null when the row is missing.
-    #[schema(value_type = Option<Object>)]
     pub found: Option<Value>,
     /// What the log says; null when there should be no such row.
-    #[schema(value_type = Option<Object>)]
     pub expected: Option<Value>,
 }
 
@@ -73,14 +71,13 @@ pub struct ParkedEvent {
     pub id: String,
     pub seq: u64,
     pub error: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = chrono::DateTime<chrono::Utc>)]
     pub parked_at: Timestamp,
     /// When an operator let it go; absent while it stands in the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub skipped_at: Option<Timestamp>,
     /// The event as it stands in the log; null for a message that is no known event.
-    #[schema(value_type = Option<Object>)]
     pub event: Option<Value>,
 }
 

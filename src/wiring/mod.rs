@@ -26,7 +26,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
-    middleware::{Compress, from_fn},
+    middleware::{Compress, Condition, from_fn},
 };
 use anyhow::Context;
 use futures::StreamExt;
@@ -280,13 +280,16 @@ fn serve(
     socket: std::net::TcpListener,
     whole: bool,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let origins = state.live.origins.clone();
     let configure = api::configure(state, whole);
     let (places, connections_max) = door::places();
     let counted = places.clone();
     let app = move || {
         let (plain, places) = (from_fn(api::compression::short_stay_plain), places.clone());
         let spare = from_fn(move |request, next| api::connections::spare(places.clone(), request, next));
-        App::new().wrap(plain).wrap(Compress::default()).wrap(spare).configure(configure.clone())
+        let cors = Condition::new(!origins.is_empty(), api::cors::of(&origins));
+        let sealed = from_fn(api::headers::seal);
+        App::new().wrap(plain).wrap(Compress::default()).wrap(cors).wrap(sealed).wrap(spare).configure(configure.clone())
     };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(app)

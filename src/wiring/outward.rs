@@ -39,7 +39,7 @@ pub struct Outward {
     /// Let webhooks go to this machine, also by http: for development
     #[arg(long, env = "BRAIN_WEBHOOK_ALLOW_LOOPBACK")]
     pub webhook_allow_loopback: bool,
-    /// Sites whose pages may open live connections, beside this server's own, separated by commas
+    /// Sites whose pages may call the API and open live connections, beside this server's own, separated by commas
     #[arg(long, env = "BRAIN_ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
     #[arg(skip)]

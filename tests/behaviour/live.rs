@@ -175,6 +175,40 @@ async fn who_was_away_gets_what_was_missed_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_log_never_had_cannot_be_recovered_from() {
+    let world = World::new().await;
+    let end = add(&world, "one", &[]).await["position"].clone();
+    let mut socket = Socket::connected(&world).await;
+    let epoch = socket.ask(json!({"id": 2, "subscribe": {"channel": "graph"}})).await["subscribe"]["epoch"].clone();
+    let wish = json!({"channel": "space", "recover": true, "epoch": epoch, "offset": 99_999});
+    let answer = socket.ask(json!({"id": 3, "subscribe": wish})).await["subscribe"].clone();
+    assert_eq!((&answer["recovered"], &answer["offset"]), (&json!(false), &end), "{answer}");
+    let next = add(&world, "two", &[]).await["position"].as_u64();
+    assert_eq!(Some(socket.publication().await.1), next, "it is told what comes from now on");
+    let bearer = format!("Bearer {}", world.key());
+    let headers = [("Authorization", bearer.as_str()), ("Sec-WebSocket-Protocol", "cloudevents.json")];
+    assert_eq!(Socket::open(&world, "/api/v1/ws?after=99999", &headers).await.err(), Some(400));
+    let beyond = world.get("/api/v1/stream?after=99999").await;
+    assert_eq!((beyond.status.as_u16(), &beyond.body["code"]), (400, &json!("read.position_beyond_log")));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_others_and_frames_of_nobody_are_turned_away() {
+    let world = World::new().await;
+    // Not readable as text, so nobody's that is known.
+    let origin = reqwest::header::HeaderValue::from_bytes("http://127.0.0.1\u{e9}".as_bytes()).expect("a value");
+    let foreign = reply(world.request(Method::GET, "/api/v1/stream").header("Origin", origin)).await;
+    assert_eq!((foreign.status.as_u16(), &foreign.body["code"]), (403, &json!("live.origin_forbidden")));
+    // A frame whose reserved bits are set ends the connection with a reason.
+    let mut socket = Socket::connected(&world).await;
+    let MaybeTlsStream::Plain(stream) = socket.inner.get_mut() else { panic!("a plain stream") };
+    tokio::io::AsyncWriteExt::write_all(stream, &[0xF1, 0x80, 0, 0, 0, 0]).await.expect("written");
+    assert_eq!(socket.hear().await, json!({"close": 1002}));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_resumes_by_its_last_id() {
     let world = World::new().await;
     let first = add(&world, "one", &["tea"]).await["position"].as_u64().expect("a position");
@@ -238,9 +272,13 @@ async fn only_who_may_read_is_told() {
     let (mut socket, connected) = connect(&token).await;
     assert_eq!(connected["connect"]["expires"], true, "{connected}");
     assert!(socket.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await["subscribe"].is_object());
-    while connect(&token).await.1["error"]["code"] != 109 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    // The end is looked at when it comes, long before the next ping.
+    assert_eq!(timeout(Duration::from_secs(10), socket.hear()).await.expect("at its end"), json!({"close": 3005}));
+    assert_eq!(connect(&token).await.1["error"]["code"], 109);
+    let issued = world.send(Method::POST, "/api/v1/live/token", json!({"ttl_s": 60})).await;
+    let (mut socket, connected) = connect(issued.body["token"].as_str().expect("a token")).await;
+    assert!((1..60).contains(&connected["connect"]["ttl"].as_u64().expect("a number")), "time to fetch another: {connected}");
+    assert!(socket.ask(json!({"id": 2, "subscribe": {"channel": "space"}})).await["subscribe"].is_object());
     let fresh = world.send(Method::POST, "/api/v1/live/token", json!({})).await.body["token"].clone();
     assert!(socket.ask(json!({"id": 3, "refresh": {"token": fresh}})).await["refresh"]["ttl"].as_u64() > Some(800));
     // Another space hears nothing of this one.

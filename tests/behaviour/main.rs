@@ -1,17 +1,20 @@
 //! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
 
 mod bad_input;
+mod bodies;
 mod caches;
 mod connections;
 mod export;
 mod graph;
 mod harness;
+mod http;
 mod idempotency;
 mod keys;
 mod keyword_damage;
 mod kills;
 mod live;
 mod memories;
+mod numbers;
 mod outages;
 mod own_process;
 mod peers;

@@ -38,6 +38,8 @@ const CLOSED_V6: &[([u16; 8], u32)] = &[
     ([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),
     ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
     ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    // Site-local: deprecated (RFC 3879), and still routed in some networks.
+    ([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
     ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
 ];
 /// Ports below 1024 other than these belong to services that are no web server.
@@ -177,6 +179,7 @@ mod tests {
             "fc00::1",
             "fd12::1",
             "fe80::1",
+            "fec0::1",
             "ff02::1",
         ];
         for address in closed {

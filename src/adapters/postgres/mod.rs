@@ -194,9 +194,8 @@ async fn pool(
         .map_err(|cause| Error::Connect { role, cause })
 }
 
-/// A position or revision as Postgres counts.
+/// A position or revision as Postgres counts. Only clients name greater ones than it can: for them its greatest stands.
 fn bigint(number: u64) -> i64 {
-    // No log is longer: what a client names beyond that lies beyond the end of any.
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

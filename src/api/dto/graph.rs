@@ -23,6 +23,7 @@ pub struct RelationshipInput {
     pub relationship_type: Option<String>,
     /// 0 to 1; 1 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
     pub weight: Option<f64>,
     #[schema(value_type = Object)]
     pub properties: Map<String, Value>,
@@ -36,6 +37,7 @@ pub struct RelationshipInput {
 #[serde(deny_unknown_fields, default)]
 pub struct RelationshipPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
     pub weight: Option<f64>,
     /// Replaces the properties as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]

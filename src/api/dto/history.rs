@@ -48,9 +48,7 @@ pub struct HistoryPage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldChangeView {
     pub field: String,
-    #[schema(value_type = Object)]
     pub old: Value,
-    #[schema(value_type = Object)]
     pub new: Value,
 }
 

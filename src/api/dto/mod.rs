@@ -8,7 +8,10 @@ pub mod search;
 pub mod webhook;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, Error as _, IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -38,12 +41,15 @@ pub struct SourceDto {
 pub struct MemoryInput {
     /// Chosen by the client; else the server chooses.
     pub id: Option<Uuid>,
+    #[schema(required = true, min_length = 1, max_length = 10000)]
     pub content: String,
     pub memory_type: Option<String>,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
     pub tags: Vec<String>,
+    #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
+    #[serde(deserialize_with = "maybe_object")]
     pub source: Option<SourceDto>,
     pub user_id: Option<String>,
     pub agent_id: Option<String>,
@@ -62,8 +68,9 @@ pub struct MemoryPatch {
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Map<String, Value>>,
     pub tags: Option<Vec<String>>,
+    #[schema(minimum = 0, maximum = 1)]
     pub importance: Option<f64>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "present_object")]
     #[schema(value_type = Option<SourceDto>)]
     pub source: Option<Option<SourceDto>>,
     #[serde(deserialize_with = "present")]
@@ -83,6 +90,22 @@ pub struct MemoryPatch {
 /// Tells "null" (`Some(None)`) from "not there" (`None`).
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
+}
+
+/// Reads an object as one and nothing else: a derived type would take a list of its fields' values as well.
+fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    T::deserialize(Value::Object(Map::deserialize(from)?)).map_err(D::Error::custom)
+}
+
+/// As [`object`], or null.
+fn maybe_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(from)?;
+    fields.map(|fields| T::deserialize(Value::Object(fields)).map_err(D::Error::custom)).transpose()
+}
+
+/// As [`maybe_object`], where null says something else than absence.
+fn present_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    maybe_object(from).map(Some)
 }
 
 /// A memory as the server shows it.
@@ -126,8 +149,52 @@ pub struct MemoryPage {
 #[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchInput {
-    #[schema(value_type = Vec<MemoryInput>)]
-    pub memories: Vec<Value>,
+    #[schema(value_type = Vec<MemoryInput>, max_items = 1000)]
+    pub memories: Items,
+}
+
+/// Most memories of one batch.
+pub const BATCH_ITEMS_MAX: usize = 1_000;
+
+/// The items of a batch. What is too much is counted and not built.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Items {
+    /// The first ones, up to [`BATCH_ITEMS_MAX`].
+    pub values: Vec<Value>,
+    pub count: usize,
+}
+
+impl Serialize for Items {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.values.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Items;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a list of memories")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
+                let mut items = Items::default();
+                while items.count < BATCH_ITEMS_MAX {
+                    let Some(value) = list.next_element()? else { return Ok(items) };
+                    items.values.push(value);
+                    items.count += 1;
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    items.count += 1;
+                }
+                Ok(items)
+            }
+        }
+        from.deserialize_seq(Reader)
+    }
 }
 
 /// What became of one item, in the order of the request: `memory` or `error`.

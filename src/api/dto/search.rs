@@ -12,9 +12,11 @@ use super::MemoryView;
 #[serde(deny_unknown_fields, default)]
 pub struct SearchInput {
     /// 1 to 1,000 characters.
+    #[schema(required = true, min_length = 1, max_length = 1000)]
     pub query: String,
     /// 1 to 200; 10 unless given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 200)]
     pub limit: Option<u64>,
     /// `hybrid` (the default), `semantic` or `keyword`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::present;
+use super::{maybe_object, object, present};
 use crate::{
     domain::webhook::{Filter, Patch, Payload, Retry, Webhook},
     ports::webhooks::{Attempt, DeliveryRecord, Health, WebhookRecord},
@@ -18,12 +18,14 @@ use crate::{
 pub struct RetryDto {
     /// Attempts after the first one, 0 to 20.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 20)]
     pub max_retries: Option<u32>,
     /// Pause before the second attempt in seconds, 0.1 to 3,600; doubles from one to the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_delay_s: Option<f64>,
     /// How long one attempt may take in seconds, 1 to 30; 15 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 30)]
     pub timeout_s: Option<f64>,
 }
 
@@ -58,16 +60,19 @@ pub struct WebhookInput {
     pub asymmetric: bool,
     /// Sent with every request.
     pub headers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "object")]
     pub retry_config: RetryDto,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     pub description: String,
+    #[serde(deserialize_with = "object")]
     pub filter: FilterDto,
     /// `full` or `thin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     /// Requests at a time, 1 to 64; 8 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
     pub concurrency: Option<u32>,
     /// Requests per second, 1 to 10,000.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,17 +92,18 @@ pub struct WebhookPatch {
     /// Replaces all headers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "maybe_object", skip_serializing_if = "Option::is_none")]
     pub retry_config: Option<RetryDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "maybe_object", skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterDto>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 64)]
     pub concurrency: Option<u32>,
     /// `null` lifts the bound.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -241,6 +247,7 @@ pub struct RotateInput {
     /// `whsec_` and 24 to 64 bytes in base64; made by the server when absent.
     pub secret: Option<String>,
     /// 0 to 168; 24 when absent.
+    #[schema(minimum = 0, maximum = 168)]
     pub overlap_h: Option<u32>,
 }
 

@@ -1,8 +1,10 @@
 //! From what went wrong inside to what the client is told. Used through `?`; each cause is logged here, once.
 
+use serde_json::Value;
+
 use super::{Fault, Problem};
 use crate::{
-    commands,
+    commands::{self, IfMatch},
     domain::{memory::Rejection, relationship, violation::Violation, webhook},
     ports::{QueryError, log::ReadError, replay, webhooks::VaultError},
     queries::{freshness, graph::path, search, status},
@@ -78,9 +80,12 @@ impl From<commands::Error> for Problem {
             E::UnknownKey => Self::new("internal", detail).logged(&error),
             E::PreconditionFailed { aggregate, expected, actual } => Self::new(
                 &format!("{aggregate}.revision_mismatch"),
-                format!("If-Match asks for revision {expected}, the {aggregate} has revision {actual}"),
+                match actual.0 {
+                    0 => format!("If-Match asks for revision {expected}, there is no such {aggregate}"),
+                    _ => format!("If-Match asks for revision {expected}, the {aggregate} has revision {actual}"),
+                },
             )
-            .at("If-Match", Some(actual.0.into()), Some(expected.0.into())),
+            .at("If-Match", Some(actual.0.into()), asked_for(&expected)),
             E::KeyReused => Self::new("request.key_reused", "this Idempotency-Key was used for another wish").at(
                 "Idempotency-Key",
                 None,
@@ -94,6 +99,17 @@ impl From<commands::Error> for Problem {
             E::StorageFull(_) => Self::new("storage.full", detail),
             E::Poison { .. } => Self::new("log.poison", detail).logged(&error),
         }
+    }
+}
+
+/// What `If-Match` asked for: a number where it was one.
+fn asked_for(expected: &IfMatch) -> Option<Value> {
+    match expected {
+        IfMatch::Any | IfMatch::AnyOrDeleted => Some("*".into()),
+        IfMatch::OneOf(revisions) => match &revisions[..] {
+            [one] => Some(one.0.into()),
+            several => Some(several.iter().map(|one| one.0).collect::<Vec<_>>().into()),
+        },
     }
 }
 

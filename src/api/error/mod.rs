@@ -18,10 +18,8 @@ pub struct Fault {
     pub field: String,
     pub detail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub limit: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub value: Option<Value>,
 }
 
@@ -95,6 +93,13 @@ impl ResponseError for Problem {
             // Somebody has to make room.
             507 => drop(answer.insert_header((header::RETRY_AFTER, "10"))),
             _ => {}
+        }
+        if self.status == 426 {
+            answer.insert_header((header::UPGRADE, "websocket")).insert_header((header::SEC_WEBSOCKET_VERSION, "13"));
+        }
+        if self.status == 408 {
+            // What is still to come of the body is nobody's any more.
+            answer.force_close();
         }
         let body = serde_json::to_string(self).expect("strings, numbers and JSON values always serialise");
         answer.content_type("application/problem+json").body(body)

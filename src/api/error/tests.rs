@@ -102,6 +102,11 @@ fn the_rest_of_the_table() {
     request.missing_field 400 false
     request.unreadable 400 true
     request.too_large 413 false
+    request.too_many_values 413 false
+    request.timeout 408 true
+    request.unsupported_encoding 415 false
+    request.unsupported_media_type 415 false
+    request.upgrade_required 426 false
     request.key_reused 422 false
     request.unknown_route 404 false
     request.wrong_method 405 false

@@ -28,10 +28,9 @@ const PAST: &[&str] = &[EDGE_HISTORY, MEMORY_HISTORY];
 type Id = web::ReqData<Identity>;
 type State = web::Data<ApiState>;
 
-/// The parameters that each question takes.
+/// The parameters that each question takes; the routes see to it that there are no others.
 pub const NEIGHBORS_QUERY: &[&str] = &["id", "depth", "limit", "direction", "types", "min_position", "as_of"];
 pub const PATH_QUERY: &[&str] = &["source", "target", "direction", "types", "weighted", "k", "min_position", "as_of"];
-const STATS_QUERY: &[&str] = &["min_position", "as_of"];
 pub const SUBGRAPH_QUERY: &[&str] = &["id", "depth", "limit", "min_position", "as_of"];
 pub const EXPORT_QUERY: &[&str] = &["format", "min_position", "as_of"];
 
@@ -55,7 +54,7 @@ struct Asked {
 
 /// `GET /api/v1/graph/neighbors?id=`: level by level, at most 1,000 memories.
 pub async fn neighbors(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query::parse_only(&request, NEIGHBORS_QUERY)?;
+    let asked: Asked = query::parse(&request)?;
     let start = MemoryId(id("id", &asked.id)?);
     let depth = depth(asked.depth)?;
     let limit = query::limit(asked.limit, neighbors::LIMIT_DEFAULT, neighbors::LIMIT_MAX)?;
@@ -73,7 +72,7 @@ pub async fn neighbors(request: HttpRequest, identity: Id, state: State) -> Resu
 
 /// `GET /api/v1/graph/path?source=&target=`: up to five ways, shortest first.
 pub async fn path(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query::parse_only(&request, PATH_QUERY)?;
+    let asked: Asked = query::parse(&request)?;
     let count = asked.k.unwrap_or(1);
     if !(1..=path::PATHS_MAX).contains(&count) {
         return Err(bad("k", format!("k is {count}; it goes from 1 to {}", path::PATHS_MAX)));
@@ -98,7 +97,7 @@ pub async fn path(request: HttpRequest, identity: Id, state: State) -> Result<Ht
 
 /// `GET /api/v1/graph/stats`.
 pub async fn stats(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query::parse_only(&request, STATS_QUERY)?;
+    let asked: Asked = query::parse(&request)?;
     let space = &identity.0.space;
     cached::serve(&request, (&state, &identity), question("graph_stats", &(), &asked), async |at| {
         let stats = state.graph.stats(space, at).await?;
@@ -111,7 +110,7 @@ pub async fn stats(request: HttpRequest, identity: Id, state: State) -> Result<H
 
 /// `GET /api/v1/graph/subgraph`: the best connected memories, or those around `id`, with places for a picture.
 pub async fn subgraph(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query::parse_only(&request, SUBGRAPH_QUERY)?;
+    let asked: Asked = query::parse(&request)?;
     let depth = depth(asked.depth)?;
     let around = match &asked.id {
         Some(_) => Some((MemoryId(id("id", &asked.id)?), depth)),
@@ -132,7 +131,7 @@ pub async fn subgraph(request: HttpRequest, identity: Id, state: State) -> Resul
 
 /// `GET /api/v1/graph/export?format=json|graphml|gexf`.
 pub async fn export(request: HttpRequest, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let asked: Asked = query::parse_only(&request, EXPORT_QUERY)?;
+    let asked: Asked = query::parse(&request)?;
     let name = asked.format.as_deref().unwrap_or("json");
     let format = export::Format::parse(name).ok_or_else(|| {
         let known = export::Format::ALL.map(|(name, _)| name).join(", ");

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, dev::ServiceRequest, web};
 use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use crate::{
     api::{
         ApiState,
-        auth::{Identity, sha256_hex},
+        auth::{self, Gate, Identity, sha256_hex},
         body,
         error::Problem,
     },
@@ -31,6 +32,8 @@ const BODY_BYTES_MAX: usize = 1_024;
 /// What the token's key is made for, so that no other use of the master key can be confused with it.
 const PURPOSE: &str = "live connection token";
 const AUDIENCE: &str = "brain-live";
+/// The parameter of a stream's address that holds a live token.
+pub(in crate::api) const TOKEN: &str = "token";
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -48,6 +51,7 @@ struct Claims {
 #[serde(deny_unknown_fields, default)]
 pub struct TokenInput {
     /// 1 to 3,600 seconds; 900 when absent.
+    #[schema(minimum = 1, maximum = 3600)]
     pub ttl_s: Option<i64>,
 }
 
@@ -107,6 +111,46 @@ impl Door {
 
 pub(super) fn guest(key: &Key) -> Guest {
     Guest { space: key.space.clone(), user: key.principal.to_string(), key: key.id, expires_at: None }
+}
+
+/// Who opens a stream: as everywhere else by a key, or by a live token as bearer or as the parameter `token`, because a browser's
+/// `EventSource` sends no headers of ours. A key in an address would be in every log on the way and is not looked at.
+pub(in crate::api) fn admit_to_stream(gate: &Gate, request: &ServiceRequest, scope: KeyScope) -> Result<(), Problem> {
+    let headers = request.headers();
+    let by_token = |token: &str| {
+        let Some(state) = request.app_data::<web::Data<ApiState>>() else { return Err(Turned::Invalid) };
+        let guest = state.live.door.by_token(token)?;
+        let key = state.keys.get(guest.key).ok_or(Turned::Invalid)?;
+        Ok((key, guest))
+    };
+    let turned = |turned: Turned| match turned {
+        Turned::Expired => Problem::new("auth.invalid_key", "this live token is over; ask for a new one"),
+        Turned::Invalid => Problem::new("auth.invalid_key", "this is no live token; a key does not stand in an address"),
+    };
+    let in_query = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == TOKEN);
+    let (identity, guest) = match (in_query, auth::secret(headers)) {
+        (None, Err(problem)) => return Err(problem),
+        (Some(_), Ok(_)) => {
+            let detail = "who asks stands in a header or in the address, not in both";
+            return Err(Problem::new("request.invalid_query", detail).at(TOKEN, None, None));
+        }
+        (Some((_, token)), Err(_)) => {
+            let (key, guest) = by_token(&token).map_err(turned)?;
+            (auth::admit(key, headers, scope)?, guest)
+        }
+        (None, Ok(secret)) => match std::str::from_utf8(secret).map_err(|_| Turned::Invalid).and_then(by_token) {
+            Ok((key, guest)) => (auth::admit(key, headers, scope)?, guest),
+            Err(Turned::Expired) => return Err(turned(Turned::Expired)),
+            Err(Turned::Invalid) => {
+                let identity = gate.identify(headers, scope)?;
+                let guest = guest(&identity.0);
+                (identity, guest)
+            }
+        },
+    };
+    request.extensions_mut().insert(identity);
+    request.extensions_mut().insert(guest);
+    Ok(())
 }
 
 impl Doorkeeper for Door {

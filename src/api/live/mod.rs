@@ -6,12 +6,17 @@ pub mod stream;
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderMap},
+    http::header::{self, HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{body::short, error::Problem};
-use crate::fanout::live::channel::{Narrowing, Wish};
+use crate::{
+    domain::ids::Timestamp,
+    fanout::live::channel::{Narrowing, Wish},
+    ports::Clock,
+};
 
 /// Channels of one stream.
 const CHANNELS_MAX: usize = 32;
@@ -30,6 +35,9 @@ struct Asked {
     memory_types: String,
     importance_min: Option<f64>,
     after: Option<u64>,
+    /// Was looked at before; see [`door::admit_to_stream`].
+    #[serde(rename = "token")]
+    _token: Option<String>,
 }
 
 impl Asked {
@@ -53,14 +61,22 @@ impl Asked {
 /// A page of another site must not open a socket in its visitor's name: a browser says whose page it is.
 /// Programs that are no browser say nothing and are let in.
 fn check_origin(request: &HttpRequest, allowed: &[String]) -> Result<(), Problem> {
-    let Some(origin) = header_text(request.headers(), header::ORIGIN) else { return Ok(()) };
     let host = header_text(request.headers(), header::HOST).unwrap_or_default();
-    let is_own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
-    if is_own || allowed.iter().any(|one| one == origin) {
-        return Ok(());
-    }
-    let detail = format!("pages of {} may not connect; BRAIN_ALLOWED_ORIGINS names those that may", short(origin));
+    let is_known = |origin: &str| {
+        let is_own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+        is_own || allowed.iter().any(|one| one == origin)
+    };
+    // What cannot be read is the name of some other site.
+    let is_foreign = |origin: &&HeaderValue| !origin.to_str().is_ok_and(is_known);
+    let Some(origin) = request.headers().get_all(header::ORIGIN).find(is_foreign) else { return Ok(()) };
+    let origin = short(&String::from_utf8_lossy(origin.as_bytes()));
+    let detail = format!("pages of {origin} may not connect; BRAIN_ALLOWED_ORIGINS names those that may");
     Err(Problem::new("live.origin_forbidden", detail))
+}
+
+/// The instant that the clock of this process will show as `at`; now when that is past.
+fn until(at: Timestamp, clock: &dyn Clock) -> Instant {
+    Instant::now() + (at - clock.now()).to_std().unwrap_or_default()
 }
 
 fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

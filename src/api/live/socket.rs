@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Asked, check_origin, door};
+use super::{Asked, check_origin, door, until};
 use crate::{
     api::{
         ApiState,
@@ -29,6 +29,7 @@ use crate::{
         session::{Doorkeeper, Guest, PING_S, Session},
     },
     journal::Recorded,
+    queries::freshness,
 };
 
 /// Largest message of a client.
@@ -62,7 +63,11 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, state: State) -
     let (dialect, guest, after) = if bare {
         let identity = identify(&request, &state)?;
         let bare = Bare { hub, space: identity.0.space.clone(), wishes: asked.wishes()? };
-        (Dialect::Bare(bare), Some(door::guest(&identity.0)), asked.after.map(StreamSeq))
+        let after = asked.after.map(StreamSeq);
+        if let Some(after) = after {
+            freshness::within(after, &*state.log).await.map_err(Problem::from)?;
+        }
+        (Dialect::Bare(bare), Some(door::guest(&identity.0)), after)
     } else {
         let client = state.ids.command_id().to_string();
         (Dialect::Centrifuge(Session::new(hub, Arc::new(state.live.door.clone()), client)), None, None)
@@ -101,7 +106,8 @@ async fn open(
     (dialect, guest, after): (Dialect, Option<Guest>, Option<StreamSeq>),
 ) -> Result<HttpResponse, actix_web::Error> {
     let seat = state.live.hub.seat();
-    let (answer, session, messages) = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS])?;
+    let opened = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS]);
+    let (answer, session, messages) = opened.map_err(|why| Problem::new("request.upgrade_required", why.to_string()))?;
     let mut connection = Connection {
         session,
         follower: state.live.hub.follow(after).await,
@@ -155,7 +161,9 @@ impl Connection {
         let stop = self.state.live.stop.clone();
         loop {
             let follows = self.is_told();
-            let alarm = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by)];
+            let end = self.guest().and_then(|guest| guest.expires_at);
+            let end = end.map(|at| until(at, &*self.state.live.door.clock));
+            let alarm = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by), end];
             let alarm = alarm.into_iter().flatten().min().unwrap_or(self.next_ping);
             tokio::select! {
                 message = messages.next() => match message {
@@ -168,7 +176,9 @@ impl Connection {
                     Some(Ok(AggregatedMessage::Pong(_))) => self.pong_by = None,
                     Some(Ok(AggregatedMessage::Binary(_))) => return Err(Disconnect::BAD_REQUEST),
                     Some(Err(actix_ws::ProtocolError::Overflow)) => return Err(Disconnect::TOO_LARGE),
-                    Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => return Ok(()),
+                    Some(Ok(AggregatedMessage::Close(_))) | None => return Ok(()),
+                    // No text, no frame, or nobody there any more, who does not hear it either.
+                    Some(Err(_)) => return Err(Disconnect::PROTOCOL),
                 },
                 next = self.follower.next(), if follows => match next {
                     Ok(Some(events)) => Box::pin(self.tell(&events)).await?,
@@ -207,7 +217,7 @@ impl Connection {
 
     async fn hear(&mut self, text: &str) -> Result<(), Disconnect> {
         self.pong_by = None;
-        let mut answers = vec![];
+        let mut together = String::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             if !self.is_told() {
                 // It has followed nothing so far: what comes from now on is what it wants.
@@ -217,21 +227,27 @@ impl Connection {
                 };
             }
             let at = self.follower.position();
-            answers.extend(match &mut self.dialect {
-                Dialect::Centrifuge(session) => session.answer(line, at).await?,
-                Dialect::Legacy(legacy) => legacy.answer(line)?,
-                Dialect::Bare(_) => None,
-            });
-        }
-        match self.dialect {
-            Dialect::Centrifuge(_) if !answers.is_empty() => self.send(answers.join("\n")).await,
-            _ => {
-                for answer in answers {
-                    self.send(answer).await?;
+            match &mut self.dialect {
+                Dialect::Centrifuge(session) => {
+                    let Some(answer) = session.answer(line, at).await? else { continue };
+                    if !together.is_empty() {
+                        together.push('\n');
+                    }
+                    together.push_str(&answer);
+                    // A line of a few letters may ask for megabytes, and a message has many lines.
+                    if together.len() >= FRAME_BYTES {
+                        self.send(std::mem::take(&mut together)).await?;
+                    }
                 }
-                Ok(())
+                Dialect::Legacy(legacy) => {
+                    if let Some(answer) = legacy.answer(line)? {
+                        self.send(answer).await?;
+                    }
+                }
+                Dialect::Bare(_) => {}
             }
         }
+        if together.is_empty() { Ok(()) } else { self.send(together).await }
     }
 
     async fn tell(&mut self, events: &[Arc<Recorded>]) -> Result<(), Disconnect> {
@@ -292,12 +308,12 @@ impl Connection {
         let Some(guest) = self.guest() else {
             return if self.connect_by <= now { Err(Disconnect::STALE) } else { Ok(()) };
         };
+        let door = &self.state.live.door;
+        if guest.expires_at.is_some_and(|until| until <= door.clock.now()) {
+            return Err(Disconnect::EXPIRED);
+        }
         if now < self.next_ping {
             return Ok(());
-        }
-        let door = &self.state.live.door;
-        if guest.expires_at.is_some_and(|until| door.ttl_s(until).is_none()) {
-            return Err(Disconnect::EXPIRED);
         }
         if !door.still_admits(guest) {
             return Err(Disconnect::INVALID_TOKEN);

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Asked, check_origin, door, header_text};
+use super::{Asked, check_origin, header_text, until};
 use crate::{
     api::{ApiState, auth::Identity, error::Problem, query},
     domain::ids::StreamSeq,
@@ -40,6 +40,7 @@ struct Reader {
 pub async fn handle(
     request: HttpRequest,
     identity: web::ReqData<Identity>,
+    guest: web::ReqData<Guest>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let asked: Asked = query::parse(&request)?;
@@ -57,7 +58,7 @@ pub async fn handle(
     let reader = Reader {
         follower: hub.follow(after).await,
         bare: Bare { hub, space: identity.0.space.clone(), wishes },
-        guest: door::guest(&identity.0),
+        guest: guest.into_inner(),
         state,
         waiting: VecDeque::new(),
         heartbeat: Instant::now() + HEARTBEAT,
@@ -98,8 +99,12 @@ impl Reader {
                 return Some(chunk);
             }
             let stop = self.state.live.stop.clone();
+            let clock = &*self.state.live.door.clock;
+            // Until the token ends; a stream that a key has opened has no such end.
+            let end = self.guest.expires_at.map_or(self.heartbeat + HEARTBEAT, |at| until(at, clock));
             tokio::select! {
                 () = stop.cancelled() => return None,
+                () = sleep_until(end) => return None,
                 () = sleep_until(self.heartbeat) => {
                     self.heartbeat = Instant::now() + HEARTBEAT;
                     return self.state.live.door.still_admits(&self.guest).then(|| ": still here\n\n".to_owned());

@@ -9,16 +9,14 @@ use crate::{
     api::{
         ApiState,
         auth::Identity,
-        body::{self, BATCH_BODY_BYTES_MAX},
-        dto::{BatchAnswer, BatchInput, BatchResult},
+        body,
+        dto::{BATCH_ITEMS_MAX, BatchAnswer, BatchInput, BatchResult},
         error::Problem,
         precondition,
     },
     commands::{Done, Identity as Command, Wish},
 };
 
-/// Most memories of one batch.
-pub const ITEMS_MAX: usize = 1_000;
 /// Items of one batch that are being appended at the same time.
 const IN_FLIGHT_MAX: usize = 64;
 
@@ -29,15 +27,16 @@ pub async fn handle(
     identity: web::ReqData<Identity>,
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
-    let input: BatchInput = body::of(&request, payload, BATCH_BODY_BYTES_MAX).await?;
-    let count = input.memories.len();
-    if count > ITEMS_MAX {
-        let detail = format!("there are {count} memories; the limit is {ITEMS_MAX}");
-        return Err(Problem::new("request.too_many_items", detail).at("memories", Some(ITEMS_MAX.into()), Some(count.into())));
+    let input: BatchInput = body::of_batch(&request, payload).await?;
+    let count = input.memories.count;
+    if count > BATCH_ITEMS_MAX {
+        let detail = format!("there are {count} memories; the limit is {BATCH_ITEMS_MAX}");
+        let problem = Problem::new("request.too_many_items", detail);
+        return Err(problem.at("memories", Some(BATCH_ITEMS_MAX.into()), Some(count.into())));
     }
     let command = precondition::command(&request, &identity, &*state.ids)?;
     let (identity, state) = (&*identity, &**state);
-    let items = input.memories.into_iter().enumerate();
+    let items = input.memories.values.into_iter().enumerate();
     let wishes = items.map(|(index, item)| run(state, identity, command.item(index), item));
     let outcomes: Vec<_> = stream::iter(wishes).buffered(IN_FLIGHT_MAX).collect().await;
     // With nothing written, the newest position the caller knows of is the honest answer.

@@ -97,7 +97,6 @@ pub async fn list(
         run_id: filters.run_id,
         at: None,
     };
-    refuse_nul(&listed)?;
     let question = Question::new("list", &(&listed, &filters.cursor), &[MEMORIES], filters.min_position);
     let question = question.of(filters.as_of.as_deref(), &[MEMORY_HISTORY]).narrowed();
     cached::serve(&request, (&state, &identity), question, async |at| {
@@ -118,21 +117,4 @@ async fn page(space: &SpaceId, listed: &ListQuery, memories: &dyn MemoryReads) -
     let next_cursor = page.next.map(|key| cursor::encode(key, space, listed));
     let memories = page.memories.into_iter().map(MemoryView::from).collect();
     Ok(Answer { narrow: Some(Arc::new(judge)), ..cached::answer(&MemoryPage { memories, next_cursor }, deps)? })
-}
-
-/// No stored text holds U+0000, and the read model cannot even be asked for it.
-fn refuse_nul(query: &ListQuery) -> Result<(), Problem> {
-    let texts = [
-        ("memory_type", &query.memory_type),
-        ("tag", &query.tag),
-        ("user_id", &query.user_id),
-        ("agent_id", &query.agent_id),
-        ("run_id", &query.run_id),
-    ];
-    match texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0'))) {
-        Some((field, _)) => {
-            Err(Problem::new("request.invalid_query", format!("{field} holds a U+0000 character")).at(field, None, None))
-        }
-        None => Ok(()),
-    }
 }

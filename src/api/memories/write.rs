@@ -11,7 +11,7 @@ use crate::{
         error::Problem,
         precondition,
     },
-    commands::{Action, Wish},
+    commands::{Action, IfMatch, Wish},
     domain::{
         access::KeyScope,
         ids::{CommandId, MemoryId},
@@ -98,7 +98,10 @@ async fn change(
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
     let command = precondition::command(request, identity, &*state.ids)?;
-    let if_match = precondition::if_match(request)?;
+    let mut if_match = precondition::if_match(request)?;
+    if matches!(action, Action::Restore | Action::Undo) {
+        if_match = if_match.map(IfMatch::or_deleted);
+    }
     answer(state, Wish { caller: identity.caller(), identity: command, id, if_match, action }, StatusCode::OK).await
 }
 

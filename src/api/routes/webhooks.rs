@@ -45,37 +45,28 @@ fn endpoints() -> Vec<Route> {
     vec![
         Route {
             gives: (201, Some("WebhookWritten")),
-            ..change(POST, ALL, || web::post().to(write::register), Some("WebhookInput"), "Register an endpoint")
+            ..change(POST, ALL, || web::to(write::register), Some("WebhookInput"), "Register an endpoint")
         },
-        Route {
-            query: &["limit", "cursor", "min_position"],
-            ..get(ALL, || web::get().to(read::list), "WebhookPage", "List webhooks")
-        },
+        Route { query: &["limit", "cursor", "min_position"], ..get(ALL, || web::to(read::list), "WebhookPage", "List webhooks") },
         Route {
             query: &["min_position"],
             headers: &["If-None-Match"],
-            ..get(ONE, || web::get().to(read::get), "WebhookView", "Read a webhook")
+            ..get(ONE, || web::to(read::get), "WebhookView", "Read a webhook")
         },
-        change(Method::PATCH, ONE, || web::patch().to(write::patch), Some("WebhookPatch"), "Change some fields of a webhook"),
-        change(Method::DELETE, ONE, || web::delete().to(write::delete), None, "Delete a webhook"),
-        change(POST, "/api/v1/webhooks/{id}/enable", || web::post().to(write::enable), None, "Switch a webhook on"),
-        change(POST, "/api/v1/webhooks/{id}/disable", || web::post().to(write::disable), None, "Switch a webhook off"),
+        change(Method::PATCH, ONE, || web::to(write::patch), Some("WebhookPatch"), "Change some fields of a webhook"),
+        change(Method::DELETE, ONE, || web::to(write::delete), None, "Delete a webhook"),
+        change(POST, "/api/v1/webhooks/{id}/enable", || web::to(write::enable), None, "Switch a webhook on"),
+        change(POST, "/api/v1/webhooks/{id}/disable", || web::to(write::disable), None, "Switch a webhook off"),
         change(
             POST,
             "/api/v1/webhooks/{id}/secret/rotate",
-            || web::post().to(write::rotate),
+            || web::to(write::rotate),
             Some("RotateInput"),
             "Give a webhook a new secret, beside which the old ones sign for a while",
         ),
-        change(
-            POST,
-            "/api/v1/webhooks/{id}/secret/revoke",
-            || web::post().to(write::revoke),
-            None,
-            "Let the newest secret alone sign",
-        ),
-        get("/api/v1/webhooks/{id}/secret", || web::get().to(read::secret), "SecretsAnswer", "The secrets that sign now"),
-        get("/api/v1/webhooks/{id}/health", || web::get().to(read::health), "HealthAnswer", "How an endpoint fares"),
+        change(POST, "/api/v1/webhooks/{id}/secret/revoke", || web::to(write::revoke), None, "Let the newest secret alone sign"),
+        get("/api/v1/webhooks/{id}/secret", || web::to(read::secret), "SecretsAnswer", "The secrets that sign now"),
+        get("/api/v1/webhooks/{id}/health", || web::to(read::health), "HealthAnswer", "How an endpoint fares"),
     ]
 }
 
@@ -84,40 +75,40 @@ fn of_deliveries() -> Vec<Route> {
         Route {
             scope: ADMIN,
             gives: (200, Some("AttemptView")),
-            ..route(POST, "/api/v1/webhooks/{id}/test", || web::post().to(read::test), "Send a test event on the spot")
+            ..route(POST, "/api/v1/webhooks/{id}/test", || web::to(read::test), "Send a test event on the spot")
         },
         Route {
             query: &["state", "type", "before", "limit"],
             ..get(
                 "/api/v1/webhooks/{id}/deliveries",
-                || web::get().to(deliveries::list),
+                || web::to(deliveries::list),
                 "DeliveryPage",
                 "What was sent to an endpoint, newest first",
             )
         },
         get(
             "/api/v1/webhooks/{id}/deliveries/{position}",
-            || web::get().to(deliveries::get),
+            || web::to(deliveries::get),
             "DeliveryAnswer",
             "One delivery with every attempt at it",
         ),
         set_going(
             "/api/v1/webhooks/{id}/deliveries/{position}/resend",
-            || web::post().to(deliveries::resend),
+            || web::to(deliveries::resend),
             None,
             "RecoverAnswer",
             "Try one delivery again",
         ),
         set_going(
             "/api/v1/webhooks/{id}/recover",
-            || web::post().to(deliveries::recover),
+            || web::to(deliveries::recover),
             Some("RecoverInput"),
             "RecoverAnswer",
             "Try again what has failed since then",
         ),
         set_going(
             "/api/v1/webhooks/{id}/replay",
-            || web::post().to(deliveries::replay),
+            || web::to(deliveries::replay),
             Some("RedeliverInput"),
             "RedeliverAnswer",
             "Deliver what an endpoint has missed after a position",

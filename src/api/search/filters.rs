@@ -12,8 +12,9 @@ use crate::{
 
 /// How deep `and`, `or` and `not` may be nested.
 const DEPTH_MAX: usize = 5;
-/// Most conditions of a filter.
+/// Most conditions of a filter, and most of its parts: elements of lists and objects within objects, the empty ones too.
 const CONDITIONS_MAX: usize = 100;
+const PARTS_MAX: usize = 100;
 /// Most values of a list.
 const VALUES_MAX: usize = 100;
 /// Longest value, in bytes.
@@ -23,7 +24,7 @@ const METADATA_BYTES_MAX: usize = 8 * 1_024;
 
 /// The filter of a search; `None` admits everything.
 pub fn read(filters: Option<&Value>) -> Result<Filter, Problem> {
-    let mut reading = Reading { conditions: 0 };
+    let mut reading = Reading { conditions: 0, parts: 0 };
     match filters {
         None | Some(Value::Null) => Ok(Filter::none()),
         Some(value) => reading.object("filters", value, 0),
@@ -34,11 +35,21 @@ fn bad(place: &str, detail: impl std::fmt::Display, limit: Option<usize>, value:
     Problem::new("search.bad_filter", format!("{place} {detail}")).at(place, limit.map(Value::from), value)
 }
 
+/// What has been read so far. Whatever a client can make more of is counted before it is looked at.
 struct Reading {
     conditions: usize,
+    parts: usize,
 }
 
 impl Reading {
+    fn part(&mut self, place: &str) -> Result<(), Problem> {
+        self.parts += 1;
+        if self.parts > PARTS_MAX {
+            return Err(bad(place, format!("is one part more than {PARTS_MAX}"), Some(PARTS_MAX), None));
+        }
+        Ok(())
+    }
+
     fn object(&mut self, place: &str, value: &Value, depth: usize) -> Result<Filter, Problem> {
         if depth > DEPTH_MAX {
             return Err(bad(place, format!("is nested deeper than {DEPTH_MAX}"), Some(DEPTH_MAX), Some(depth.into())));
@@ -50,7 +61,10 @@ impl Reading {
             parts.push(match name.as_str() {
                 "and" => Filter::All(self.list(&place, value, depth)?),
                 "or" => Filter::Any(self.list(&place, value, depth)?),
-                "not" => Filter::Not(Box::new(self.object(&place, value, depth + 1)?)),
+                "not" => {
+                    self.part(&place)?;
+                    Filter::Not(Box::new(self.object(&place, value, depth + 1)?))
+                }
                 _ => Filter::Is(self.test(&place, name, value)?),
             });
         }
@@ -59,7 +73,12 @@ impl Reading {
 
     fn list(&mut self, place: &str, value: &Value, depth: usize) -> Result<Vec<Filter>, Problem> {
         let parts = value.as_array().ok_or_else(|| bad(place, "is no list of filters", None, None))?;
-        parts.iter().enumerate().map(|(index, part)| self.object(&format!("{place}[{index}]"), part, depth + 1)).collect()
+        let part = |(index, part)| {
+            let place = format!("{place}[{index}]");
+            self.part(&place)?;
+            self.object(&place, part, depth + 1)
+        };
+        parts.iter().enumerate().map(part).collect()
     }
 
     fn test(&mut self, place: &str, name: &str, value: &Value) -> Result<Test, Problem> {
@@ -68,19 +87,47 @@ impl Reading {
             return Err(bad(place, format!("is one condition more than {CONDITIONS_MAX}"), Some(CONDITIONS_MAX), None));
         }
         Ok(match name {
-            "memory_type" => Test::MemoryType(one_or_in(place, value)?),
-            "source_kind" => Test::SourceKind(one_or_in(place, value)?),
-            "source_id" => Test::SourceId(one_or_in(place, value)?),
-            "user_id" => Test::UserId(one_or_in(place, value)?),
-            "agent_id" => Test::AgentId(one_or_in(place, value)?),
-            "run_id" => Test::RunId(one_or_in(place, value)?),
-            "tags" => tags(place, value)?,
+            "memory_type" => Test::MemoryType(self.one_or_in(place, value)?),
+            "source_kind" => Test::SourceKind(self.one_or_in(place, value)?),
+            "source_id" => Test::SourceId(self.one_or_in(place, value)?),
+            "user_id" => Test::UserId(self.one_or_in(place, value)?),
+            "agent_id" => Test::AgentId(self.one_or_in(place, value)?),
+            "run_id" => Test::RunId(self.one_or_in(place, value)?),
+            "tags" => self.tags(place, value)?,
             "metadata" => metadata(place, value)?,
             "occurred_at" => Test::OccurredAt(bound(place, value, instant)?),
             "created_at" => Test::CreatedAt(bound(place, value, instant)?),
             "importance" => Test::Importance(bound(place, value, number)?),
             _ => return Err(bad(place, "is no field that can be filtered by", None, None)),
         })
+    }
+
+    fn texts(&mut self, place: &str, value: &Value) -> Result<Vec<String>, Problem> {
+        let values = value.as_array().ok_or_else(|| bad(place, "is no list", None, None))?;
+        if values.is_empty() || values.len() > VALUES_MAX {
+            let count = Some(values.len().into());
+            return Err(bad(place, format!("needs 1 to {VALUES_MAX} values"), Some(VALUES_MAX), count));
+        }
+        let read = |(index, value)| {
+            let place = format!("{place}[{index}]");
+            self.part(&place)?;
+            text(&place, value)
+        };
+        values.iter().enumerate().map(read).collect()
+    }
+
+    fn one_or_in(&mut self, place: &str, value: &Value) -> Result<Vec<String>, Problem> {
+        match value {
+            Value::Object(fields) => self.texts(&format!("{place}.in"), only(place, fields, &["in"])?.1),
+            one => Ok(vec![text(place, one)?]),
+        }
+    }
+
+    fn tags(&mut self, place: &str, value: &Value) -> Result<Test, Problem> {
+        let Value::Object(fields) = value else { return Ok(Test::TagsAll(self.texts(place, value)?)) };
+        let (name, value) = only(place, fields, &["all", "any"])?;
+        let tags = self.texts(&format!("{place}.{name}"), value)?;
+        Ok(if name == "any" { Test::TagsAny(tags) } else { Test::TagsAll(tags) })
     }
 }
 
@@ -96,35 +143,12 @@ fn text(place: &str, value: &Value) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-fn texts(place: &str, value: &Value) -> Result<Vec<String>, Problem> {
-    let values = value.as_array().ok_or_else(|| bad(place, "is no list", None, None))?;
-    if values.is_empty() || values.len() > VALUES_MAX {
-        let count = Some(values.len().into());
-        return Err(bad(place, format!("needs 1 to {VALUES_MAX} values"), Some(VALUES_MAX), count));
-    }
-    values.iter().enumerate().map(|(index, value)| text(&format!("{place}[{index}]"), value)).collect()
-}
-
 /// The one field of an object that may have one of these.
 fn only<'a>(place: &str, fields: &'a Map<String, Value>, names: &[&str]) -> Result<(&'a str, &'a Value), Problem> {
     match fields.iter().next() {
         Some((name, value)) if fields.len() == 1 && names.contains(&name.as_str()) => Ok((name, value)),
         _ => Err(bad(place, format!("needs exactly one of {}", names.join(", ")), None, None)),
     }
-}
-
-fn one_or_in(place: &str, value: &Value) -> Result<Vec<String>, Problem> {
-    match value {
-        Value::Object(fields) => texts(&format!("{place}.in"), only(place, fields, &["in"])?.1),
-        one => Ok(vec![text(place, one)?]),
-    }
-}
-
-fn tags(place: &str, value: &Value) -> Result<Test, Problem> {
-    let Value::Object(fields) = value else { return Ok(Test::TagsAll(texts(place, value)?)) };
-    let (name, value) = only(place, fields, &["all", "any"])?;
-    let tags = texts(&format!("{place}.{name}"), value)?;
-    Ok(if name == "any" { Test::TagsAny(tags) } else { Test::TagsAll(tags) })
 }
 
 fn metadata(place: &str, value: &Value) -> Result<Test, Problem> {
@@ -215,7 +239,10 @@ mod tests {
             (json!({"user_id": {"in": ["a"], "not": 1}}), "filters.user_id"),
             (json!({"metadata": {"a": "\u{0}"}}), "filters.metadata"),
             (json!({"not": {"not": {"not": {"not": {"not": {"not": {}}}}}}}), "filters.not.not.not.not.not.not"),
-            (json!({"or": many}), "filters.or[100].user_id"),
+            (json!({"or": many}), "filters.or[100]"),
+            (json!({"and": vec![json!({}); 101]}), "filters.and[100]"),
+            (json!({"and": vec![json!({"not": {}}); 51]}), "filters.and[50]"),
+            (json!({"user_id": {"in": vec!["a"; 60]}, "tags": vec!["a"; 60]}), "filters.user_id.in[40]"),
         ] {
             let problem = read(Some(&filters)).unwrap_err();
             assert_eq!((&*problem.code, &*problem.errors[0].field), ("search.bad_filter", place));

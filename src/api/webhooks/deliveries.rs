@@ -24,7 +24,7 @@ use crate::{
 };
 
 const BODY_BYTES_MAX: usize = 4 * 1_024;
-const STATES: [&str; 4] = ["pending", "delivered", "failed", "discarded"];
+pub const STATES: [&str; 4] = ["pending", "delivered", "failed", "discarded"];
 
 type Id = web::ReqData<Identity>;
 type State = web::Data<ApiState>;
@@ -55,8 +55,8 @@ pub async fn list(request: HttpRequest, path: web::Path<String>, identity: Id, s
 }
 
 /// `GET …/{id}/deliveries/{position}`: one, with every attempt.
-pub async fn get(path: web::Path<(String, u64)>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let (id, seq) = (precondition::webhook_id(&path.0)?, StreamSeq(path.1));
+pub async fn get(path: web::Path<(String, String)>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let (id, seq) = named(&path)?;
     let (space, reads) = (&identity.0.space, &*state.webhooks.reads);
     let just_this = DeliveryQuery { before: Some(StreamSeq(seq.0 + 1)), limit: 1, ..DeliveryQuery::default() };
     let found = reads.deliveries(space, id, &just_this).await?.pop().filter(|it| it.delivery.seq == seq);
@@ -66,8 +66,8 @@ pub async fn get(path: web::Path<(String, u64)>, identity: Id, state: State) -> 
 }
 
 /// `POST …/{id}/deliveries/{position}/resend`: tries it again, whatever became of it.
-pub async fn resend(path: web::Path<(String, u64)>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
-    let (id, seq) = (precondition::webhook_id(&path.0)?, StreamSeq(path.1));
+pub async fn resend(path: web::Path<(String, String)>, identity: Id, state: State) -> Result<HttpResponse, Problem> {
+    let (id, seq) = named(&path)?;
     must_be_active(&state, &identity, id).await?;
     match state.webhooks.reads.resend(&identity.0.space, id, seq, state.clock.now()).await? {
         true => Ok(HttpResponse::Accepted().json(RecoverAnswer { recovered: 1 })),
@@ -113,6 +113,12 @@ async fn must_be_active(state: &ApiState, identity: &Identity, id: WebhookId) ->
         true => Ok(()),
         false => Err(Problem::new("webhook.not_active", "the webhook is switched off; enable it first")),
     }
+}
+
+/// The endpoint and the position in the path. No event has a position that Postgres cannot count.
+fn named((id, position): &(String, String)) -> Result<(WebhookId, StreamSeq), Problem> {
+    let (id, position) = (precondition::webhook_id(id)?, precondition::position(position)?);
+    if i64::try_from(position.0).is_ok() { Ok((id, position)) } else { Err(no_delivery()) }
 }
 
 fn no_delivery() -> Problem {

@@ -168,7 +168,11 @@ fn answer(
         false => None,
     };
     let written = WebhookWritten { webhook: done.record.into(), secret, position: done.position.0 };
-    Ok(HttpResponse::build(status).insert_header(etag).json(written))
+    let mut answer = HttpResponse::build(status);
+    if with_secret {
+        answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    }
+    Ok(answer.insert_header(etag).json(written))
 }
 
 /// Refuses an address that would never be sent to, as far as its text tells; whether it is one at all is the domain's to say.

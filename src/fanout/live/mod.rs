@@ -97,6 +97,11 @@ impl Hub {
         Some(text)
     }
 
+    /// The end of the log as it is now, which the node's tail may not have reached.
+    pub async fn end(&self) -> Result<StreamSeq, ReadError> {
+        self.log.last_seq().await
+    }
+
     /// Follows what comes after a position; from now on when there is none.
     pub async fn follow(&self, after: Option<StreamSeq>) -> Follower {
         let after = match after {

@@ -131,6 +131,8 @@ pub struct Disconnect {
 }
 
 impl Disconnect {
+    /// RFC 6455, section 7.4.1.
+    pub const PROTOCOL: Self = Self { code: 1002, reason: "protocol error" };
     pub const SHUTDOWN: Self = Self { code: 3001, reason: "shutdown" };
     pub const INTERNAL: Self = Self { code: 3004, reason: "internal server error" };
     pub const EXPIRED: Self = Self { code: 3005, reason: "connection expired" };

@@ -23,6 +23,8 @@ pub const CHANNELS_MAX: usize = 128;
 const HISTORY_MAX: usize = 1_000;
 /// Seconds between two pings of the server.
 pub const PING_S: u64 = 25;
+/// How long before the end of its token a client is to fetch a new one, in seconds.
+const REFRESH_AHEAD_S: u64 = 10;
 
 /// Who a connection is, once it has said so.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +126,8 @@ impl Session {
     fn tell_ttl(&self, guest: &Guest, result: &mut Value) {
         if let Some(ttl) = guest.expires_at.and_then(|until| self.door.ttl_s(until)) {
             result["expires"] = true.into();
-            result["ttl"] = ttl.into();
+            // Clients ask for a new token when this is over, and at the end itself the connection ends: so a little less than there is.
+            result["ttl"] = (ttl - (ttl / 5).min(REFRESH_AHEAD_S)).into();
         }
     }
 
@@ -172,7 +175,9 @@ impl Session {
         let mut floor = at;
         if asked.recover {
             let from = StreamSeq(asked.offset);
-            let is_same = asked.epoch == self.hub.epoch;
+            // What the log never had was of another one, though it may have the same name: it was restored to an earlier state.
+            let is_ahead = from > at && from > self.hub.end().await.map_err(|_| Refusal::internal())?;
+            let is_same = asked.epoch == self.hub.epoch && !is_ahead;
             let missed = match is_same {
                 true => self.hub.between(&guest.space, (from, at), &wish).await.map_err(|_| Refusal::internal())?,
                 false => None,

@@ -139,6 +139,7 @@ pub struct World {
     caching: Caching,
     /// In place of the disk's own watch.
     storage: Option<Arc<dyn Storage>>,
+    origins: Vec<String>,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -164,6 +165,14 @@ impl World {
     pub async fn that_disables_after(patience: Duration) -> Self {
         let mut world = Self::unstarted().await;
         world.settings.disable_after = patience;
+        world.start().await;
+        world
+    }
+
+    /// A brain that pages of this site may call.
+    pub async fn that_allows(origin: &str) -> Self {
+        let mut world = Self::unstarted().await;
+        world.origins = vec![origin.to_owned()];
         world.start().await;
         world
     }
@@ -233,14 +242,15 @@ impl World {
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = Caching::default();
-        let (brain, servers, storage, proxies) = (None, Some(servers), None, None);
-        Self { brain, servers, folder, name, client, settings, caching, storage, proxies, _lease: lease }
+        let (brain, servers, storage, proxies, origins) = (None, Some(servers), None, None, vec![]);
+        Self { brain, servers, folder, name, client, settings, caching, storage, origins, proxies, _lease: lease }
     }
 
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
-        let outward = Outward { webhook_allow_loopback: true, settings: self.settings, ..Outward::default() };
+        let (settings, allowed_origins) = (self.settings, self.origins.clone());
+        let outward = Outward { webhook_allow_loopback: true, settings, allowed_origins, ..Outward::default() };
         let (data_dir, roles, caching) = (self.folder.path(), Roles::all(), self.caching);
         let place = Place { data_dir, prefix, listen, roles, outward, caching };
         let servers = self.servers.clone().expect("held until the end");

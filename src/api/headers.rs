@@ -1,0 +1,27 @@
+//! What every answer tells browsers and caches besides its content. [`seal`] is wrapped around all routes by wiring; [`keep_private`] is
+//! called for every route of the list.
+
+use actix_web::{
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderValue},
+    middleware::Next,
+};
+
+/// The middleware around everything: nobody guesses types, and [`super::cors`] speaks only to sites that are listed.
+pub async fn seal<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+    }
+    Ok(response)
+}
+
+/// An answer is its asker's own and is asked for again, unless it says otherwise itself: caches between do not know `X-API-Key`.
+pub(super) fn keep_private(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+}
