@@ -161,12 +161,27 @@ impl Reactor {
         if subjects.is_empty() { Ok(embedded) } else { Err(Interrupted::Contention) }
     }
 
-    /// Whether a memory needs a vector. The embedding's place is read before the text: see the head of this file.
+    /// Whether a memory needs a vector. What cannot be read stops its own memory alone, which is found by its words until it is changed.
     async fn look(&self, subject: Subject) -> Result<Option<Wanted>, Interrupted> {
+        let (space, id) = subject.clone();
+        match self.wanted(subject).await {
+            Err(cause @ (Interrupted::Read(ReadError::Poison { .. }) | Interrupted::Stored(_))) => {
+                tracing::error!(%space, %id, cause = %chain(&cause), "a memory cannot be read; it gets no vector");
+                Ok(None)
+            }
+            found => found,
+        }
+    }
+
+    /// The embedding's place is read before the text: see the head of this file.
+    async fn wanted(&self, subject: Subject) -> Result<Option<Wanted>, Interrupted> {
         let (space, id) = &subject;
         let before = self.derived.embedding(self.embedder.model(), space, *id).await?;
         let (expected, revision, old_hash) = match before {
-            Some(Recorded { seq, event }) => (seq, event.revision.next(), Some(derived::embedding(&event)?.content_hash)),
+            // One that cannot be read is replaced.
+            Some(Recorded { seq, event }) => {
+                (seq, event.revision.next(), derived::embedding(&event).ok().map(|it| it.content_hash))
+            }
             None => (StreamSeq(0), Revision(1), None),
         };
         let newest = self.log.last(space, "memory", &id.to_string()).await?;

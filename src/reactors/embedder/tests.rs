@@ -273,3 +273,15 @@ async fn what_is_deleted_is_passed() {
     run_until(&streams, &model, gone).await;
     assert_eq!((model.texts.lock().unwrap().len(), streams.embedding()), (0, None));
 }
+
+#[tokio::test]
+async fn a_memory_that_cannot_be_read_is_passed_and_embedded_when_it_can_be_again() {
+    let (streams, model) = (Streams::new(), model());
+    let broken = streams.append(&Event::Created(memory("tea")));
+    streams.events.lock().unwrap().last_mut().unwrap().data = serde_json::json!({"content": 7});
+    run_until(&streams, &model, broken).await;
+    assert_eq!((model.texts.lock().unwrap().len(), streams.embedding()), (0, None));
+    let healed = streams.append(&updated("coffee", Field::Content));
+    run_until(&streams, &model, healed).await;
+    assert_eq!(*model.texts.lock().unwrap(), ["coffee"]);
+}
