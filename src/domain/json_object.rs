@@ -121,7 +121,7 @@ mod tests {
     fn numbers_are_written_the_way_they_come_back() {
         let object = json!({"a": [-0.0, 1e16, -1e18, 1.8e19, 1e20, 1.5, 5e-324, 9007199254740993u64, -3], "b": {"c": -0.0}});
         let cleaned = Value::Object(clean(object.as_object().expect("an object").clone()));
-        let text = r#"{"a":[0.0,10000000000000000,-1000000000000000000,18000000000000000000,1e20,1.5,5e-324,9007199254740993,-3],"b":{"c":0.0}}"#;
+        let text = r#"{"a":[0.0,10000000000000000,-1000000000000000000,18000000000000000000,1e+20,1.5,5e-324,9007199254740993,-3],"b":{"c":0.0}}"#;
         assert_eq!(cleaned.to_string(), text);
     }
 

@@ -4,8 +4,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::{misfit, typed};
-use crate::api::error::Problem;
+use super::{misfit, short, typed};
+use crate::{api::error::Problem, domain::json_number};
 
 /// `T` by way of a document, so that the field at fault is found.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], values_max: usize) -> Result<T, Problem> {
@@ -34,6 +34,11 @@ fn checked(bytes: &[u8], values_max: usize) -> Result<&str, Problem> {
     if count > values_max {
         let detail = format!("the body holds {count} JSON values; the limit is {values_max}");
         return Err(Problem::new("request.too_many_values", detail).at("body", Some(values_max.into()), Some(count.into())));
+    }
+    if let Some(number) = json_number::first_inexact(text) {
+        let shown = short(number);
+        let detail = format!("{shown} has more than 64 bits and would come back as another number; send it as a text");
+        return Err(Problem::new("request.number_not_exact", detail).at("body", None, Some(shown.into())));
     }
     Ok(text)
 }

@@ -44,7 +44,9 @@ pub fn must_be_readable(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let is_json = |text: &str| {
         let essence = text.split(';').next().unwrap_or_default().trim_end();
-        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+        // The last is what command lines say of everything that nobody told them the type of.
+        matches!(essence, "application/json" | "application/x-www-form-urlencoded")
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
     };
     if let Some(value) = headers.get_all(header::CONTENT_TYPE).find_map(|value| foreign(value, is_json)) {
         return refused("request.unsupported_media_type", header::CONTENT_TYPE, "send application/json", value);

@@ -15,6 +15,7 @@ pub const TABLE: &[(&str, u16, bool)] = &[
     ("request.invalid_header", 400, false),
     ("request.too_many_items", 400, false),
     ("request.missing_field", 400, false),
+    ("request.number_not_exact", 400, false),
     ("request.unreadable", 400, true),
     ("request.too_large", 413, false),
     ("request.too_many_values", 413, false),

@@ -195,7 +195,11 @@ fn json_records(kind: Kind, text: &str) -> Vec<Result<Record, String>> {
         };
     }
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| serde_json::from_str(line).map_err(|cause| cause.to_string()).and_then(read)).collect()
+    lines
+        .map(|line| {
+            records::exact(line).and_then(|line| serde_json::from_str(line).map_err(|cause| cause.to_string())).and_then(read)
+        })
+        .collect()
 }
 
 /// Text as notes have it: no mark at its beginning, one kind of line ends.

@@ -114,6 +114,7 @@ fn memory(mut cells: HashMap<&str, &str>) -> Result<MemoryInput, String> {
 }
 
 fn parsed<T: DeserializeOwned>(column: &str, json: &str) -> Result<T, String> {
+    let json = super::exact(json).map_err(|cause| format!("{column}: {cause}"))?;
     serde_json::from_str(json).map_err(|cause| format!("{column}: {cause}"))
 }
 

@@ -7,7 +7,10 @@ pub mod note;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::dto::{MemoryInput, MemoryView, graph::RelationshipInput};
+use crate::{
+    api::dto::{MemoryInput, MemoryView, graph::RelationshipInput},
+    domain::json_number,
+};
 
 /// One record of a JSON file or a line of JSON lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,9 +47,17 @@ pub fn of(view: MemoryView) -> MemoryInput {
     }
 }
 
+/// The text, if every number in it is read as it stands.
+pub fn exact(json: &str) -> Result<&str, String> {
+    match json_number::first_inexact(json) {
+        Some(number) => Err(format!("{number} has more than 64 bits and would be read as another number: write it as a text")),
+        None => Ok(json),
+    }
+}
+
 /// The records of a JSON file: a list of them, or `{"memories": […], "relationships": […]}`.
 pub fn read_json(text: &str) -> Result<Vec<Value>, String> {
-    match serde_json::from_str(text).map_err(|cause| cause.to_string())? {
+    match serde_json::from_str(exact(text)?).map_err(|cause| cause.to_string())? {
         Value::Array(records) => Ok(records),
         Value::Object(mut document) => {
             let mut records = vec![];
