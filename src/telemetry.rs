@@ -39,6 +39,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
         "rows of read models that did not say what they must and were left out of an answer",
     ),
     ("brain_projection_parked", Kind::Counter, "events put aside by this process"),
+    ("brain_rows_unreadable", Kind::Counter, "rows of read models left out of an answer because they cannot be read"),
     ("brain_embedder_position", Kind::Gauge, "everything up to here has its vector"),
     ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),
     ("brain_embedder_texts", Kind::Counter, "texts embedded by this process"),

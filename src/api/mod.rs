@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     caches::Caches,
     commands::Commands,
+    domain::ids::KeyId,
     fanout::live::Hub,
     ports::replay::Replay,
     ports::webhooks::{HttpSender, Prober, Vault, WebhookReads},
@@ -62,6 +63,8 @@ pub struct ApiState {
     pub feed: Arc<dyn Feed>,
     pub derived: Arc<dyn DerivedLog>,
     pub keys: Arc<dyn KeyDirectory>,
+    /// The key that stands in this process's credentials.json.
+    pub file_key: KeyId,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     /// The parts that run, as `status` shows them.

@@ -3,6 +3,7 @@
 //! Called by [`super::configure`]. Nothing is reachable that does not stand here.
 
 mod live;
+mod operators;
 mod webhooks;
 
 use actix_web::{
@@ -14,10 +15,9 @@ use actix_web::{
 
 use super::{
     auth::Gate,
-    caches,
     edge::{self, Rules},
     error::Problem,
-    events, graph, health, memories, openapi, relationships, replay, search, status,
+    events, graph, health, memories, openapi, relationships, search, status,
 };
 use crate::domain::access::KeyScope;
 
@@ -82,7 +82,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(of_relationships());
     routes.extend(of_the_graph());
     routes.extend(webhooks::all());
-    routes.extend(of_replay());
+    routes.extend(operators::all());
     routes.extend(of_operation());
     routes.extend(of_supervision());
     routes
@@ -264,98 +264,8 @@ fn of_the_graph() -> Vec<Route> {
     ]
 }
 
-/// Decision 2026-11-24: operators are those who may rewrite times in the instance's own space: the owner's key. Roles of their own
-/// come with accounts.
-const OPERATE: Option<KeyScope> = Some(KeyScope::MemoryImport);
-
-fn of_replay() -> Vec<Route> {
-    let operate = |method, path, handler, gives, summary| Route {
-        scope: OPERATE,
-        gives: (200, Some(gives)),
-        ..route(method, path, handler, summary)
-    };
-    vec![
-        operate(
-            Method::GET,
-            "/api/v1/replay",
-            || web::to(replay::projections),
-            "ProjectionsAnswer",
-            "Where every version of every projection stands",
-        ),
-        Route {
-            gives: (202, Some("VersionAnswer")),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/rebuild",
-                || web::to(replay::rebuild),
-                "VersionAnswer",
-                "Fill a projection anew beside the live one; GET /api/v1/replay shows its progress",
-            )
-        },
-        Route {
-            gives: (202, Some("VersionAnswer")),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/rollback",
-                || web::to(replay::rollback),
-                "VersionAnswer",
-                "Stop a rebuild, or bring back the version that was live before",
-            )
-        },
-        operate(
-            Method::POST,
-            "/api/v1/replay/{projection}/verify",
-            || web::to(replay::verify),
-            "VerifyAnswer",
-            "Prove that the rows of a projection are what the log says",
-        ),
-        Route {
-            query: &["projection"],
-            ..operate(
-                Method::GET,
-                "/api/v1/replay/parked",
-                || web::to(replay::parked),
-                "ParkedAnswer",
-                "Events that could not be applied",
-            )
-        },
-        Route {
-            takes: Some("RetryInput"),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/retry",
-                || web::to(replay::retry),
-                "RetryAnswer",
-                "Make the rows of an aggregate anew from the log, or apply one message once more",
-            )
-        },
-        Route {
-            takes: Some("RetryInput"),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/skip",
-                || web::post().to(replay::skip),
-                "SkipAnswer",
-                "Let go what is parked of an aggregate: reads answer without it",
-            )
-        },
-    ]
-}
-
 fn of_operation() -> Vec<Route> {
-    const CACHES: &str = "/api/v1/caches";
     vec![
-        Route {
-            scope: OPERATE,
-            query: &["limit"],
-            gives: (200, Some("CachesAnswer")),
-            ..route(Method::GET, CACHES, || web::to(caches::show), "What answers are kept in memory")
-        },
-        Route {
-            scope: OPERATE,
-            gives: (200, Some("FlushedAnswer")),
-            ..route(Method::DELETE, CACHES, || web::to(caches::flush), "Let all kept answers go")
-        },
         Route {
             scope: READ,
             gives: (200, Some("Status")),

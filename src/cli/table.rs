@@ -211,8 +211,18 @@ pub fn status(status: &Status) -> String {
     for part in &status.parts {
         parts.add_row(vec![part.name.clone(), part.version.clone(), part.state.clone()]);
     }
+    let mut keys = table(&["key", "label", "space", "issued", "where"]);
+    for key in &status.keys {
+        let place = if key.in_credentials_file { "credentials.json" } else { "in no file of this process" };
+        let issued = key.issued_at.format("%Y-%m-%d %H:%M").to_string();
+        keys.add_row([key.id.to_string(), printable(&key.label), key.space.clone(), issued, place.to_owned()]);
+    }
     let pending = status.embeddings_pending;
-    format!("log position: {}\nembeddings pending: {pending}\n{projections}\n{parts}", status.log.last_seq)
+    let position = status.log.last_seq;
+    let stopped =
+        status.projections.iter().filter_map(|row| Some(format!("{} has stopped: {}\n", row.name, row.stopped.as_ref()?)));
+    let stopped: String = stopped.collect();
+    format!("log position: {position}\nembeddings pending: {pending}\n{projections}\n{stopped}{parts}\n{keys}")
 }
 
 /// What is kept in all, and a row for each of the answers that were given most.

@@ -43,4 +43,6 @@ pub trait IdSource: Send + Sync {
 pub trait KeyDirectory: Send + Sync {
     fn find(&self, secret_sha256: &str) -> Option<Key>;
     fn get(&self, id: KeyId) -> Option<Key>;
+    /// All keys that were ever issued, in the order of their ids.
+    fn all(&self) -> Vec<Key>;
 }

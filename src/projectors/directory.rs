@@ -72,6 +72,8 @@ impl Directory {
                 Ok(recorded) => self.apply(&recorded),
                 Err(ReadError::Poison { seq, cause }) => {
                     tracing::error!(seq, %cause, "an access event cannot be read; a newer brain may have written it");
+                    // Whoever waits for a key waits for what comes before and after it as well.
+                    self.seen.send_replace(StreamSeq(seq));
                 }
                 Err(away) => return Err(away),
             }
@@ -106,5 +108,12 @@ impl KeyDirectory for Directory {
 
     fn get(&self, id: KeyId) -> Option<Key> {
         self.known.read().expect("no code panics while holding this lock").keys.get(&id).cloned()
+    }
+
+    fn all(&self) -> Vec<Key> {
+        let known = self.known.read().expect("no code panics while holding this lock");
+        let mut keys: Vec<Key> = known.keys.values().cloned().collect();
+        keys.sort_unstable_by_key(|key| key.id);
+        keys
     }
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::ids::StreamSeq,
+    domain::{
+        access::Key,
+        ids::{KeyId, SpaceId, StreamSeq, Timestamp},
+    },
     ports::{DerivedLog, EventLog, Positions, ProjectionStatus, QueryError, SearchReads, log::ReadError},
 };
 
@@ -53,6 +56,40 @@ pub struct Status {
     /// Memories that wait for the embedder.
     pub embeddings_pending: u64,
     pub parts: Vec<Part>,
+    /// Keys that open something now: of the caller's space, or for the instance's own space of all.
+    #[serde(default)]
+    pub keys: Vec<KeyView>,
+}
+
+/// A key that opens something; never its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct KeyView {
+    pub id: uuid::Uuid,
+    pub label: String,
+    pub space: String,
+    pub scopes: Vec<String>,
+    #[schema(value_type = String)]
+    pub issued_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub expires_at: Option<Timestamp>,
+    /// Whether it is the one in credentials.json of the process that answers. One that stands in no file anybody knows of opens all the same.
+    pub in_credentials_file: bool,
+}
+
+/// The keys that open something at `now`, of one space or of all.
+pub fn living_keys(all: Vec<Key>, now: Timestamp, space: Option<&SpaceId>, of_file: KeyId) -> Vec<KeyView> {
+    let living = all.into_iter().filter(|key| key.is_valid_at(now) && space.is_none_or(|space| key.space == *space));
+    let view = |key: Key| KeyView {
+        id: key.id.0,
+        label: key.label,
+        space: key.space.to_string(),
+        scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+        issued_at: key.issued_at,
+        expires_at: key.expires_at,
+        in_credentials_file: key.id == of_file,
+    };
+    living.map(view).collect()
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +110,7 @@ pub async fn ask(
 ) -> Result<Status, Error> {
     let (log, projections) = projections(log, derived, positions).await?;
     let embeddings_pending = search.embeddings_pending().await.map_err(Error::Positions)?;
-    Ok(Status { log, projections, embeddings_pending, parts })
+    Ok(Status { log, projections, embeddings_pending, parts, keys: vec![] })
 }
 
 /// Where every version of every projection stands: cheap enough to ask many times a second.

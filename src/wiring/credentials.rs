@@ -78,6 +78,11 @@ pub async fn record(commands: &Commands, api_key: &str, space: SpaceId, now: Tim
     Ok(created.max(issued))
 }
 
+/// The id of a key follows from its secret.
+pub fn key_id(api_key: &str) -> KeyId {
+    KeyId(Uuid::new_v5(&Uuid::NAMESPACE_OID, sha256_hex(api_key.as_bytes()).as_bytes()))
+}
+
 /// Makes the log know a key that opens everything in a space that there is; answers the position from which it is valid.
 pub async fn issue(
     commands: &Commands,
@@ -87,9 +92,8 @@ pub async fn issue(
     now: Timestamp,
 ) -> anyhow::Result<StreamSeq> {
     let secret_sha256 = sha256_hex(api_key.as_bytes());
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, secret_sha256.as_bytes());
     let key = Key {
-        id: KeyId(id),
+        id: key_id(api_key),
         space,
         principal,
         label: label.into(),

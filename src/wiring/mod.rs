@@ -141,6 +141,8 @@ impl Brain {
         let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: postgres.positions(), keyword: keyword.clone() });
         let told = roles.include(Role::Api).then(|| caching::Told::new(&tail, (&events, &derived), &index, model.model()));
         let caches = caching.start(told, positions.clone(), (&tasks, &stop)).await;
+        let hub = Hub::new(tail.clone(), events.clone(), nats.epoch().await?);
+        let door = Door { keys: directory.clone(), clock: clock.clone(), vault: webhooks.vault.clone() };
         let state = ApiState {
             commands,
             memories: postgres.memory_reads(),
@@ -150,17 +152,14 @@ impl Brain {
             caches,
             seats: Seats::default(),
             replay: operator(&postgres, &nats, keyword),
-            live: outward.for_connections(
-                Hub::new(tail.clone(), events.clone(), nats.epoch().await?),
-                Door { keys: directory.clone(), clock: clock.clone(), vault: webhooks.vault.clone() },
-                &live,
-            ),
+            live: outward.for_connections(hub, door, &live),
             webhooks: outward::for_clients(webhooks, &postgres),
             positions,
             log: events,
             feed: tail,
             derived,
             keys: directory,
+            file_key: credentials::key_id(&credentials.api_key),
             clock,
             ids: Arc::new(SystemIds),
             parts: parts_of(links.parts),

@@ -25,6 +25,10 @@ impl KeyDirectory for NoKeys {
     fn get(&self, _: KeyId) -> Option<Key> {
         None
     }
+
+    fn all(&self) -> Vec<Key> {
+        vec![]
+    }
 }
 
 struct Still;

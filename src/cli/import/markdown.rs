@@ -8,7 +8,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde_json::{Map, Value};
 
-use crate::{api::dto::MemoryInput, domain::memory::draft::CONTENT_CHARS_MAX};
+use crate::{
+    api::dto::MemoryInput,
+    domain::{limits, memory::draft::CONTENT_CHARS_MAX},
+};
 
 /// A note up to this length is one memory; a longer one is split at its headings.
 const NOTE_CHARS_MAX: usize = 2_000;
@@ -120,9 +123,12 @@ pub fn inline_tags(text: &str) -> Vec<String> {
     tags
 }
 
-/// A time as people write it; without a zone it is taken as UTC.
+/// A time as people write it, if it can be kept; without a zone it is taken as UTC. The year of a birthday that nobody knows is none.
 fn time(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
+    limits::time(written(text.trim())?).ok()
+}
+
+fn written(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(exact) = DateTime::parse_from_rfc3339(text) {
         return Some(exact.to_utc());
     }
