@@ -12,6 +12,7 @@ mod idempotency;
 mod keys;
 mod keyword_damage;
 mod kills;
+mod limits;
 mod live;
 mod memories;
 mod numbers;
