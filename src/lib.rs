@@ -22,6 +22,9 @@
 //! - Nothing but [`commands`] appends an event; nothing but [`projectors`] writes a read model.
 //! - The newest event on an aggregate's subject *is* its state ([`journal::envelope::Envelope::data`]).
 //! - An event type, once released, keeps its schema; old ones are lifted by [`journal::upcast`].
+//! - What no store can hold is refused by [`domain::limits`]. What cannot be applied nevertheless is parked by [`projectors`], and stops
+//!   nothing but its own aggregate.
+//! - An idempotency key means one wish of one caller on one resource; what is acknowledged under it stands in the log.
 //!
 //! # A memory is captured
 //! [`api`] authenticates and reads the body; [`commands::Commands::memory`] loads the newest event, lets

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::{Reply, World};
 
-/// Memories made up beside the fixed ones; `BRAIN_LIMITS_CASES` asks for more.
+/// Memories made up beside the fixed ones; `LIMITS_CASES` asks for more.
 const CASES: usize = 40;
 
 fn moments() -> Vec<&'static str> {
@@ -146,7 +146,7 @@ fn inputs() -> Vec<Value> {
         inputs.extend([with("importance", number.clone()), with("metadata", json!({"n": number}))]);
     }
     inputs.extend([with("content", "x".repeat(10_000).into()), with("content", "🫖".repeat(10_001).into())]);
-    let wanted = std::env::var("BRAIN_LIMITS_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(CASES);
+    let wanted = std::env::var("LIMITS_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(CASES);
     inputs.extend((0..wanted).map(|_| draw(&|it| memories().new_tree(it).expect("a memory").current())));
     inputs
 }
@@ -171,7 +171,10 @@ fn micros(value: &Value) -> Option<i64> {
 
 /// That the memory is what was given, as far as it was.
 fn assert_given(given: &Value, memory: &Value, door: &str) {
-    for name in ["content", "metadata", "importance"] {
+    if let Some(content) = given["content"].as_str() {
+        assert_eq!(memory["content"], content.replace('\0', "").trim(), "{door}: the specification's sanitizing, and no more");
+    }
+    for name in ["metadata", "importance"] {
         let Some(wanted) = given.get(name) else { continue };
         assert!(same(wanted, &memory[name]), "{door}: {name} was {wanted} and is {}", memory[name]);
     }
