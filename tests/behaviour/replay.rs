@@ -1,9 +1,11 @@
 //! The read models are visibly a view of the log: proven equal, found unequal after a hand-made change, rebuilt, rolled back.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::World;
+use crate::harness::{World, reply};
 
 async fn some_memories(world: &World, count: u32) -> u64 {
     let mut position = 0;
@@ -160,5 +162,28 @@ async fn what_cannot_be_applied_is_parked_shown_and_tried_again() {
     while world.get(path).await.body["content"] != json!("worse") {
         tokio::task::yield_now().await;
     }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_with_other_columns_than_the_one_before_becomes_live() {
+    let world = World::new().await;
+    let keyed = || {
+        let request = world.request(Method::POST, "/api/v1/memories").header("Idempotency-Key", "before");
+        reply(request.json(&json!({"content": "once"})))
+    };
+    let first = keyed().await;
+    // As the first release left it.
+    world
+        .sql(
+            "DROP VIEW live.commands; \
+             CREATE VIEW live.commands AS SELECT space, command_id, seq, aggregate || '/' || id AS subject FROM command_log_v1.commands; \
+             GRANT SELECT ON live.commands TO brain_app",
+        )
+        .await;
+    let (status, body) = replay(&world, "command_log", "rebuild").await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    tokio::time::timeout(Duration::from_secs(30), live(&world, "command_log", &body["version"])).await.expect("it becomes live");
+    assert_eq!(keyed().await.body, first.body);
     world.end().await;
 }

@@ -18,6 +18,8 @@ use crate::{
 const CUT_OVER_MS_MAX: u64 = 80;
 /// Sqlstate of a lock that was not had in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// Sqlstate of a view that would have other columns than the one of this name.
+const OTHER_COLUMNS: &str = "42P16";
 
 pub async fn all(owner: &PgPool, projection: &str) -> Result<Vec<Installed>, Fault> {
     const SQL: &str = "SELECT version, state, indexed, fingerprint, applied_seq, stopped FROM brain.checkpoints \
@@ -138,10 +140,8 @@ pub async fn cut_over(owner: &PgPool, to: &Definition) -> Result<bool, Fault> {
 }
 
 fn is_lock_timeout(error: &dyn std::error::Error) -> bool {
-    std::iter::successors(error.source(), |error| error.source()).any(|cause| {
-        let database = cause.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error());
-        database.is_some_and(|reply| reply.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
-    })
+    std::iter::successors(error.source(), |error| error.source())
+        .any(|cause| cause.downcast_ref::<sqlx::Error>().is_some_and(|error| has_code(error, LOCK_NOT_AVAILABLE)))
 }
 
 async fn try_cut_over(owner: &PgPool, to: &Definition) -> Result<bool, Fault> {
@@ -166,7 +166,7 @@ async fn try_cut_over(owner: &PgPool, to: &Definition) -> Result<bool, Fault> {
             _ => return Ok(false),
         }
     }
-    run(&mut transaction, &to.sql.live).await?;
+    point_views(&mut transaction, to, &format!("{}_v{old}", to.name)).await?;
     sqlx::query("UPDATE brain.live SET version = $2 WHERE projection = $1")
         .bind(&to.name)
         .bind(to.version as i32)
@@ -176,6 +176,29 @@ async fn try_cut_over(owner: &PgPool, to: &Definition) -> Result<bool, Fault> {
     sqlx::query(STATES).bind(&to.name).bind(to.version as i32).bind(old).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// Points the views to a version. Only views with other columns than before are dropped first: Postgres replaces none of these.
+async fn point_views(transaction: &mut PgConnection, to: &Definition, old_schema: &str) -> Result<(), sqlx::Error> {
+    const VIEWS: &str = "SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid \
+        JOIN pg_class c ON c.oid = r.ev_class JOIN pg_class t ON t.oid = d.refobjid \
+        WHERE d.classid = 'pg_rewrite'::regclass AND c.relnamespace = 'live'::regnamespace AND t.relnamespace = $1::regnamespace";
+    run(transaction, "SAVEPOINT views").await?;
+    match run(transaction, &to.sql.live).await {
+        Err(error) if has_code(&error, OTHER_COLUMNS) => {
+            run(transaction, "ROLLBACK TO views").await?;
+            let views: Vec<String> = sqlx::query_scalar(VIEWS).bind(old_schema).fetch_all(&mut *transaction).await?;
+            for view in views {
+                run(transaction, &format!("DROP VIEW {view}")).await?;
+            }
+            run(transaction, &to.sql.live).await
+        }
+        done => done,
+    }
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|reply| reply.code()).as_deref() == Some(code)
 }
 
 /// Makes the version that was live before be filled up again, so that it becomes live once it has caught up.
