@@ -7,9 +7,11 @@ pub mod client;
 pub mod language;
 pub mod library;
 pub mod mix;
+pub mod processor;
 pub mod simulation;
 pub mod sink;
 pub mod sockets;
+pub mod wire;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
