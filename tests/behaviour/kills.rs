@@ -61,3 +61,26 @@ async fn reads_show_what_is_new_soon_after_nats_was_killed() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_forgotten_before_it_was_given_anything_is_told_nothing_twice() {
+    let mut world = World::new().await;
+    for n in 0..20 {
+        assert!(put(&world, n, "before").await);
+    }
+    // Everything is open again and waits for the first event to come.
+    world.restart().await;
+    assert_eq!(world.get("/api/v1/memories").await.status, StatusCode::OK);
+    world.forget_readers().await;
+    assert!(put(&world, 0, "after").await);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while world.get("/api/v1/memories/0190f3d2-0000-7000-8000-000000000000").await.body["content"] != json!("after") {
+        assert!(Instant::now() < deadline, "it is never shown");
+    }
+    for projection in ["memories", "memory_history", "positions", "keyword"] {
+        let verified = world.send(Method::POST, &format!("/api/v1/replay/{projection}/verify"), json!(null)).await.body;
+        assert_eq!((&verified["equal"], &verified["parked"]), (&json!(true), &json!(0)), "{projection}: {verified}");
+    }
+    assert_eq!(world.get("/health/ready").await.status, StatusCode::OK);
+    world.end().await;
+}

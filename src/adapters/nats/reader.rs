@@ -5,7 +5,7 @@ use async_nats::jetstream::{
     consumer::{DeliverPolicy, pull},
     stream::Stream,
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use tokio::sync::watch;
 
 use crate::{
@@ -33,6 +33,9 @@ struct Reconnected;
 ///
 /// Decision 2026-11-27: a new connection ends the reader, so that whoever reads opens it again at once. The client itself notices that a
 /// server which was killed no longer has its consumer only by the heartbeats that stay away: reads showed nothing new for 17 to 22 s.
+///
+/// Decision 2026-11-27: what was given is passed over. A client that makes its consumer anew before it was given anything asks for the
+/// whole stream, not for what comes after `after`: histories were told twice what they held after a pause of 100 s.
 pub async fn open(
     stream: &Stream<()>,
     mut connections: watch::Receiver<u64>,
@@ -55,7 +58,21 @@ pub async fn open(
     });
     let messages = stream::select(messages, ended);
     let decoded = messages.ready_chunks(DECODED_TOGETHER_MAX).map(move |chunk| read(chunk, decode)).buffered(DECODERS);
-    Ok(until_unavailable(decoded.flat_map(stream::iter).boxed()))
+    let mut last = after;
+    let new = decoded.flat_map(stream::iter).filter(move |read| future::ready(is_new(read, &mut last)));
+    Ok(until_unavailable(new.boxed()))
+}
+
+/// Whether it comes after everything that was given, which it then is.
+fn is_new(read: &Result<Recorded, ReadError>, last: &mut StreamSeq) -> bool {
+    let seq = match read {
+        Ok(recorded) => recorded.seq,
+        Err(ReadError::Poison { seq, .. }) => StreamSeq(*seq),
+        Err(_) => return true,
+    };
+    let is_new = seq > *last;
+    *last = seq.max(*last);
+    is_new
 }
 
 /// Decodes what came together, beside whoever applies what came before. A few messages are not worth the way to another thread.
@@ -84,4 +101,23 @@ fn until_unavailable(events: Events) -> Events {
         Some((next, (!ends).then_some(events)))
     })
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_is_passed_over_and_outages_are_told() {
+        let broken = |seq| Err(ReadError::Poison { seq, cause: codec::decode(b"no event").expect_err("nothing to decode") });
+        let mut last = StreamSeq(3);
+        let mut come = vec![];
+        for seq in [1, 2, 3, 4, 5, 1, 5, 6] {
+            if is_new(&broken(seq), &mut last) {
+                come.push(seq);
+            }
+        }
+        assert_eq!((come, last), (vec![4, 5, 6], StreamSeq(6)));
+        assert!(is_new(&Err(ReadError::Unavailable(Reconnected.into())), &mut last));
+    }
 }

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use futures::TryStreamExt;
 use reqwest::{Method, StatusCode};
 use second_brain::{
     adapters::{
@@ -351,12 +352,28 @@ impl World {
         self.nats().await.log()
     }
 
-    /// Lets the log forget message ids after this long.
-    pub async fn forget_duplicates_after(&self, window: Duration) {
+    /// The stream of events, and the way to it.
+    async fn stream(&self) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
         let access = self.servers.as_ref().expect("held").nats();
         let options = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
         let context = async_nats::jetstream::new(options.connect(&access.url).await.expect("connects"));
         let stream = context.get_stream(format!("{}_EVENTS", self.name)).await.expect("the stream");
+        (context, stream)
+    }
+
+    /// Deletes everybody's places in the log, as nats-server does of those that are silent for long.
+    pub async fn forget_readers(&self) {
+        let (_, stream) = self.stream().await;
+        let names: Vec<String> = stream.consumer_names().try_collect().await.expect("the names");
+        assert!(!names.is_empty(), "somebody reads");
+        for name in names {
+            stream.delete_consumer(&name).await.expect("deleted");
+        }
+    }
+
+    /// Lets the log forget message ids after this long.
+    pub async fn forget_duplicates_after(&self, window: Duration) {
+        let (context, stream) = self.stream().await;
         let mut config = stream.cached_info().config.clone();
         config.duplicate_window = window;
         context.update_stream(config).await.expect("updated");
