@@ -187,5 +187,9 @@ async fn what_is_no_position_and_no_text_is_refused_in_words() {
         assert_eq!((refused.status.as_u16(), &refused.body["code"]), (status, &json!(code)), "{refused:?}");
         assert_eq!(refused.headers["content-type"], "application/problem+json");
     }
+    for position in [0, 1 << 53, u64::MAX] {
+        let retried = world.send(Method::POST, "/api/v1/replay/access/retry", json!({"position": position})).await;
+        assert_eq!((retried.status.as_u16(), &retried.body["applied"]), (200, &json!(0)), "{position}: {retried:?}");
+    }
     world.end().await;
 }

@@ -132,6 +132,10 @@ impl NatsStream {
     /// The message at a position, read through the leader with `decode`.
     pub async fn at(&self, seq: StreamSeq, decode: reader::Decode) -> Result<Option<Recorded>, ReadError> {
         self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
+        if seq == StreamSeq(0) {
+            // Before everything; nats-server takes it for a request without a position.
+            return Ok(None);
+        }
         match self.stream.get_raw_message(seq.0).await {
             Ok(message) => recorded_by(&message, decode).map(Some),
             Err(cause) => outcome::absent_or_unavailable(cause),
