@@ -26,18 +26,29 @@ const FRAME_BYTES: usize = 200;
 /// One message of the log that concerns the projection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
-    /// `data` is the event's data as JSON text.
-    Event { seq: StreamSeq, event: Box<Envelope>, data: String },
+    /// `values` is the data in the columns of the definition; the event has none any more.
+    Event { seq: StreamSeq, event: Box<Envelope>, values: Vec<Option<String>> },
     /// Bytes that are no known event.
     Undecodable { seq: StreamSeq, error: String },
 }
 
 impl Item {
-    /// What the log gave for a projection that wants it.
-    pub fn of(read: Readable) -> Self {
+    /// What the log gave, if the projection has to do with it: an event that it wants, or one that nobody can understand.
+    pub fn of(definition: &Definition, read: Readable) -> Option<Self> {
         match read {
-            Ok(Recorded { seq, event }) => Self::Event { seq, data: event.data.to_string(), event: Box::new(event) },
-            Err((seq, cause)) => Self::Undecodable { seq, error: chain(&cause) },
+            Ok(Recorded { event, .. }) if !definition.wants(&event.kind) => None,
+            Ok(Recorded { seq, mut event }) => {
+                let values = definition.columns.iter().map(|column| column.take(&mut event.data)).collect();
+                Some(Self::Event { seq, event: Box::new(event), values })
+            }
+            Err((seq, cause)) => Some(Self::Undecodable { seq, error: chain(&cause) }),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event { values, .. } => FRAME_BYTES + values.iter().flatten().map(String::len).sum::<usize>(),
+            Self::Undecodable { .. } => FRAME_BYTES,
         }
     }
 
@@ -65,21 +76,18 @@ impl Batch {
 
     /// Adds what the reader gave; hands back the error that ends the feed.
     pub fn push(&mut self, definition: &Definition, given: Result<Recorded, ReadError>) -> Result<(), ReadError> {
-        let seq = match given {
-            Ok(Recorded { seq, event }) => {
-                if definition.wants(&event.kind) {
-                    let data = event.data.to_string();
-                    self.bytes += data.len() + FRAME_BYTES;
-                    self.items.push(Item::Event { seq, event: Box::new(event), data });
-                }
-                seq
-            }
-            Err(ReadError::Poison { seq, cause }) => {
-                self.items.push(Item::of(Err((StreamSeq(seq), cause))));
-                StreamSeq(seq)
-            }
+        let read = match given {
+            Ok(recorded) => Ok(recorded),
+            Err(ReadError::Poison { seq, cause }) => Err((StreamSeq(seq), cause)),
             Err(unavailable @ ReadError::Unavailable(_)) => return Err(unavailable),
         };
+        let seq = match &read {
+            Ok(Recorded { seq, .. }) | Err((seq, _)) => *seq,
+        };
+        if let Some(item) = Item::of(definition, read) {
+            self.bytes += item.bytes();
+            self.items.push(item);
+        }
         self.seen += 1;
         self.upto = self.upto.max(seq);
         Ok(())

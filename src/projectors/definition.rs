@@ -1,9 +1,11 @@
 //! What a projection is: `projection.toml` and its SQL, built into the program. Read by `wiring`, the engine and the store.
 //! Never opens a file.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::batch::Item;
+use super::column::{Column, Spec};
 
 /// How the events of one key become a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +30,8 @@ pub struct Definition {
     pub fold: Fold,
     /// Types of the events that it wants; all others only move its checkpoint.
     pub events: Vec<String>,
+    /// What it takes from an event's data.
+    pub columns: Vec<Column>,
     /// How long a small batch waits for company: what nobody waits for at once leaves the processor to what somebody does.
     pub linger_ms: u64,
     pub sql: Sql,
@@ -55,6 +59,8 @@ struct Header {
     key: Vec<String>,
     fold: Fold,
     #[serde(default)]
+    columns: BTreeMap<String, Spec>,
+    #[serde(default)]
     linger_ms: u64,
     events: Vec<String>,
 }
@@ -71,7 +77,8 @@ pub enum Error {
 impl Definition {
     /// Reads a definition; `sql` is schema, indexes, live and apply, in this order.
     pub fn parse(header: &str, sql: [&str; 4]) -> Result<Self, Error> {
-        let Header { name, version, stream, key, fold, linger_ms, events } = toml::from_str(header).map_err(Error::Toml)?;
+        let Header { name, version, stream, key, fold, columns, linger_ms, events } =
+            toml::from_str(header).map_err(Error::Toml)?;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
             Some("the name is not a word of a-z and _")
@@ -88,7 +95,21 @@ impl Definition {
             Some(reason) => Err(Error::Invalid { name, reason }),
             None => {
                 let [schema, indexes, live, apply] = sql.map(str::to_owned);
-                Ok(Self { name, version, stream, key, fold, events, linger_ms, sql: Sql { schema, indexes, live, apply } })
+                let columns = match columns.is_empty() {
+                    true => vec![Column::whole()],
+                    false => columns.into_iter().map(|(name, spec)| Column::new(name, spec)).collect(),
+                };
+                Ok(Self {
+                    name,
+                    version,
+                    stream,
+                    key,
+                    fold,
+                    events,
+                    columns,
+                    linger_ms,
+                    sql: Sql { schema, indexes, live, apply },
+                })
             }
         }
     }
@@ -112,20 +133,16 @@ impl Definition {
     /// What its rows follow from, whatever the version: tables filled by other SQL must be filled anew.
     pub fn fingerprint(&self) -> String {
         let first = self.at(1);
-        let text = format!("{:?}", (&first.sql, &first.events, &first.stream));
+        let mut text = format!("{:?}", (&first.sql, &first.events, &first.stream));
+        // The tables of the first releases name no columns and stay as they are.
+        if self.columns != [Column::whole()] {
+            text.push_str(&format!("{:?}", self.columns));
+        }
         format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
     }
 
     pub fn wants(&self, kind: &str) -> bool {
         self.events.iter().any(|wanted| wanted == kind)
-    }
-
-    /// Whether it has to do with a message: an event that it wants, or one that nobody can understand.
-    pub fn concerns(&self, item: &Item) -> bool {
-        match item {
-            Item::Event { event, .. } => self.wants(&event.kind),
-            Item::Undecodable { .. } => true,
-        }
     }
 }
 

@@ -13,8 +13,9 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    batch::{self, Batch, Item},
+    batch::{self, Batch},
     definition::Definition,
+    mend,
     store::{self, Claim, Store},
 };
 use crate::{
@@ -76,6 +77,15 @@ enum Interrupted {
     FeedEnded,
     #[error("the store has come back without the last commits")]
     Regressed,
+}
+
+impl From<mend::Error> for Interrupted {
+    fn from(error: mend::Error) -> Self {
+        match error {
+            mend::Error::Log(cause) => Self::Log(cause),
+            mend::Error::Store(cause) => Self::Store(cause),
+        }
+    }
 }
 
 /// Keeps a projection up to date until `shutdown`; outages of the log or the store are waited out, however long.
@@ -177,10 +187,7 @@ impl Projection {
         let (name, store) = (&self.definition.name, &self.store);
         let parked = store.parked_aggregates(&self.definition, MENDED_MAX).await.map_err(Interrupted::Store)?;
         for aggregate in parked {
-            let Ok(space) = aggregate.space.parse() else { continue };
-            let events = self.log.of_aggregate(&space, (&aggregate.kind, &aggregate.id)).await.map_err(Interrupted::Log)?;
-            let wanted = events.into_iter().map(Item::of).filter(|item| self.definition.concerns(item)).collect();
-            let done = store.repair(&self.definition, &aggregate, wanted).await.map_err(Interrupted::Store)?;
+            let done = mend::aggregate(&self.definition, &*self.log, &**store, &aggregate).await?;
             let (kind, id) = (&aggregate.kind, &aggregate.id);
             tracing::info!(projection = name, aggregate = kind, id, done.applied, done.parked, "what was parked is tried again");
         }

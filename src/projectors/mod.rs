@@ -3,12 +3,14 @@
 //! Started by `wiring`, one task per projection. Knows no SQL dialect and no network; the projections stand in `/projections`.
 
 pub mod batch;
+pub mod column;
 mod courtesy;
 pub mod definition;
 pub mod directory;
 pub mod engine;
 pub mod keeper;
 pub mod keyword;
+pub mod mend;
 pub mod store;
 
 pub use definition::Definition;

@@ -22,6 +22,7 @@ use crate::{
         batch::{self, Batch, Item},
         definition,
         keyword::{self as index, Keyword},
+        mend,
         store::{self, Aggregate, Installed, Parked, Store, VersionState},
     },
 };
@@ -101,16 +102,17 @@ impl Replay for Operator {
                     Err(ReadError::Poison { cause, .. }) => Err((*seq, cause)),
                     Err(away) => return Err(Error::Log(away)),
                 };
-                self.store.retry_message(&live, Item::of(read)).await
+                let Some(item) = Item::of(&live, read) else { return Ok(Retried::default()) };
+                self.store.retry_message(&live, item).await.map_err(broken)?
             }
-            Target::Aggregate { space, kind, id } => {
-                let Ok(named) = space.parse() else { return Ok(Retried::default()) };
-                let events = log.of_aggregate(&named, (kind, id)).await.map_err(Error::Log)?;
-                let wanted = events.into_iter().map(Item::of).filter(|item| live.concerns(item)).collect();
-                self.store.repair(&live, &aggregate(target), wanted).await
+            Target::Aggregate { .. } => {
+                mend::aggregate(&live, &**log, &*self.store, &aggregate(target)).await.map_err(|error| match error {
+                    mend::Error::Log(away) => Error::Log(away),
+                    mend::Error::Store(cause) => broken(cause),
+                })?
             }
         };
-        let store::Repaired { applied, parked } = done.map_err(broken)?;
+        let store::Repaired { applied, parked } = done;
         Ok(Retried { applied, parked })
     }
 

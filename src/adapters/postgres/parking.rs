@@ -27,7 +27,7 @@ pub async fn apply_carefully(connection: &mut PgConnection, definition: &Definit
     let mut rows = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Item::Event { seq, event, data } => rows.push(Row { seq: *seq, event, data }),
+            Item::Event { seq, event, values } => rows.push(Row { seq: *seq, event, values }),
             Item::Undecodable { seq, error } => {
                 tracing::error!(projection = definition.name, %seq, error, "a message of the log is no known event");
                 careful.park(*seq, Aggregate::default(), error).await?;

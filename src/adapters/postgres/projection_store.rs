@@ -215,7 +215,7 @@ fn lock_name(definition: &Definition) -> String {
 /// The rows to stage; `None` when a message of the batch is no event.
 fn all_rows(items: &[Item]) -> Option<Vec<Row<'_>>> {
     let row = |item| match item {
-        &Item::Event { seq, ref event, ref data } => Some(Row { seq, event, data }),
+        &Item::Event { seq, ref event, ref values } => Some(Row { seq, event, values }),
         Item::Undecodable { .. } => None,
     };
     items.iter().map(row).collect()
