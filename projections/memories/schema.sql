@@ -4,7 +4,7 @@ CREATE TABLE memories_v1.memories (
     space           text             NOT NULL,
     id              uuid             NOT NULL,
     content         text             NOT NULL,
-    -- SHA-256 of the content: what a vector must stand for to count as this memory's.
+    -- SHA-256 of title and content: what a vector must stand for to count as this memory's.
     content_hash    bytea            NOT NULL,
     memory_type     text             NOT NULL,
     metadata        jsonb            NOT NULL,
@@ -24,6 +24,7 @@ CREATE TABLE memories_v1.memories (
     revision        bigint           NOT NULL,
     -- The log position of the event that the row shows: a guard against older events, no content.
     ver             bigint           NOT NULL,
+    title           text,
     PRIMARY KEY (space, id)
 );
 

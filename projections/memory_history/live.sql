@@ -1,9 +1,9 @@
 CREATE OR REPLACE VIEW live.memory_history WITH (security_invoker = true) AS
 SELECT space, id, from_seq, to_seq, at, actor, type,
-       content, left(split_part(content, E'\n', 1), 80) AS label, memory_type, metadata, tags, importance,
+       content, left(coalesce(title, split_part(content, E'\n', 1)), 80) AS label, memory_type, metadata, tags, importance,
        source_kind, source_uri, source_id, source_position,
        user_id, agent_id, run_id,
-       occurred_at, created_at, updated_at, deleted_at, revision
+       occurred_at, created_at, updated_at, deleted_at, revision, title
 FROM memory_history_v1.states;
 
 GRANT SELECT ON live.memory_history TO brain_app;

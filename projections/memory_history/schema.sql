@@ -26,6 +26,7 @@ CREATE TABLE memory_history_v1.states (
     updated_at      timestamptz      NOT NULL,
     deleted_at      timestamptz,
     revision        bigint           NOT NULL,
+    title           text,
     PRIMARY KEY (space, id, from_seq)
 );
 

@@ -137,7 +137,7 @@ impl Invalidator {
                     Some(Change::Stands(known)) => known.first().and_then(|known| known.vector.clone()),
                     None => None,
                 },
-                _ => match self.vector_of(&event.space, id, &memory.body.content).await {
+                _ => match self.vector_of(&event.space, id, &memory.body.text_to_embed()).await {
                     Ok(VectorOf::Text(vector)) => Some(vector),
                     Ok(VectorOf::AnotherText(position)) if position <= knows => None,
                     Ok(VectorOf::Nothing) => None,
@@ -162,16 +162,16 @@ impl Invalidator {
     ///
     /// Decision 2026-11-26: the log is not asked about what was told. Popular memories are changed again and again, and whoever wrote
     /// waits for this tail with the next question.
-    async fn vector_of(&self, space: &SpaceId, id: MemoryId, content: &str) -> Result<VectorOf, ReadError> {
+    async fn vector_of(&self, space: &SpaceId, id: MemoryId, text: &str) -> Result<VectorOf, ReadError> {
         if let Some(Change::Stands(told)) = self.caches.store.told_of(Dep::memory(space, id))
             && let Some((told, vector)) = told.first().and_then(|told| Some((told, told.vector.clone()?)))
             // Another memory may have the same number there.
             && told.id == id
         {
-            let is_of_this = told.memory.body.content == content;
+            let is_of_this = told.memory.body.text_to_embed() == text;
             return Ok(if is_of_this { VectorOf::Text(vector) } else { VectorOf::Nothing });
         }
-        self.derived.vector_of(self.model, space, id, content).await
+        self.derived.vector_of(self.model, space, id, text).await
     }
 
     /// What a vector that has come means: its memory may be found by meaning now.
@@ -213,7 +213,7 @@ impl Invalidator {
         let mut candidates = vec![];
         for state in states {
             let memory = memory::Event::load(&state.event.kind, &state.event.data)?.memory().clone();
-            if event.data["content_hash"] == derived::content_hash(&memory.body.content) {
+            if event.data["content_hash"] == derived::content_hash(&memory.body.text_to_embed()) {
                 candidates.push(Arc::new(Candidate::new(id, memory, Some(vector.clone()), self.tokenize.clone())));
             }
         }

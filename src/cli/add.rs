@@ -16,6 +16,9 @@ pub struct Args {
     content: Option<String>,
     #[arg(long)]
     id: Option<Uuid>,
+    /// One line that names it
+    #[arg(long)]
+    title: Option<String>,
     /// semantic, episodic or procedural
     #[arg(long = "type")]
     memory_type: Option<String>,
@@ -39,6 +42,7 @@ pub struct Args {
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
     let input = MemoryInput {
         id: args.id,
+        title: args.title,
         content: content(args.content)?,
         memory_type: args.memory_type,
         metadata: args.metadata.unwrap_or_default(),

@@ -15,6 +15,9 @@ pub struct Args {
     /// The new content; `-` reads standard input
     #[arg(long)]
     content: Option<String>,
+    /// One line that names it; empty for none
+    #[arg(long)]
+    title: Option<String>,
     #[arg(long = "type")]
     memory_type: Option<String>,
     /// Replaces all tags; may be given several times
@@ -39,6 +42,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         patch.insert("metadata".into(), metadata.into());
     }
     let simple = [
+        ("title", args.title.map(Value::from)),
         ("memory_type", args.memory_type.map(Value::from)),
         ("tags", args.tags.map(Value::from)),
         ("importance", args.importance.map(Value::from)),

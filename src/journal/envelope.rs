@@ -47,9 +47,10 @@ impl Envelope {
         self.changed.iter().any(|changed| changed == field)
     }
 
-    /// Whether it changed a memory and left alone what searches rank it by: text and tags.
+    /// Whether it changed a memory and left alone what searches rank it by: title, text and tags.
     pub fn leaves_ranking(&self) -> bool {
-        self.kind == "memory.updated" && ![Field::Content, Field::Tags].iter().any(|field| self.has_changed(field.as_str()))
+        self.kind == "memory.updated"
+            && ![Field::Title, Field::Content, Field::Tags].iter().any(|field| self.has_changed(field.as_str()))
     }
 }
 

@@ -10,10 +10,10 @@ use crate::domain::{ids::Timestamp, limits};
 
 /// Every event that may stand in the log or among the derived facts, with the newest version of its data.
 pub const KNOWN: [(&str, u16); 20] = [
-    ("memory.created", 1),
-    ("memory.updated", 1),
-    ("memory.deleted", 1),
-    ("memory.restored", 1),
+    ("memory.created", 2),
+    ("memory.updated", 2),
+    ("memory.deleted", 2),
+    ("memory.restored", 2),
     ("relationship.created", 1),
     ("relationship.updated", 1),
     ("relationship.deleted", 1),
@@ -51,8 +51,20 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
     if event.version > known {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
+    let event = match (event.aggregate.as_str(), event.version) {
+        ("memory", 1) => with_no_title(event),
+        _ => event,
+    };
     let at = limits::time(event.at).unwrap_or_else(|nearest| nearest);
     Ok(storable(Envelope { version: known, at, ..event }))
+}
+
+/// Memories had no title in version 1. One is not guessed from their metadata: their vectors stand for the content alone.
+fn with_no_title(mut event: Envelope) -> Envelope {
+    if let Some(memory) = event.data.as_object_mut() {
+        memory.insert("title".into(), Value::Null);
+    }
+    event
 }
 
 /// The event with nothing in it that a read model cannot hold.

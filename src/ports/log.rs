@@ -132,10 +132,10 @@ pub trait DerivedLog: EventReader {
     async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError>;
 
     /// What the newest vector of a memory by this model is of.
-    async fn vector_of(&self, model: &str, space: &SpaceId, id: MemoryId, content: &str) -> Result<VectorOf, ReadError> {
+    async fn vector_of(&self, model: &str, space: &SpaceId, id: MemoryId, text: &str) -> Result<VectorOf, ReadError> {
         let Some(recorded) = self.embedding(model, space, id).await? else { return Ok(VectorOf::Nothing) };
         let known = derived::embedding(&recorded.event).ok();
-        let of_this = known.filter(|known| known.content_hash == derived::content_hash(content));
+        let of_this = known.filter(|known| known.content_hash == derived::content_hash(text));
         let halves = of_this.and_then(|known| known.vector.numbers());
         let numbers = halves.map(|halves| halves.iter().map(|number| number.to_f32()).collect::<Vec<_>>());
         Ok(numbers.map_or(VectorOf::AnotherText(recorded.seq), |numbers| VectorOf::Text(unit(&numbers))))

@@ -85,7 +85,7 @@ type Subject = (SpaceId, MemoryId);
 /// A text that needs a vector, and what must still hold when it is recorded.
 struct Wanted {
     subject: Subject,
-    content: String,
+    text: String,
     content_hash: String,
     memory_position: StreamSeq,
     /// Place and revision of the embedding before; 0 when there was none.
@@ -149,7 +149,7 @@ impl Reactor {
                 return Ok(embedded);
             }
             let started = Instant::now();
-            let texts = wanted.iter().map(|one| one.content.clone()).collect();
+            let texts = wanted.iter().map(|one| one.text.clone()).collect();
             let vectors = self.embedder.embed(texts, Urgency::Ingest).await?;
             metrics::histogram!("brain_embedder_batch_seconds").record(started.elapsed());
             metrics::counter!("brain_embedder_texts").increment(vectors.len() as u64);
@@ -188,12 +188,13 @@ impl Reactor {
         let Some(Recorded { seq: memory_position, event }) = newest else { return Ok(None) };
         let state = memory::Event::load(&event.kind, &event.data)?;
         let memory = state.memory();
-        let content_hash = derived::content_hash(&memory.body.content);
+        let text = memory.body.text_to_embed();
+        let content_hash = derived::content_hash(&text);
         if memory.deleted_at.is_some() || old_hash.as_ref() == Some(&content_hash) {
             return Ok(None);
         }
-        let content = memory.body.content.clone();
-        Ok(Some(Wanted { subject, content, content_hash, memory_position, expected, revision }))
+        let text = text.into_owned();
+        Ok(Some(Wanted { subject, text, content_hash, memory_position, expected, revision }))
     }
 
     /// Records a vector; gives the memory back when somebody was quicker.
@@ -249,7 +250,7 @@ async fn gather(feed: &mut Events, after: StreamSeq) -> Result<Gathered, Interru
 fn subject_of(event: &Envelope) -> Option<Subject> {
     let may_change = match event.kind.as_str() {
         "memory.created" | "memory.restored" => true,
-        "memory.updated" => event.has_changed(Field::Content.as_str()),
+        "memory.updated" => [Field::Title, Field::Content].iter().any(|field| event.has_changed(field.as_str())),
         _ => false,
     };
     let id = event.aggregate_id.parse().ok().filter(|_| may_change)?;

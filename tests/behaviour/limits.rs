@@ -109,6 +109,7 @@ fn memories() -> impl Strategy<Value = Value> {
     let sometimes = |strategy: BoxedStrategy<Value>| proptest::option::weighted(0.3, strategy);
     let parts = (
         sometimes(texts().prop_map(Value::from).boxed()),
+        sometimes(texts().prop_map(Value::from).boxed()),
         sometimes(fields().prop_map(Value::from).boxed()),
         sometimes(numbers().boxed()),
         sometimes(proptest::sample::select(moments()).prop_map(Value::from).boxed()),
@@ -117,8 +118,9 @@ fn memories() -> impl Strategy<Value = Value> {
         sometimes(numbers().prop_map(|position| json!({"id": "talk", "position": position})).boxed()),
         sometimes(texts().prop_map(Value::from).boxed()),
     );
-    parts.prop_map(|(content, metadata, importance, occurred_at, created_at, tags, source, user_id)| {
+    parts.prop_map(|(title, content, metadata, importance, occurred_at, created_at, tags, source, user_id)| {
         let given = [
+            ("title", title),
             ("content", content.or(Some("Tea at four".into()))),
             ("metadata", metadata),
             ("importance", importance),
@@ -145,6 +147,7 @@ fn inputs() -> Vec<Value> {
         let number = draw(&|it| numbers().new_tree(it).expect("a number").current());
         inputs.extend([with("importance", number.clone()), with("metadata", json!({"n": number}))]);
     }
+    inputs.extend([with("title", "é".repeat(512).into()), with("title", "🫖".repeat(513).into())]);
     inputs.extend([with("content", "x".repeat(10_000).into()), with("content", "🫖".repeat(10_001).into())]);
     let wanted = std::env::var("LIMITS_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(CASES);
     inputs.extend((0..wanted).map(|_| draw(&|it| memories().new_tree(it).expect("a memory").current())));
@@ -173,6 +176,10 @@ fn micros(value: &Value) -> Option<i64> {
 fn assert_given(given: &Value, memory: &Value, door: &str) {
     if let Some(content) = given["content"].as_str() {
         assert_eq!(memory["content"], content.replace('\0', "").trim(), "{door}: the specification's sanitizing, and no more");
+    }
+    if let Some(title) = given["title"].as_str() {
+        let words = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(memory["title"], if words.is_empty() { Value::Null } else { words.into() }, "{door}: one line");
     }
     for name in ["metadata", "importance"] {
         let Some(wanted) = given.get(name) else { continue };

@@ -39,6 +39,7 @@ async fn a_memory_is_written_and_read_at_its_position() {
       "tags": [
         "habit"
       ],
+      "title": null,
       "updated_at": "[time]",
       "user_id": null
     }

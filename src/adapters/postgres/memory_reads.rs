@@ -17,7 +17,7 @@ use crate::{
 /// Most rows of one page and the one behind it, whatever the caller says.
 const LIST_ROWS_MAX: u32 = 201;
 
-pub(super) const COLUMNS: &str = "m.id, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
+pub(super) const COLUMNS: &str = "m.id, m.title, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
     m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.revision";
 
@@ -145,6 +145,7 @@ pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
     })?;
     let Json(metadata): Json<Map<String, Value>> = row.try_get("metadata")?;
     let body = Body {
+        title: row.try_get("title")?,
         content: row.try_get("content")?,
         memory_type,
         metadata,

@@ -41,6 +41,9 @@ pub struct SourceDto {
 pub struct MemoryInput {
     /// Chosen by the client; else the server chooses.
     pub id: Option<Uuid>,
+    /// One line that names the memory; searches find it by its title first.
+    #[schema(max_length = 512)]
+    pub title: Option<String>,
     #[schema(required = true, min_length = 1, max_length = 10000)]
     pub content: String,
     pub memory_type: Option<String>,
@@ -63,6 +66,9 @@ pub struct MemoryInput {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemoryPatch {
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 512)]
+    pub title: Option<Option<String>>,
     pub content: Option<String>,
     pub memory_type: Option<String>,
     #[schema(value_type = Option<Object>)]
@@ -112,6 +118,9 @@ fn present_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Re
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MemoryView {
     pub id: Uuid,
+    /// Absent from what servers before titles say.
+    #[serde(default)]
+    pub title: Option<String>,
     pub content: String,
     pub memory_type: String,
     #[schema(value_type = Object)]
@@ -218,6 +227,7 @@ impl MemoryInput {
     /// The id that the client chose, the draft, and when it says the memory was created.
     pub fn into_parts(self) -> (Option<MemoryId>, Draft, Option<DateTime<Utc>>) {
         let draft = Draft {
+            title: self.title,
             content: self.content,
             memory_type: self.memory_type,
             metadata: self.metadata,
@@ -234,6 +244,7 @@ impl MemoryInput {
 impl From<MemoryPatch> for Patch {
     fn from(dto: MemoryPatch) -> Self {
         Self {
+            title: dto.title,
             content: dto.content,
             memory_type: dto.memory_type,
             metadata: dto.metadata,
@@ -266,6 +277,7 @@ impl From<MemoryRecord> for MemoryView {
         let body = memory.body;
         Self {
             id: record.id.0,
+            title: body.title,
             content: body.content,
             memory_type: body.memory_type.as_str().to_owned(),
             metadata: body.metadata,

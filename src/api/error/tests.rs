@@ -26,6 +26,7 @@ fn the_table_of_aggregates() {
     memory.too_many_tags 400 false
     memory.tag_empty 400 false
     memory.tag_too_long 400 false
+    memory.title_too_long 400 false
     memory.importance_out_of_range 400 false
     memory.field_too_long 400 false
     memory.position_out_of_range 400 false

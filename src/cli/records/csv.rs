@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::api::dto::{MemoryInput, SourceDto};
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "id",
+    "title",
     "content",
     "memory_type",
     "tags",
@@ -36,6 +37,7 @@ pub fn write(memories: &[MemoryInput]) -> Result<Vec<u8>, csv::Error> {
         let json = |value: Value| value.to_string();
         writer.write_record([
             it.id.map(|id| id.to_string()).unwrap_or_default(),
+            text(&it.title),
             it.content.clone(),
             text(&it.memory_type),
             json(it.tags.clone().into()),
@@ -86,6 +88,7 @@ fn memory(mut cells: HashMap<&str, &str>) -> Result<MemoryInput, String> {
     let tags = take("tags").map(tags).unwrap_or_default();
     let mut memory = MemoryInput {
         id: take("id").map(|cell| parsed("id", &Value::from(cell).to_string())).transpose()?,
+        title: take("title").map(plain),
         content,
         memory_type: take("memory_type").map(plain),
         metadata: take("metadata").map(|cell| parsed("metadata", cell)).transpose()?.unwrap_or_default(),

@@ -33,6 +33,7 @@ impl Record {
 pub fn of(view: MemoryView) -> MemoryInput {
     MemoryInput {
         id: Some(view.id),
+        title: view.title,
         content: view.content,
         memory_type: Some(view.memory_type),
         metadata: view.metadata,
@@ -106,14 +107,15 @@ mod tests {
             content in text(), id: u128, kind in prop::sample::select(vec!["semantic", "episodic"]), importance in 0.0..=1.0f64,
             tags in prop::collection::vec(text(), 0..4), key in text(), value in text(), number: f64,
             source in (optional(), optional(), optional(), prop::option::of(0..u64::MAX / 2)),
-            scope in (optional(), optional(), optional()), times in (prop::option::of(-1_000_000_000_000i64..4_000_000_000_000_000), 0..4_000_000_000_000_000i64),
+            titled in (optional(), optional(), optional(), optional()), times in (prop::option::of(-1_000_000_000_000i64..4_000_000_000_000_000), 0..4_000_000_000_000_000i64),
         ) -> MemoryInput {
             let metadata = Map::from_iter([(key, json!([value, number, null, {"a": true}]))]);
             let (kind_of, uri, source_id, position) = source;
-            let (user_id, agent_id, run_id) = scope;
+            let (user_id, agent_id, run_id, title) = titled;
             let time = |micros| DateTime::from_timestamp_micros(micros).expect("in range");
             MemoryInput {
                 id: Some(Uuid::from_u128(id)),
+                title,
                 // What the server stores is trimmed and never empty.
                 content: format!("x{content}x"),
                 memory_type: Some(kind.to_owned()),

@@ -151,9 +151,10 @@ fn of_source(source: &Source) -> Option<Value> {
 }
 
 fn of_draft(draft: &memory::Draft) -> Said {
-    let memory::Draft { content, memory_type, metadata, tags, importance, source, scope, occurred_at } = draft;
+    let memory::Draft { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at } = draft;
     let Scope { user_id, agent_id, run_id } = scope;
     Said::default()
+        .with_text("title", title.as_ref())
         .with("content", Some(content.as_str().into()))
         .with_text("memory_type", memory_type.as_ref())
         .with("metadata", object(metadata))
@@ -168,10 +169,22 @@ fn of_draft(draft: &memory::Draft) -> Said {
 
 /// What a patch names is said, an emptied field as null.
 fn of_patch(patch: &memory::draft::Patch) -> Said {
-    let memory::draft::Patch { content, memory_type, metadata, tags, importance, source, user_id, agent_id, run_id, occurred_at } =
-        patch;
+    let memory::draft::Patch {
+        title,
+        content,
+        memory_type,
+        metadata,
+        tags,
+        importance,
+        source,
+        user_id,
+        agent_id,
+        run_id,
+        occurred_at,
+    } = patch;
     let emptied = |field: &Option<Option<String>>| field.as_ref().map(|text| text.as_deref().map_or(Value::Null, Value::from));
     Said::default()
+        .with("title", emptied(title))
         .with_text("content", content.as_ref())
         .with_text("memory_type", memory_type.as_ref())
         .with("metadata", metadata.clone().map(Value::from))

@@ -16,6 +16,7 @@ fn at() -> Timestamp {
 
 fn memory_actions() -> Vec<Action> {
     let draft = memory::Draft {
+        title: None,
         content: " Tea \"at\" four\n".into(),
         memory_type: Some("episodic".into()),
         metadata: map(json!({"b": [1, -2, 2.5, null, true], "a": {"ü": "x"}})),

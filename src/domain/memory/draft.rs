@@ -14,6 +14,8 @@ use crate::domain::{
 
 /// Longest content, in characters, counted after null bytes and surrounding white space are removed.
 pub const CONTENT_CHARS_MAX: usize = 10_000;
+/// Longest title, in characters, counted after white space is made single spaces.
+pub const TITLE_CHARS_MAX: usize = 512;
 /// Most tags of one memory, after equal ones are merged.
 pub const TAGS_MAX: usize = 64;
 /// Longest tag, in characters.
@@ -33,6 +35,8 @@ const TIME_CODE: &str = "memory.time_out_of_range";
 /// A memory as a client wrote it. Field for field [`Body`], but unchecked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
+    /// One line; runs of white space become one space, and an empty one is none.
+    pub title: Option<String>,
     pub content: String,
     /// `semantic` when absent.
     pub memory_type: Option<String>,
@@ -54,6 +58,8 @@ impl Draft {
     /// As [`Self::validate`], with the time at which the memory is said to have been created.
     pub fn validate_with(self, created_at: Option<Timestamp>) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
+        let title = clean_title(self.title.as_deref());
+        check_title(title.as_deref(), &mut broken);
         let content = clean_content(&self.content);
         check_content(&content, &mut broken);
         let memory_type = check_type(self.memory_type.as_deref(), &mut broken);
@@ -70,13 +76,14 @@ impl Draft {
             return Err(broken);
         }
         let (source, scope) = (self.source, self.scope);
-        Ok((Body { content, memory_type, metadata, tags, importance, source, scope, occurred_at }, created_at))
+        Ok((Body { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at }, created_at))
     }
 }
 
 impl From<Body> for Draft {
     fn from(body: Body) -> Self {
         Self {
+            title: body.title,
             content: body.content,
             memory_type: Some(body.memory_type.as_str().to_owned()),
             metadata: body.metadata,
@@ -92,6 +99,7 @@ impl From<Body> for Draft {
 /// The fields of a memory that an update names; `None` leaves a field as it is, `Some(None)` empties it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
+    pub title: Option<Option<String>>,
     pub content: Option<String>,
     pub memory_type: Option<String>,
     /// Replaces the metadata as a whole.
@@ -110,6 +118,7 @@ impl Patch {
     pub(super) fn apply(self, old: &Body) -> Result<Body, Vec<Violation>> {
         let old = Draft::from(old.clone());
         Draft {
+            title: self.title.unwrap_or(old.title),
             content: self.content.unwrap_or(old.content),
             memory_type: self.memory_type.or(old.memory_type),
             metadata: self.metadata.unwrap_or(old.metadata),
@@ -124,6 +133,22 @@ impl Patch {
             occurred_at: self.occurred_at.unwrap_or(old.occurred_at),
         }
         .validate()
+    }
+}
+
+fn clean_title(title: Option<&str>) -> Option<String> {
+    let words: Vec<&str> = title?.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn check_title(title: Option<&str>, broken: &mut Vec<Violation>) {
+    let Some(title) = title else { return };
+    let chars = title.chars().count();
+    if chars > TITLE_CHARS_MAX {
+        let detail = format!("title has {chars} characters; the limit is {TITLE_CHARS_MAX}");
+        broken.push(Violation::new("memory.title_too_long", "title", detail).limit(TITLE_CHARS_MAX).value(chars));
+    } else if title.contains('\0') {
+        broken.push(nul("title", NUL_CODE));
     }
 }
 

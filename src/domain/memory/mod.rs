@@ -6,6 +6,8 @@ pub mod draft;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -62,6 +64,8 @@ pub struct Scope {
 /// What a client says of a memory, already validated: only [`Draft::validate`] makes one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Body {
+    /// One line that names the memory: that of a note, for instance.
+    pub title: Option<String>,
     pub content: String,
     pub memory_type: MemoryType,
     pub metadata: Map<String, Value>,
@@ -71,6 +75,16 @@ pub struct Body {
     pub source: Source,
     pub scope: Scope,
     pub occurred_at: Option<Timestamp>,
+}
+
+impl Body {
+    /// The text that the memory's vector stands for: its title as the first line, if it has one, and its content.
+    pub fn text_to_embed(&self) -> Cow<'_, str> {
+        match &self.title {
+            Some(title) => Cow::Owned(format!("{title}\n{}", self.content)),
+            None => Cow::Borrowed(&self.content),
+        }
+    }
 }
 
 /// A memory as it stands after a change.
@@ -89,6 +103,7 @@ pub type State = Option<Memory>;
 /// A field of [`Body`] by the name that clients know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
+    Title,
     Content,
     MemoryType,
     Metadata,
@@ -104,6 +119,7 @@ pub enum Field {
 impl Field {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Title => "title",
             Self::Content => "content",
             Self::MemoryType => "memory_type",
             Self::Metadata => "metadata",
@@ -291,6 +307,7 @@ fn replace(old: &Memory, body: Body, created_at: Option<Timestamp>, at: Timestam
 
 fn changed_fields(old: &Body, new: &Body) -> Vec<Field> {
     let differs = [
+        (Field::Title, old.title != new.title),
         (Field::Content, old.content != new.content),
         (Field::MemoryType, old.memory_type != new.memory_type),
         (Field::Metadata, old.metadata != new.metadata),

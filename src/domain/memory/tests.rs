@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    draft::{CONTENT_CHARS_MAX, Patch, TAGS_MAX},
+    draft::{CONTENT_CHARS_MAX, Patch, TAGS_MAX, TITLE_CHARS_MAX},
     *,
 };
 use crate::domain::decider::kit::given;
@@ -99,6 +99,31 @@ fn every_rule_is_named_with_its_field() {
     assert_eq!(code_of(nul), [("memory.nul_character", "tags[1]".into())]);
     let heavy = Draft { importance: Some(f64::NAN), ..draft("") };
     assert_eq!(code_of(heavy).len(), 2);
+}
+
+#[test]
+fn a_title_is_one_line_or_none() {
+    let titled = |title: &str| Draft { title: Some(title.into()), ..draft("x") };
+    let cleaned = |title: &str| titled(title).validate().expect("valid").title;
+    assert_eq!(cleaned(" Tea\r\n at\u{2028}four\t").as_deref(), Some("Tea at four"));
+    assert_eq!(cleaned(" \n "), None);
+    assert!(titled(&"é".repeat(TITLE_CHARS_MAX)).validate().is_ok());
+    assert_eq!(code_of(titled(&"é".repeat(TITLE_CHARS_MAX + 1))), [("memory.title_too_long", "title".into())]);
+    assert_eq!(code_of(titled("a\0")), [("memory.nul_character", "title".into())]);
+}
+
+#[test]
+fn a_title_is_named_when_it_changes_and_is_part_of_what_is_embedded() {
+    let created = Event::Created(memory("tea", 1, 1));
+    let patch = Patch { title: Some(Some("Habits".into())), ..Patch::default() };
+    let mut after = memory("tea", 1, 2);
+    after.body.title = Some("Habits".into());
+    assert_eq!((after.body.text_to_embed().as_ref(), memory("tea", 1, 1).body.text_to_embed().as_ref()), ("Habits\ntea", "tea"));
+    let updated = Event::Updated { memory: after, changed: vec![Field::Title], before: Before::default() };
+    given::<MemoryDecider>([created.clone()]).when(Command::Update { patch, at: at(2) }).then([updated.clone()]);
+    let emptied = Patch { title: Some(None), ..Patch::default() };
+    let back = Event::Updated { memory: memory("tea", 1, 3), changed: vec![Field::Title], before: Before::default() };
+    given::<MemoryDecider>([created, updated]).when(Command::Update { patch: emptied, at: at(3) }).then([back]);
 }
 
 #[test]

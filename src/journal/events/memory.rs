@@ -9,9 +9,10 @@ use crate::domain::{
     memory::{Before, Body, Event, Memory, MemoryType, Scope, Source},
 };
 
-/// A memory after a change: the data of `memory.created`, `.updated`, `.deleted` and `.restored`.
+/// A memory after a change: the data of `memory.created`, `.updated`, `.deleted` and `.restored`. Version 1 had no title.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct MemoryV1 {
+pub struct MemoryV2 {
+    pub title: Option<String>,
     pub content: String,
     pub memory_type: MemoryType,
     pub metadata: Map<String, Value>,
@@ -27,10 +28,11 @@ pub struct MemoryV1 {
     pub deleted_at: Option<Timestamp>,
 }
 
-impl From<&Memory> for MemoryV1 {
+impl From<&Memory> for MemoryV2 {
     fn from(memory: &Memory) -> Self {
         let Memory { body, created_at, updated_at, deleted_at } = memory.clone();
         Self {
+            title: body.title,
             content: body.content,
             memory_type: body.memory_type,
             metadata: body.metadata,
@@ -48,10 +50,11 @@ impl From<&Memory> for MemoryV1 {
     }
 }
 
-impl From<MemoryV1> for Memory {
-    fn from(stored: MemoryV1) -> Self {
+impl From<MemoryV2> for Memory {
+    fn from(stored: MemoryV2) -> Self {
         Self {
             body: Body {
+                title: stored.title,
                 content: stored.content,
                 memory_type: stored.memory_type,
                 metadata: stored.metadata,
@@ -78,11 +81,11 @@ impl Storable for Event {
         };
         let (changed, before) = self.changes();
         let changed = changed.iter().map(|field| field.as_str().to_owned()).collect();
-        Stored { changed, before, ..stored(kind, &MemoryV1::from(self.memory())) }
+        Stored { version: 2, changed, before, ..stored(kind, &MemoryV2::from(self.memory())) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
-        let memory = Memory::from(read::<MemoryV1>(kind, data)?);
+        let memory = Memory::from(read::<MemoryV2>(kind, data)?);
         // What changed is for subscribers; the state alone is what a fold needs.
         let (changed, before) = (vec![], Before::default());
         match kind {

@@ -11,7 +11,7 @@ mod webhook;
 
 pub use access::{KeyV2, SpaceV1};
 pub use derived::{DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector};
-pub use memory::MemoryV1;
+pub use memory::MemoryV2;
 pub use relationship::RelationshipV1;
 pub use webhook::{FilterV1, SecretV1, WebhookV1};
 

@@ -23,7 +23,7 @@ use crate::{
 
 fn schema_of(kind: &str) -> Schema {
     match kind.split('.').next() {
-        Some("memory") => schema_for!(MemoryV1),
+        Some("memory") => schema_for!(MemoryV2),
         Some("relationship") => schema_for!(RelationshipV1),
         Some("webhook") => schema_for!(WebhookV1),
         Some("space") => schema_for!(SpaceV1),
@@ -91,7 +91,8 @@ fn webhook_example(at: crate::domain::ids::Timestamp) -> Webhook {
 
 fn event_example_of(kind: &str) -> Envelope {
     let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
-    let draft = Draft { content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
+    let draft =
+        Draft { title: Some("Habits".into()), content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
     let memory = Memory { body: draft.validate().expect("valid"), created_at: at, updated_at: at, deleted_at: None };
     let key = Key {
         id: KeyId(Uuid::from_u128(2)),
@@ -191,6 +192,25 @@ fn frozen_examples_still_read_and_match_their_schemas() {
         let validator = jsonschema::validator_for(&schema).expect("a valid schema");
         assert!(validator.is_valid(&event.data), "{kind}: {}", event.data);
     }
+}
+
+#[test]
+fn frozen_examples_of_older_versions_are_read_as_the_newest() {
+    for (kind, newest) in upcast::KNOWN {
+        for version in 1..newest {
+            let event = codec::decode(&released(&format!("examples/{kind}.v{version}.msgpack"), b"")).expect("it reads for ever");
+            let schema = serde_json::to_value(schema_of(kind)).expect("JSON");
+            let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+            assert!(event.version == newest && validator.is_valid(&event.data), "{kind}.v{version}: {}", event.data);
+        }
+    }
+}
+
+#[test]
+fn a_memory_of_the_first_version_has_no_title() {
+    let old = codec::decode(&released("examples/memory.created.v1.msgpack", b"")).expect("it reads for ever");
+    let Event::Created(memory) = Event::load(&old.kind, &old.data).expect("loads") else { panic!("a creation") };
+    assert_eq!((memory.body.title, memory.body.content.as_str()), (None, "Tea at four"));
 }
 
 #[test]
