@@ -50,6 +50,9 @@
 //! When the version has nearly caught up the keeper indexes it, and [`projectors::Store::cut_over`] points the views to it in one
 //! transaction. An engine tells waiters of a commit only if that very commit was of a live version.
 
+// The documentation is for those who work on the program: it is built with its private items.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod adapters;
 pub mod api;
 pub mod caches;

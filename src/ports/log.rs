@@ -118,7 +118,7 @@ pub trait EventLog: EventReader {
 /// What the newest vector of a memory is of.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VectorOf {
-    /// This very text; the vector as [`unit`] makes it.
+    /// This very text; the vector as [`unit()`] makes it.
     Text(Arc<[f32]>),
     /// Another one; its place in DERIVED.
     AnotherText(StreamSeq),

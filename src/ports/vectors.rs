@@ -47,7 +47,7 @@ pub trait Embedder: Send + Sync {
     /// Shape: `[texts, DIMENSIONS]`, unit length, in the order of `texts`. Text beyond 256 tokens is cut. Empty in, empty out.
     async fn embed(&self, texts: Vec<String>, urgency: Urgency) -> Result<Vec<Vec<f32>>, EmbedError>;
 
-    /// The vector of a query, as [`unit`] makes it.
+    /// The vector of a query, as [`unit()`] makes it.
     async fn query(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
         Ok(unit(&self.embed(vec![text.to_owned()], Urgency::Query).await?.swap_remove(0)))
     }

@@ -14,7 +14,7 @@ pub fn raise_descriptors() {
     if limit < WANTED {
         tracing::warn!(
             limit,
-            WANTED,
+            wanted = WANTED,
             "this process may have fewer connections open than brain is made for: raise the limit (ulimit -n)"
         );
     }

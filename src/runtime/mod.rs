@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`folders`] and [`account`] (where, and as whom), [`claim`] (one brain per folder), [`packages`], [`provision`]
 //! and [`locate`] (which programs), [`nats`], [`postgres`] and [`database`] (each server), [`process`] and [`supervisor`]
-//! (forking, watching, stopping), [`room`] (the disk), [`descriptors`], `watchdog` (macOS).
+//! (forking, watching, stopping), [`room`] (the disk), [`mod@descriptors`], `watchdog` (macOS).
 //!
 //! Decision 2026-11-23: as root the data folder itself is opened for passing through, because it is ours and the servers' account
 //! must reach its own sub-folders; a closed *parent* is refused by name instead, because it is not ours to open.

@@ -13,7 +13,7 @@ pub fn write(memory: &MemoryInput) -> String {
     format!("{BEGIN}{head}\ntags: {tags}{END}{}\n", memory.content)
 }
 
-/// The memory in a note that [`write`] has made; `None` for any other note.
+/// The memory in a note that [`write()`] has made; `None` for any other note.
 pub fn read(text: &str) -> Option<Result<MemoryInput, String>> {
     let (head, rest) = text.strip_prefix(BEGIN)?.split_once('\n')?;
     // Between the head and the end stand only lines of ours, none of which begins with the rule.
