@@ -1,7 +1,7 @@
 //! How soon and how fast events reach subscribers and webhooks.
 //!
-//! Limits in the same run: for live frames, a bare subscriber of NATS to the same subjects (goal: p99 at most 3 ms later at 100
-//! connections); for webhooks, a bare reqwest loop to the same sink with the same concurrency (goal: 0.7 of its rate); for nine healthy
+//! Limits in the same run: for live frames, a bare subscriber of NATS to the same subjects, and nats-server's own WebSocket with as many
+//! connections (goal: p99 at most 5 ms later than there at 1,000); for webhooks, a bare reqwest loop to the same sink with the same concurrency (goal: 0.7 of its rate); for nine healthy
 //! endpoints beside one that hangs, the same nine without it (goal: p99 within 10 %). Resident memory per idle connection: at most 20 KB.
 //!
 //! `cargo bench --bench fanout -- [--events 300] [--deliveries 20000] [--idle 2000] [--storm 2000]`
@@ -66,9 +66,11 @@ async fn main() -> anyhow::Result<()> {
     println!("| of {idle} idle connections | brain | nats-server\'s WebSocket |\n|---|---|---|");
     let (us, them) = (ours.resident(std::process::id(), idle).await?, theirs.resident(rival.pid(), idle).await?);
     println!("| resident memory each | {us:.1} KiB | {them:.1} KiB |\n");
-    println!("| event appended → received | raw NATS p50 / p99 | frame p50 / p99 | later at p99 |\n|---|---|---|---|");
+    println!(
+        "| event appended → received | raw NATS p50 / p99 | frame p50 / p99 | nats-server\'s WebSocket p50 / p99 | later at p99 than raw, than WebSocket |\n|---|---|---|---|---|"
+    );
     for connections in [1, 100, 1_000] {
-        live(&ground, &client, &commands, connections, events).await?;
+        live(&ground, &client, &commands, &rival, connections, events).await?;
     }
     let rate = rival.burst(100, 1_000).await?;
     println!("\nnats-server\'s WebSocket, 100 connections, a burst of 1000 messages: {rate:.0} frames/s");
@@ -90,7 +92,14 @@ fn wish(n: usize) -> Wish {
 
 type Arrivals = Arc<Mutex<Vec<Instant>>>;
 
-async fn live(ground: &Ground, client: &Client, commands: &Commands, connections: usize, events: usize) -> anyhow::Result<()> {
+async fn live(
+    ground: &Ground,
+    client: &Client,
+    commands: &Commands,
+    rival: &NatsWebSocket,
+    connections: usize,
+    events: usize,
+) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let frames: Arrivals = Arc::default();
     for _ in 0..connections {
@@ -131,8 +140,12 @@ async fn live(ground: &Ground, client: &Client, commands: &Commands, connections
     let at = |times: &[Duration], q| quantile(times.to_vec(), q);
     let (raw50, raw99) = (at(&of_bare, 0.5), at(&of_bare, 0.99));
     let (ours50, ours99) = (at(&of_frames, 0.5), at(&of_frames, 0.99));
-    let later = ours99.saturating_sub(raw99);
-    println!("| {connections} connections | {raw50:.2?} / {raw99:.2?} | {ours50:.2?} / {ours99:.2?} | {later:.2?} |");
+    let of_rival = rival.paced(connections, events).await?;
+    let (web50, web99) = (at(&of_rival, 0.5), at(&of_rival, 0.99));
+    let (later, than_web) = (ours99.saturating_sub(raw99), ours99.saturating_sub(web99));
+    println!(
+        "| {connections} connections | {raw50:.2?} / {raw99:.2?} | {ours50:.2?} / {ours99:.2?} | {web50:.2?} / {web99:.2?} | {later:.2?}, {than_web:.2?} |"
+    );
     let burst = 1_000;
     let started = Instant::now();
     let append = |n| async move { commands.memory(wish(n)).await.map(drop) };
@@ -141,7 +154,7 @@ async fn live(ground: &Ground, client: &Client, commands: &Commands, connections
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let rate = (connections * burst) as f64 / started.elapsed().as_secs_f64();
-    println!("| | | {rate:.0} frames/s in a burst of {burst} events | |");
+    println!("| | | {rate:.0} frames/s in a burst of {burst} events | | |");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -45,6 +46,13 @@ async fn subscribe(url: &str, key: &str, wish: Value) -> anyhow::Result<(Socket,
             }
         }
     }
+}
+
+/// A message as large as a public event.
+fn payload() -> Vec<u8> {
+    let mut payload = vec![b'x'; 900];
+    payload[0] = MARK;
+    payload
 }
 
 async fn nats_subscriber(url: &str) -> anyhow::Result<Socket> {
@@ -147,6 +155,35 @@ impl NatsWebSocket {
         self.child.id()
     }
 
+    /// How long each of so many connections waits for each of so many messages as large as a public event, one after the other.
+    pub async fn paced(&self, connections: usize, messages: usize) -> anyhow::Result<Vec<Duration>> {
+        let mut tasks = JoinSet::new();
+        let arrivals: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        for _ in 0..connections {
+            let (mut socket, arrivals) = (nats_subscriber(&self.url).await?, arrivals.clone());
+            tasks.spawn(async move {
+                while let Some(Ok(message)) = socket.next().await {
+                    let now = Instant::now();
+                    let count = message.into_data().iter().filter(|byte| **byte == MARK).count();
+                    arrivals.lock().expect("no panic").extend(std::iter::repeat_n(now, count));
+                }
+            });
+        }
+        let publisher = async_nats::connect(&self.client_url).await?;
+        let mut times = vec![];
+        for _ in 0..messages {
+            let started = Instant::now();
+            publisher.publish("bench", payload().into()).await?;
+            publisher.flush().await?;
+            while arrivals.lock().expect("no panic").len() < connections {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            let arrived = std::mem::take(&mut *arrivals.lock().expect("no panic"));
+            times.extend(arrived.into_iter().map(|at| at.saturating_duration_since(started)));
+        }
+        Ok(times)
+    }
+
     /// Frames per second that so many connections get of a burst of messages as large as a public event.
     pub async fn burst(&self, connections: usize, messages: usize) -> anyhow::Result<f64> {
         let mut tasks = JoinSet::new();
@@ -161,8 +198,7 @@ impl NatsWebSocket {
             });
         }
         let publisher = async_nats::connect(&self.client_url).await?;
-        let mut payload = vec![b'x'; 900];
-        payload[0] = MARK;
+        let payload = payload();
         let started = Instant::now();
         for _ in 0..messages {
             publisher.publish("bench", payload.clone().into()).await?;

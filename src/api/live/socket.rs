@@ -1,7 +1,7 @@
 //! One socket for three dialects: the Centrifuge protocol, bare CloudEvents (`cloudevents.json`), and the specification's own.
 //! Called by the routes. Reads and writes frames; what they say is `fanout::live`'s.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason};
@@ -43,6 +43,8 @@ const CLOSE_WAIT: Duration = Duration::from_millis(500);
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(PING_S);
 const PONG_WAIT: Duration = Duration::from_secs(8);
+/// How much later than it is due the clock may be looked at.
+const ALARM_LATE_MAX: Duration = Duration::from_millis(10);
 const LOG_RETRY: Duration = Duration::from_secs(1);
 const CLOUDEVENTS: &str = "cloudevents.json";
 
@@ -113,7 +115,7 @@ async fn open(
         follower: state.live.hub.follow(after).await,
         dialect,
         guest,
-        changes: state.live.hub.presence.changes(),
+        changes: None,
         state,
         next_ping: Instant::now() + PING,
         pong_by: None,
@@ -148,7 +150,8 @@ struct Connection {
     dialect: Dialect,
     /// Who it is, where that was known before the first frame.
     guest: Option<Guest>,
-    changes: Receiver<Change>,
+    /// Comings and goings, once a channel's were asked for: a thousand clients that come at once need not wake each other.
+    changes: Option<Receiver<Change>>,
     state: State,
     next_ping: Instant,
     pong_by: Option<Instant>,
@@ -159,12 +162,15 @@ impl Connection {
     /// Until the client goes (`Ok`) or has to. What is done seldom is boxed, so that a silent connection does not hold its room.
     async fn run(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Disconnect> {
         let stop = self.state.live.stop.clone();
+        // Made once, not for every event: each of them registers itself under a lock that all connections share.
+        let (mut stopped, mut alarm) = (pin!(stop.cancelled()), pin!(sleep_until(self.next_ping)));
         loop {
             let follows = self.is_told();
-            let end = self.guest().and_then(|guest| guest.expires_at);
-            let end = end.map(|at| until(at, &*self.state.live.door.clock));
-            let alarm = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by), end];
-            let alarm = alarm.into_iter().flatten().min().unwrap_or(self.next_ping);
+            let due = self.due();
+            // An alarm that comes too early does nothing.
+            if alarm.is_elapsed() || due + ALARM_LATE_MAX < alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
             tokio::select! {
                 message = messages.next() => match message {
                     Some(Ok(AggregatedMessage::Text(text))) => Box::pin(self.hear(&text)).await?,
@@ -188,15 +194,23 @@ impl Connection {
                         tokio::time::sleep(LOG_RETRY).await;
                     }
                 },
-                change = self.changes.recv(), if follows => match change {
+                change = next_change(&mut self.changes), if follows => match change {
                     Ok(change) => Box::pin(self.tell_presence(&change)).await?,
                     // Who missed comings and goings asks for the list.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => {}
                 },
-                () = sleep_until(alarm) => Box::pin(self.look_at_the_clock()).await?,
-                () = stop.cancelled() => return Err(Disconnect::SHUTDOWN),
+                () = &mut alarm => Box::pin(self.look_at_the_clock()).await?,
+                () = &mut stopped => return Err(Disconnect::SHUTDOWN),
             }
         }
+    }
+
+    /// When the clock is to be looked at next.
+    fn due(&self) -> Instant {
+        let end = self.guest().and_then(|guest| guest.expires_at);
+        let end = end.map(|at| until(at, &*self.state.live.door.clock));
+        let due = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by), end];
+        due.into_iter().flatten().min().unwrap_or(self.next_ping)
     }
 
     fn guest(&self) -> Option<&Guest> {
@@ -229,7 +243,11 @@ impl Connection {
             let at = self.follower.position();
             match &mut self.dialect {
                 Dialect::Centrifuge(session) => {
-                    let Some(answer) = session.answer(line, at).await? else { continue };
+                    let answer = session.answer(line, at).await?;
+                    if self.changes.is_none() && session.hears_of_presence() {
+                        self.changes = Some(self.state.live.hub.presence.changes());
+                    }
+                    let Some(answer) = answer else { continue };
                     if !together.is_empty() {
                         together.push('\n');
                     }
@@ -327,5 +345,13 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+}
+
+/// The next coming or going; never, while nobody has asked for them.
+async fn next_change(changes: &mut Option<Receiver<Change>>) -> Result<Change, RecvError> {
+    match changes {
+        Some(changes) => changes.recv().await,
+        None => pending().await,
     }
 }

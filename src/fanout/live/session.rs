@@ -87,6 +87,11 @@ impl Session {
         !self.channels.is_empty()
     }
 
+    /// Whether one of its channels was asked to tell who comes and goes.
+    pub fn hears_of_presence(&self) -> bool {
+        self.channels.values().any(|it| it.join_leave)
+    }
+
     /// Answers one command. `at` is the position up to which the connection has got everything.
     /// An empty command is the answer to a ping and has no answer.
     pub async fn answer(&mut self, line: &str, at: StreamSeq) -> Result<Option<String>, Disconnect> {
