@@ -61,8 +61,9 @@ pub struct RetryInput {
 }
 
 impl RetryInput {
-    fn target(self) -> Result<Target, Problem> {
-        let Self { space, aggregate: kind, id, position } = self;
+    /// What the body of a request names.
+    async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Target, Problem> {
+        let Self { space, aggregate: kind, id, position } = body::of(request, payload, RETRY_BODY_BYTES_MAX).await?;
         for (field, text) in [("space", &space), ("aggregate", &kind), ("id", &id)] {
             if text.contains('\0') {
                 let detail = format!("{field} holds a U+0000 character");
@@ -143,8 +144,8 @@ pub async fn retry(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     identity.require_operator()?;
-    let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
-    let Retried { applied, parked } = state.replay.retry(&path, &input.target()?).await?;
+    let target = RetryInput::read(&request, payload).await?;
+    let Retried { applied, parked } = state.replay.retry(&path, &target).await?;
     // Rows have changed without an event.
     state.caches.store.flush(None);
     Ok(HttpResponse::Ok().json(RetryAnswer { applied, parked }))
@@ -158,8 +159,8 @@ pub async fn skip(
     state: State,
 ) -> Result<HttpResponse, Problem> {
     identity.require_operator()?;
-    let input: RetryInput = body::of(&request, payload, RETRY_BODY_BYTES_MAX).await?;
-    let skipped = state.replay.skip(&path, &input.target()?).await?;
+    let target = RetryInput::read(&request, payload).await?;
+    let skipped = state.replay.skip(&path, &target).await?;
     // What was hidden is shown again.
     state.caches.store.flush(None);
     Ok(HttpResponse::Ok().json(SkipAnswer { skipped }))

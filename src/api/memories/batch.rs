@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Items of one batch that are being appended at the same time.
-const IN_FLIGHT_MAX: usize = 64;
+/// Enough for the log to write many of them with one flush, also for a batch that is alone.
+const IN_FLIGHT_MAX: usize = 256;
 
 /// `POST /api/v1/memories/batch`.
 pub async fn handle(
