@@ -25,8 +25,6 @@ pub struct Definition {
     pub version: u32,
     /// Stem of the stream that feeds it.
     pub stream: String,
-    /// Columns that name a row.
-    pub key: Vec<String>,
     pub fold: Fold,
     /// Types of the events that it wants; all others only move its checkpoint.
     pub events: Vec<String>,
@@ -56,7 +54,6 @@ struct Header {
     name: String,
     version: u32,
     stream: String,
-    key: Vec<String>,
     fold: Fold,
     #[serde(default)]
     columns: BTreeMap<String, Spec>,
@@ -77,15 +74,14 @@ pub enum Error {
 impl Definition {
     /// Reads a definition; `sql` is schema, indexes, live and apply, in this order.
     pub fn parse(header: &str, sql: [&str; 4]) -> Result<Self, Error> {
-        let Header { name, version, stream, key, fold, columns, linger_ms, events } =
-            toml::from_str(header).map_err(Error::Toml)?;
+        let Header { name, version, stream, fold, columns, linger_ms, events } = toml::from_str(header).map_err(Error::Toml)?;
         let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let reason = if !word(&name) {
             Some("the name is not a word of a-z and _")
         } else if version == 0 || i32::try_from(version).is_err() {
             Some("versions count from 1")
-        } else if key.is_empty() || events.is_empty() {
-            Some("it needs a key and at least one event type")
+        } else if events.is_empty() {
+            Some("it needs at least one event type")
         } else if [0, 2, 3].into_iter().any(|at: usize| !sql[at].contains(&format!("{name}_v{version}"))) {
             Some("its SQL does not speak of the schema of its version")
         } else {
@@ -99,17 +95,7 @@ impl Definition {
                     true => vec![Column::whole()],
                     false => columns.into_iter().map(|(name, spec)| Column::new(name, spec)).collect(),
                 };
-                Ok(Self {
-                    name,
-                    version,
-                    stream,
-                    key,
-                    fold,
-                    events,
-                    columns,
-                    linger_ms,
-                    sql: Sql { schema, indexes, live, apply },
-                })
+                Ok(Self { name, version, stream, fold, events, columns, linger_ms, sql: Sql { schema, indexes, live, apply } })
             }
         }
     }
@@ -238,9 +224,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let header = |name: &str, version: u32| {
-            format!(
-                "name = \"{name}\"\nversion = {version}\nstream = \"EVENTS\"\nkey = [\"id\"]\nfold = \"last\"\nevents = [\"a.b\"]"
-            )
+            format!("name = \"{name}\"\nversion = {version}\nstream = \"EVENTS\"\nfold = \"last\"\nevents = [\"a.b\"]")
         };
         let sql = ["things_v1"; 4];
         assert!(Definition::parse(&header("things", 1), sql).is_ok());
