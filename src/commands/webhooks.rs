@@ -21,11 +21,19 @@ use crate::{
 /// What a client wants done to one webhook; header values and secrets come as they are.
 #[derive(Clone, PartialEq)]
 pub enum WebhookAction {
-    Register { draft: Draft, secret: Material },
+    Register {
+        draft: Draft,
+        secret: Material,
+        active: bool,
+    },
     Update(Patch),
     Enable,
     Disable(Reason),
-    Rotate { secret: Material, overlap_h: u32 },
+    /// The material has the pair of `v1a`; the decider keeps it where there was one.
+    Rotate {
+        secret: Material,
+        overlap_h: u32,
+    },
     Revoke,
     Delete,
 }
@@ -134,10 +142,10 @@ impl Sealer<'_> {
     fn command(&self, action: WebhookAction) -> Result<webhook::Command, Error> {
         let at = self.at;
         Ok(match action {
-            WebhookAction::Register { draft, secret } => {
+            WebhookAction::Register { draft, secret, active } => {
                 check_events(&draft.events)?;
                 let headers = self.headers(draft.headers)?;
-                webhook::Command::Register { draft: Draft { headers, ..draft }, secret: self.secret(secret)?, at }
+                webhook::Command::Register { draft: Draft { headers, ..draft }, secret: self.secret(secret)?, active, at }
             }
             WebhookAction::Update(patch) => {
                 patch.events.as_deref().map_or(Ok(()), check_events)?;

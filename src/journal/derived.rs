@@ -97,7 +97,8 @@ fn envelope(
     revision: Revision,
     at: Timestamp,
 ) -> Envelope {
-    let actor = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain embedder"));
+    let by = if aggregate == "dispatcher" { "dispatcher" } else { "embedder" };
+    let actor = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("second-brain {by}").as_bytes()));
     let command_id = CommandId::keyed(&space, actor, wish);
     Envelope {
         id: command_id.event(aggregate, &aggregate_id, 0),

@@ -53,10 +53,8 @@ pub async fn register(request: HttpRequest, payload: web::Payload, identity: Id,
     };
     let command = precondition::command(&request, &identity, &*state.ids)?;
     let id = WebhookId(command.seed.0);
-    let mut done = run(&request, id, WebhookAction::Register { draft, secret }, command, (&identity, &state)).await?;
-    if input.active == Some(false) {
-        done = run(&request, id, WebhookAction::Disable(Reason::Asked), command.item(1), (&identity, &state)).await?;
-    }
+    let active = input.active.unwrap_or(true);
+    let done = run(&request, id, WebhookAction::Register { draft, secret, active }, command, (&identity, &state)).await?;
     answer(&state, &identity, done, StatusCode::CREATED, true)
 }
 
@@ -123,9 +121,7 @@ pub async fn rotate(
         let detail = format!("overlap_h is {overlap_h}; it goes from 0 to {OVERLAP_H_MAX}");
         return Err(bad("overlap_h", detail));
     }
-    let known = state.webhooks.reads.get(&identity.0.space, id).await?;
-    let asymmetric = known.is_some_and(|it| it.webhook.secrets.first().is_some_and(|secret| secret.asymmetric.is_some()));
-    let secret = material(&state, input.secret.as_deref(), asymmetric)?;
+    let secret = material(&state, input.secret.as_deref(), true)?;
     let command = precondition::command(&request, &identity, &*state.ids)?;
     let done = run(&request, id, WebhookAction::Rotate { secret, overlap_h }, command, (&identity, &state)).await?;
     answer(&state, &identity, done, StatusCode::OK, true)

@@ -61,7 +61,7 @@ impl Fingerprint {
     pub fn of_webhook(id: WebhookId, action: &WebhookAction) -> Self {
         use WebhookAction as A;
         let said = match action {
-            A::Register { draft, .. } => of_endpoint(draft),
+            A::Register { draft, active, .. } => of_endpoint(draft).with("active", (!active).then_some(false.into())),
             A::Update(patch) => of_endpoint_patch(patch),
             A::Disable(reason) => Said::default().with("reason", Some(reason.as_str().into())),
             A::Rotate { overlap_h, .. } => Said::default().with("overlap_h", Some((*overlap_h).into())),

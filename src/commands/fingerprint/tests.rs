@@ -90,7 +90,7 @@ fn webhook_actions() -> Vec<WebhookAction> {
         ..webhook::Patch::default()
     };
     vec![
-        WebhookAction::Register { draft, secret: secret() },
+        WebhookAction::Register { draft, secret: secret(), active: true },
         WebhookAction::Update(patch),
         WebhookAction::Enable,
         WebhookAction::Disable(webhook::Reason::Asked),

@@ -178,13 +178,36 @@ impl Event {
 /// What somebody wants. `at` is the instant of the command; secrets and headers come sealed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    Register { draft: Draft, secret: Secret, at: Timestamp },
-    Update { patch: Patch, at: Timestamp },
-    Enable { at: Timestamp },
-    Disable { reason: Reason, at: Timestamp },
-    Rotate { secret: Secret, overlap_h: u32, at: Timestamp },
-    Revoke { at: Timestamp },
-    Delete { at: Timestamp },
+    /// `active` is false for one that is to be switched on later.
+    Register {
+        draft: Draft,
+        secret: Secret,
+        active: bool,
+        at: Timestamp,
+    },
+    Update {
+        patch: Patch,
+        at: Timestamp,
+    },
+    Enable {
+        at: Timestamp,
+    },
+    Disable {
+        reason: Reason,
+        at: Timestamp,
+    },
+    /// The pair of `v1a` is kept only if the endpoint has had one.
+    Rotate {
+        secret: Secret,
+        overlap_h: u32,
+        at: Timestamp,
+    },
+    Revoke {
+        at: Timestamp,
+    },
+    Delete {
+        at: Timestamp,
+    },
 }
 
 /// Why a command is refused. The codes are part of the API's contract.
@@ -225,10 +248,11 @@ impl Decider for WebhookDecider {
 
     fn decide(command: Command, state: &State) -> Result<Vec<Event>, Rejection> {
         match (command, state) {
-            (Command::Register { draft, secret, at }, None) => {
+            (Command::Register { draft, secret, active, at }, None) => {
                 let config = draft.validate().map_err(Rejection::Invalid)?;
                 let secrets = vec![secret];
-                let webhook = Webhook { config, secrets, disabled: None, created_at: at, updated_at: at, deleted_at: None };
+                let disabled = (!active).then_some((Reason::Asked, at));
+                let webhook = Webhook { config, secrets, disabled, created_at: at, updated_at: at, deleted_at: None };
                 Ok(vec![Event::Registered(webhook)])
             }
             (Command::Register { .. }, Some(_)) => Err(Rejection::AlreadyExists),
@@ -262,6 +286,8 @@ fn change(command: Command, old: &Webhook) -> Result<Vec<Event>, Rejection> {
             None => vec![Event::Disabled(Webhook { disabled: Some((reason, at)), ..after(at) })],
         },
         Command::Rotate { secret, overlap_h, at } => {
+            let asymmetric = secret.asymmetric.filter(|_| old.secrets.first().is_some_and(|newest| newest.asymmetric.is_some()));
+            let secret = Secret { asymmetric, ..secret };
             let end = at + Duration::hours(overlap_h.into());
             let older = old.secrets.iter().filter(|one| one.signs_at(at)).cloned();
             let expiring =

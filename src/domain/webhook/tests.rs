@@ -49,9 +49,14 @@ fn codes(draft: Draft) -> Vec<&'static str> {
 
 #[test]
 fn it_is_registered_once() {
-    let register = || Command::Register { draft: draft(" https://example.org/hook "), secret: secret("first", 0), at: at(0) };
-    given::<WebhookDecider>([]).when(register()).then([registered()]);
-    given::<WebhookDecider>([registered()]).when(register()).then_rejected(Rejection::AlreadyExists);
+    let register = |active| {
+        let (draft, secret) = (draft(" https://example.org/hook "), secret("first", 0));
+        Command::Register { draft, secret, active, at: at(0) }
+    };
+    given::<WebhookDecider>([]).when(register(true)).then([registered()]);
+    given::<WebhookDecider>([registered()]).when(register(true)).then_rejected(Rejection::AlreadyExists);
+    let off = Webhook { disabled: Some((Reason::Asked, at(0))), ..hook() };
+    given::<WebhookDecider>([]).when(register(false)).then([Event::Registered(off)]);
 }
 
 #[test]
@@ -79,6 +84,19 @@ fn an_old_secret_signs_until_its_overlap_ends_or_it_is_revoked() {
     given::<WebhookDecider>([revoked]).when(Command::Revoke { at: at(3) }).then([]);
     let later = Webhook { secrets: vec![secret("third", 30)], updated_at: at(30), ..hook() };
     given::<WebhookDecider>([rotated]).when(rotate("third", 30, 0)).then([Event::SecretRotated(later)]);
+}
+
+#[test]
+fn a_new_secret_has_a_pair_if_the_one_before_had() {
+    let pair = |name: &str, hour| {
+        let asymmetric = Some(Asymmetric { sealed: format!("{name} seed"), public: format!("whpk_{name}") });
+        Secret { asymmetric, ..secret(name, hour) }
+    };
+    let rotate = || Command::Rotate { secret: pair("second", 1), overlap_h: 0, at: at(1) };
+    let rotated = |newest| Event::SecretRotated(Webhook { secrets: vec![newest], updated_at: at(1), ..hook() });
+    given::<WebhookDecider>([registered()]).when(rotate()).then([rotated(secret("second", 1))]);
+    let with_pair = Event::Registered(Webhook { secrets: vec![pair("first", 0)], ..hook() });
+    given::<WebhookDecider>([with_pair]).when(rotate()).then([rotated(pair("second", 1))]);
 }
 
 #[test]

@@ -185,9 +185,9 @@ fn frozen_examples_still_read_and_match_their_schemas() {
         let fresh = codec::encode(&example_of(kind)).expect("encodes");
         let frozen = released(&format!("examples/{kind}.v{version}.msgpack"), &fresh);
         let event = codec::decode(&frozen).expect("a frozen example reads for ever");
-        // How ids follow from commands may change; what they stand beside may not.
-        let Envelope { id, command_id, correlation_id, .. } = event.clone();
-        assert_eq!(event, Envelope { id, command_id, correlation_id, ..example_of(kind) });
+        // How ids follow from commands may change, and who the instance's own hands are; what they stand beside may not.
+        let Envelope { id, actor, command_id, correlation_id, .. } = event.clone();
+        assert_eq!(event, Envelope { id, actor, command_id, correlation_id, ..example_of(kind) });
         let schema = serde_json::to_value(schema_of(kind)).expect("JSON");
         let validator = jsonschema::validator_for(&schema).expect("a valid schema");
         assert!(validator.is_valid(&event.data), "{kind}: {}", event.data);
