@@ -57,7 +57,15 @@ async fn measure() -> anyhow::Result<()> {
     for narrowing in [true, false] {
         let caching = Caching { narrowing, cache_audit_every: audit as u64, ..Caching::default() };
         let (prefix, listen, roles) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into(), Roles::all());
-        let place = Place { data_dir: folder.path(), prefix, listen, roles, outward: Outward::default(), caching };
+        let place = Place {
+            data_dir: folder.path(),
+            prefix,
+            listen,
+            roles,
+            outward: Outward::default(),
+            caching,
+            script_tags: Default::default(),
+        };
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;

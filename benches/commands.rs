@@ -214,7 +214,15 @@ async fn front_door(ground: &Ground, data_dir: &Path, (name, roles): (&str, &str
     ground.database(name).await?.close().await;
     let roles: Roles = roles.parse().map_err(anyhow::Error::msg)?;
     let (prefix, listen) = (Prefix::parse(name)?, ([127, 0, 0, 1], 0).into());
-    let place = Place { data_dir, prefix, listen, roles, outward: Outward::default(), caching: Caching::default() };
+    let place = Place {
+        data_dir,
+        prefix,
+        listen,
+        roles,
+        outward: Outward::default(),
+        caching: Caching::default(),
+        script_tags: Default::default(),
+    };
     Brain::start(Links::embedded(&ground.servers, name), place).await
 }
 

@@ -55,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
     let roles: Roles = "api,projector,fanout".parse().map_err(anyhow::Error::msg)?;
     let outward = Outward { webhook_allow_loopback: true, ..Outward::default() };
     let (prefix, listen, caching) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into(), Caching::default());
-    let place = Place { data_dir: folder.path(), prefix, listen, roles, outward, caching };
+    let place = Place { data_dir: folder.path(), prefix, listen, roles, outward, caching, script_tags: Default::default() };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
 

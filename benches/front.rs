@@ -79,7 +79,15 @@ async fn measure() -> anyhow::Result<()> {
         let roles: Roles =
             if with_embedder { Roles::all() } else { "api,projector,fanout".parse().map_err(anyhow::Error::msg)? };
         let (prefix, listen) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into());
-        let place = Place { data_dir: folder.path(), prefix, listen, roles, outward: Outward::default(), caching };
+        let place = Place {
+            data_dir: folder.path(),
+            prefix,
+            listen,
+            roles,
+            outward: Outward::default(),
+            caching,
+            script_tags: Default::default(),
+        };
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;

@@ -56,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         roles,
         outward: Outward::default(),
         caching: Caching::default(),
+        script_tags: Default::default(),
     };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;

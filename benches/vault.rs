@@ -28,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
         roles,
         outward: Outward::default(),
         caching: Caching::default(),
+        script_tags: Default::default(),
     };
     let brain = Brain::start(Links::embedded(&ground.servers, "vault"), place).await?;
     let megabytes = bytes as f64 / 1e6;

@@ -1,7 +1,7 @@
 //! Every setting that comes from the environment, with its default. Read once at start; an unknown `BRAIN_*` stops the start.
 
 /// Variables that brain knows, with what they mean. Those of the command line are read by clap.
-pub const KNOWN: [(&str, &str); 21] = [
+pub const KNOWN: [(&str, &str); 22] = [
     ("BRAIN_URL", "where a brain serves; default: credentials.json of the data folder"),
     ("BRAIN_API_KEY", "the key that client verbs send; default: credentials.json of the data folder"),
     ("BRAIN_DATA_DIR", "the data folder; default /var/lib/second-brain for root, else the XDG data folder"),
@@ -21,6 +21,7 @@ pub const KNOWN: [(&str, &str); 21] = [
     ("BRAIN_CACHE_TTL_S", "longest time that an answer is kept, in seconds; default 3600"),
     ("BRAIN_CACHE_EVICTION", "what goes first when room is wanted: lru (default) or tinylfu"),
     ("BRAIN_CACHE_AUDIT_EVERY", "asks one in so many kept answers again and counts the stale ones; default 0, none"),
+    ("BRAIN_SCRIPT_TAGS", "contents with a script tag outside of Markdown code: refuse (default) or allow"),
     ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
     ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
 ];

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::up::told_to_stop;
 use crate::{
+    domain::memory::ScriptTags,
     journal::subject::Prefix,
     runtime, telemetry,
     wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
@@ -37,6 +38,9 @@ pub struct Args {
     pub outward: Outward,
     #[command(flatten)]
     pub caching: Caching,
+    /// What becomes of a content with a script tag outside of Markdown code: refuse or allow
+    #[arg(long, env = "BRAIN_SCRIPT_TAGS", default_value = "refuse")]
+    pub script_tags: ScriptTags,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -60,6 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         roles: args.roles.clone(),
         outward: args.outward,
         caching: args.caching,
+        script_tags: args.script_tags,
     };
     let brain = tokio::select! {
         started = Brain::start(links, place) => started?,

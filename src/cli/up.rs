@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    domain::memory::ScriptTags,
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
     telemetry,
@@ -28,6 +29,9 @@ pub struct Args {
     pub outward: Outward,
     #[command(flatten)]
     pub caching: Caching,
+    /// What becomes of a content with a script tag outside of Markdown code: refuse or allow
+    #[arg(long, env = "BRAIN_SCRIPT_TAGS", default_value = "refuse")]
+    pub script_tags: ScriptTags,
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
@@ -54,7 +58,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
         let (roles, outward, caching) = (Roles::all(), args.outward, args.caching);
-        let place = Place { data_dir: &data_dir, prefix, listen: args.listen, roles, outward, caching };
+        let (listen, script_tags) = (args.listen, args.script_tags);
+        let place = Place { data_dir: &data_dir, prefix, listen, roles, outward, caching, script_tags };
         anyhow::Ok((Brain::start(Links::embedded(&servers, "brain"), place).await?, servers))
     };
     let (brain, servers) = tokio::select! {

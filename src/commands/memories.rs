@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         ids::{MemoryId, StreamSeq, Timestamp},
-        memory::{self, Draft, MemoryDecider, draft::Patch},
+        memory::{self, Draft, MemoryDecider, ScriptTags, draft::Patch},
     },
     journal::Recorded,
     ports::MemoryRecord,
@@ -70,7 +70,7 @@ impl Commands {
     /// Decides and records one command on one memory.
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn memory(&self, wish: Wish) -> Result<Done, Error> {
-        let at = self.clock.now();
+        let (at, script_tags) = (self.clock.now(), self.script_tags);
         let undoes = wish.action == Action::Undo;
         let mut load = Load {
             space: wish.caller.space,
@@ -86,9 +86,9 @@ impl Commands {
             replaces: matches!(wish.action, Action::Put { .. }),
         };
         let command = match wish.action {
-            Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at },
-            Action::Update(patch) => memory::Command::Update { patch, at },
-            Action::Put { draft, created_at } => memory::Command::Put { draft, at, created_at },
+            Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, script_tags },
+            Action::Update(patch) => memory::Command::Update { patch, at, script_tags },
+            Action::Put { draft, created_at } => memory::Command::Put { draft, at, created_at, script_tags },
             Action::Delete => memory::Command::Delete { at },
             Action::Restore => memory::Command::Restore { at },
             Action::Undo => match self.repeated(&load).await? {
@@ -118,7 +118,9 @@ impl Commands {
         let at = load.at;
         Ok(match append::state_of::<MemoryDecider>(earlier.last())? {
             Some(before) if before.deleted_at.is_none() => {
-                memory::Command::Put { draft: before.body.into(), at, created_at: Some(before.created_at) }
+                // What was let in once may come back.
+                let (draft, created_at) = (before.body.into(), Some(before.created_at));
+                memory::Command::Put { draft, at, created_at, script_tags: ScriptTags::Allow }
             }
             _ => memory::Command::Delete { at },
         })

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use crate::{
     domain::{
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
-        memory, relationship, webhook,
+        memory::{self, ScriptTags},
+        relationship, webhook,
     },
     ports::{
         Clock, CommandLog, EventLog, QueryError,
@@ -114,11 +115,18 @@ pub struct Commands {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     acknowledged: Acknowledged,
+    script_tags: ScriptTags,
 }
 
 impl Commands {
     pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
-        Self { log, command_log: None, storage: Arc::new(Unwatched), clock, acknowledged: Acknowledged::default() }
+        let (command_log, storage, acknowledged) = (None, Arc::new(Unwatched), Acknowledged::default());
+        Self { log, command_log, storage, clock, acknowledged, script_tags: ScriptTags::default() }
+    }
+
+    /// What is done with script tags in the contents of memories; without it they are refused.
+    pub fn with_script_tags(self, script_tags: ScriptTags) -> Self {
+        Self { script_tags, ..self }
     }
 
     /// Whom to ask for room before anything is appended; without it the disk is somebody else's to watch.

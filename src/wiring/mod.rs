@@ -44,7 +44,7 @@ use crate::{
     api::{self, ApiState, admission::Seats, live::door::Door},
     caches::embeddings::RememberedQueries,
     commands::Commands,
-    domain::ids::SpaceId,
+    domain::{ids::SpaceId, memory::ScriptTags},
     fanout::{self, feed::Tail, live::Hub},
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex, Positions},
@@ -81,6 +81,7 @@ pub struct Place<'a> {
     pub roles: Roles,
     pub outward: Outward,
     pub caching: Caching,
+    pub script_tags: ScriptTags,
 }
 
 /// Everything that a running brain consists of.
@@ -102,7 +103,7 @@ impl Brain {
     /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, caching } = place;
+        let Place { data_dir, prefix, listen, roles, outward, caching, script_tags } = place;
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
         let postgres = with_tables(&links).await?;
@@ -122,7 +123,7 @@ impl Brain {
         }
         tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
-        let commands = write_path(&nats, &postgres, &links, &clock);
+        let commands = write_path(&nats, &postgres, &links, &clock, script_tags);
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
@@ -252,9 +253,9 @@ fn project(
     stopped
 }
 
-fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>) -> Arc<Commands> {
+fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>, script_tags: ScriptTags) -> Arc<Commands> {
     let commands = Commands::new(nats.log(), clock.clone()).with_storage(links.storage.clone());
-    Arc::new(commands.with_command_log(postgres.command_log()))
+    Arc::new(commands.with_command_log(postgres.command_log()).with_script_tags(script_tags))
 }
 
 fn reactor(nats: &Nats, embedder: Arc<dyn Embedder>, links: &Links, clock: &Arc<dyn Clock>) -> Reactor {

@@ -23,6 +23,7 @@ mod poison;
 mod recovery;
 mod replay;
 mod roles;
+mod script_tags;
 mod search;
 mod search_exact;
 mod storage;

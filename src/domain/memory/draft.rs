@@ -4,7 +4,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, MemoryType, Scope, Source};
+use super::{
+    Body, MemoryType, Scope, Source,
+    script::{self, ScriptTags},
+};
 use crate::domain::{
     ids::Timestamp,
     json_object::{self, Codes, nul},
@@ -52,16 +55,20 @@ pub struct Draft {
 impl Draft {
     /// Cleans (null bytes in the content, white space, equal tags, how numbers and times are written) and checks every rule.
     pub fn validate(self) -> Result<Body, Vec<Violation>> {
-        self.validate_with(None).map(|(body, _)| body)
+        self.validate_with(None, ScriptTags::Refuse).map(|(body, _)| body)
     }
 
-    /// As [`Self::validate`], with the time at which the memory is said to have been created.
-    pub fn validate_with(self, created_at: Option<Timestamp>) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
+    /// As [`Self::validate`], with the time at which the memory is said to have been created, and what the instance does with script tags.
+    pub fn validate_with(
+        self,
+        created_at: Option<Timestamp>,
+        script_tags: ScriptTags,
+    ) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
         let title = clean_title(self.title.as_deref());
         check_title(title.as_deref(), &mut broken);
         let content = clean_content(&self.content);
-        check_content(&content, &mut broken);
+        check_content(&content, script_tags, &mut broken);
         let memory_type = check_type(self.memory_type.as_deref(), &mut broken);
         let metadata = json_object::clean(self.metadata);
         json_object::check("metadata", &metadata, &METADATA_CODES, &mut broken);
@@ -115,9 +122,11 @@ pub struct Patch {
 }
 
 impl Patch {
-    pub(super) fn apply(self, old: &Body) -> Result<Body, Vec<Violation>> {
+    /// The body after the change. A content that stays was let in once and is asked no more about script tags.
+    pub(super) fn apply(self, old: &Body, script_tags: ScriptTags) -> Result<Body, Vec<Violation>> {
+        let script_tags = if self.content.is_some() { script_tags } else { ScriptTags::Allow };
         let old = Draft::from(old.clone());
-        Draft {
+        let draft = Draft {
             title: self.title.unwrap_or(old.title),
             content: self.content.unwrap_or(old.content),
             memory_type: self.memory_type.or(old.memory_type),
@@ -131,8 +140,8 @@ impl Patch {
                 run_id: self.run_id.unwrap_or(old.scope.run_id),
             },
             occurred_at: self.occurred_at.unwrap_or(old.occurred_at),
-        }
-        .validate()
+        };
+        draft.validate_with(None, script_tags).map(|(body, _)| body)
     }
 }
 
@@ -156,7 +165,7 @@ fn clean_content(content: &str) -> String {
     if content.contains('\0') { content.replace('\0', "").trim().to_owned() } else { content.trim().to_owned() }
 }
 
-fn check_content(content: &str, broken: &mut Vec<Violation>) {
+fn check_content(content: &str, script_tags: ScriptTags, broken: &mut Vec<Violation>) {
     let chars = content.chars().count();
     if chars == 0 {
         let detail = format!("content is empty; it needs 1 to {CONTENT_CHARS_MAX} characters");
@@ -166,18 +175,14 @@ fn check_content(content: &str, broken: &mut Vec<Violation>) {
         let detail = format!("content has {chars} characters; the limit is {CONTENT_CHARS_MAX}");
         broken.push(Violation::new("memory.content_too_long", "content", detail).limit(CONTENT_CHARS_MAX).value(chars));
     }
-    if let Some(at) = script_tag(content) {
-        let detail = format!("content has a script tag at byte {at}; script tags are not allowed");
+    // What is too long is refused anyway, and is not worth reading to its end.
+    if script_tags == ScriptTags::Refuse
+        && chars <= CONTENT_CHARS_MAX
+        && let Some(at) = script::tag(content)
+    {
+        let detail = format!("content has a script tag at byte {at}; script tags are allowed in Markdown code only");
         broken.push(Violation::new("memory.script_tag", "content", detail).value(at));
     }
-}
-
-/// The byte where `<script…>…</script>` begins, in any case of letters. Linear in the length of the content.
-fn script_tag(content: &str) -> Option<usize> {
-    let lower = content.to_ascii_lowercase();
-    let open = lower.find("<script")?;
-    let body = open + lower[open..].find('>')?;
-    lower[body..].contains("</script>").then_some(open)
 }
 
 fn check_type(given: Option<&str>, broken: &mut Vec<Violation>) -> MemoryType {

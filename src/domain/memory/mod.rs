@@ -3,6 +3,7 @@
 //! Called by the write path; reads no clock and makes no ids. What a valid memory is stands in [`draft`].
 
 pub mod draft;
+pub mod script;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use super::{
     violation::{self, Violation},
 };
 pub use draft::Draft;
+pub use script::ScriptTags;
 
 /// What kind of memory it is; the names are on disk, see `journal/upcast.rs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -180,7 +182,7 @@ impl Event {
     }
 }
 
-/// What somebody wants. `at` is the instant of the command.
+/// What somebody wants. `at` is the instant of the command; what becomes of script tags is the instance's to say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A new memory; refused when the id is taken.
@@ -188,17 +190,20 @@ pub enum Command {
         draft: Draft,
         at: Timestamp,
         created_at: Option<Timestamp>,
+        script_tags: ScriptTags,
     },
     /// Changes some fields of a living memory.
     Update {
         patch: draft::Patch,
         at: Timestamp,
+        script_tags: ScriptTags,
     },
     /// Makes the memory be exactly this: creates, replaces, revives, or nothing when equal.
     Put {
         draft: Draft,
         at: Timestamp,
         created_at: Option<Timestamp>,
+        script_tags: ScriptTags,
     },
     Delete {
         at: Timestamp,
@@ -250,23 +255,24 @@ impl Decider for MemoryDecider {
 
     fn decide(command: Command, state: &State) -> Result<Vec<Event>, Rejection> {
         match (command, state) {
-            (Command::Create { draft, at, created_at }, None) | (Command::Put { draft, at, created_at }, None) => {
-                let (body, created_at) = draft.validate_with(created_at).map_err(Rejection::Invalid)?;
+            (Command::Create { draft, at, created_at, script_tags }, None)
+            | (Command::Put { draft, at, created_at, script_tags }, None) => {
+                let (body, created_at) = draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
                 let created_at = created_at.unwrap_or(at);
                 Ok(vec![Event::Created(Memory { body, created_at, updated_at: at, deleted_at: None })])
             }
-            (Command::Create { draft, created_at, .. }, Some(_)) => {
-                draft.validate_with(created_at).map_err(Rejection::Invalid)?;
+            (Command::Create { draft, created_at, script_tags, .. }, Some(_)) => {
+                draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
                 Err(Rejection::AlreadyExists)
             }
-            (Command::Put { draft, at, created_at }, Some(old)) => {
-                let (body, created_at) = draft.validate_with(created_at).map_err(Rejection::Invalid)?;
+            (Command::Put { draft, at, created_at, script_tags }, Some(old)) => {
+                let (body, created_at) = draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
                 Ok(replace(old, body, created_at, at))
             }
             (_, None) => Err(Rejection::NotFound),
             (Command::Update { .. }, Some(old)) if old.deleted_at.is_some() => Err(Rejection::Deleted),
-            (Command::Update { patch, at }, Some(old)) => {
-                let body = patch.apply(&old.body).map_err(Rejection::Invalid)?;
+            (Command::Update { patch, at, script_tags }, Some(old)) => {
+                let body = patch.apply(&old.body, script_tags).map_err(Rejection::Invalid)?;
                 Ok(replace(old, body, None, at))
             }
             (Command::Delete { at }, Some(old)) => Ok(match old.deleted_at {

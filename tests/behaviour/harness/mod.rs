@@ -25,7 +25,10 @@ use second_brain::{
         system::SystemClock,
     },
     commands::Commands,
-    domain::ids::{MemoryId, Revision, SpaceId},
+    domain::{
+        ids::{MemoryId, Revision, SpaceId},
+        memory::ScriptTags,
+    },
     fanout::webhooks::Settings,
     journal::{derived, subject::Prefix},
     ports::{Clock, EventLog, storage::Storage},
@@ -141,6 +144,7 @@ pub struct World {
     /// In place of the disk's own watch.
     storage: Option<Arc<dyn Storage>>,
     origins: Vec<String>,
+    script_tags: ScriptTags,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -174,6 +178,14 @@ impl World {
     pub async fn that_allows(origin: &str) -> Self {
         let mut world = Self::unstarted().await;
         world.origins = vec![origin.to_owned()];
+        world.start().await;
+        world
+    }
+
+    /// A brain that keeps script tags.
+    pub async fn that_allows_script_tags() -> Self {
+        let mut world = Self::unstarted().await;
+        world.script_tags = ScriptTags::Allow;
         world.start().await;
         world
     }
@@ -244,7 +256,8 @@ impl World {
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = Caching::default();
         let (brain, servers, storage, proxies, origins) = (None, Some(servers), None, None, vec![]);
-        Self { brain, servers, folder, name, client, settings, caching, storage, origins, proxies, _lease: lease }
+        let script_tags = ScriptTags::default();
+        Self { brain, servers, folder, name, client, settings, caching, storage, origins, script_tags, proxies, _lease: lease }
     }
 
     async fn start(&mut self) {
@@ -252,8 +265,8 @@ impl World {
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let (settings, allowed_origins) = (self.settings, self.origins.clone());
         let outward = Outward { webhook_allow_loopback: true, settings, allowed_origins, ..Outward::default() };
-        let (data_dir, roles, caching) = (self.folder.path(), Roles::all(), self.caching);
-        let place = Place { data_dir, prefix, listen, roles, outward, caching };
+        let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
+        let place = Place { data_dir, prefix, listen, roles, outward, caching, script_tags };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {
@@ -272,6 +285,12 @@ impl World {
     pub async fn restart(&mut self) {
         self.brain.take().expect("runs").stop().await;
         self.start().await;
+    }
+
+    /// Starts the brain again as one that refuses script tags.
+    pub async fn refuse_script_tags(&mut self) {
+        self.script_tags = ScriptTags::Refuse;
+        self.restart().await;
     }
 
     /// Stops the brain, lets something happen to its folder, and starts it again.
