@@ -42,7 +42,10 @@ use crate::{
     fanout::live::Hub,
     ports::replay::Replay,
     ports::webhooks::{HttpSender, Prober, Vault, WebhookReads},
-    ports::{Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions},
+    ports::{
+        Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions,
+        SelectionReads,
+    },
     queries::{search::SearchParts, status::Part},
 };
 
@@ -50,6 +53,7 @@ use crate::{
 pub struct ApiState {
     pub commands: Arc<Commands>,
     pub memories: Arc<dyn MemoryReads>,
+    pub selection: Arc<dyn SelectionReads>,
     pub graph: Arc<dyn GraphReads>,
     pub history: Arc<dyn HistoryReads>,
     pub caches: Arc<Caches>,

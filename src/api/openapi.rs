@@ -15,6 +15,7 @@ use super::{
     caches::{CachesAnswer, FlushedAnswer},
     dto::{
         BatchAnswer, BatchInput, MemoryInput, MemoryPage, MemoryPatch, MemoryView, Written,
+        delete::{DeleteAnswer, DeleteInput},
         graph::{
             GraphStats, NeighborsAnswer, PathAnswer, Related, RelationshipInput, RelationshipPage, RelationshipPatch,
             SubgraphAnswer,
@@ -122,6 +123,8 @@ fn schemas() -> Map<String, Value> {
     add::<MemoryPage>(&mut found);
     add::<BatchInput>(&mut found);
     add::<BatchAnswer>(&mut found);
+    add::<DeleteInput>(&mut found);
+    add::<DeleteAnswer>(&mut found);
     add::<SearchInput>(&mut found);
     add::<SearchAnswer>(&mut found);
     add::<RelationshipInput>(&mut found);

@@ -89,7 +89,7 @@ pub fn all() -> Vec<Route> {
 }
 
 fn of_memories() -> Vec<Route> {
-    use memories::{batch, read, write};
+    use memories::{batch, delete, read, write};
     const WRITTEN: (u16, Option<&str>) = (200, Some("Written"));
     vec![
         Route {
@@ -111,6 +111,17 @@ fn of_memories() -> Vec<Route> {
             takes: Some("BatchInput"),
             gives: (200, Some("BatchAnswer")),
             ..route(Method::POST, "/api/v1/memories/batch", || web::to(batch::handle), "Create up to 1,000 memories")
+        },
+        Route {
+            scope: WRITE,
+            takes: Some("DeleteInput"),
+            gives: (200, Some("DeleteAnswer")),
+            ..route(
+                Method::POST,
+                "/api/v1/memories/delete",
+                || web::to(delete::handle),
+                "Delete all memories that pass a filter, or say which they are",
+            )
         },
         Route {
             scope: READ,

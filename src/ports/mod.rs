@@ -9,6 +9,7 @@ pub mod log;
 mod reads;
 pub mod replay;
 mod search;
+mod selection;
 pub mod storage;
 mod vectors;
 pub mod webhooks;
@@ -21,6 +22,7 @@ pub use self::{
     log::{DerivedLog, EventLog, EventReader, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},
+    selection::SelectionReads,
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},
 };
 

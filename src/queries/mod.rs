@@ -12,6 +12,7 @@ pub mod history;
 pub mod list;
 pub mod relationships;
 pub mod search;
+pub mod selection;
 pub mod status;
 pub mod webhooks;
 

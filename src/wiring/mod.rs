@@ -147,6 +147,7 @@ impl Brain {
         let state = ApiState {
             commands,
             memories: postgres.memory_reads(),
+            selection: postgres.selection_reads(),
             graph: postgres.graph_reads(),
             history: postgres.history_reads(),
             search: search_parts(&postgres, index, model),
@@ -174,6 +175,8 @@ impl Brain {
 
     /// The block that `brain up` prints.
     pub fn greeting(&self, wanted: Durability) -> String {
+        let is_default = self.data_dir == runtime::default_data_dir();
+        let folder = if is_default { String::new() } else { format!(" --data-dir {}", self.data_dir.display()) };
         [
             String::new(),
             format!("  Second Brain {} is ready", env!("CARGO_PKG_VERSION")),
@@ -181,7 +184,13 @@ impl Brain {
             format!("  API         {}/docs", self.credentials.url),
             format!("  Data        {}", self.data_dir.display()),
             format!("  Key         {}", credentials::path(&self.data_dir).display()),
+            format!("  Logs        {} (of nats-server and Postgres; brain's own with -v)", self.data_dir.join("logs").display()),
             format!("  Durability  {}", self.proven.sentence(wanted)),
+            String::new(),
+            "  Try it in another terminal; Ctrl-C stops the server:".to_owned(),
+            String::new(),
+            format!("    brain add{folder} \"Tea is at four\""),
+            format!("    brain search{folder} when is tea"),
             String::new(),
         ]
         .join("\n")
@@ -272,7 +281,8 @@ fn operator(postgres: &Postgres, nats: &Nats, keyword: Arc<Keyword>) -> Arc<Oper
 
 /// Where the model's files are; fetched at the first call if need be.
 fn model_folder() -> Result<std::path::PathBuf, Box<dyn std::error::Error + Send + Sync>> {
-    Ok(runtime::model_dir(&|step| tracing::info!("{step}"))?)
+    // A target of its own: the first fetch takes a while, and is told also where other steps are not.
+    Ok(runtime::model_dir(&|step| tracing::info!(target: "second_brain::fetching", "{step}"))?)
 }
 
 fn serve(

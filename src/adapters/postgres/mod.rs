@@ -15,6 +15,7 @@ mod parking;
 mod positions;
 mod projection_store;
 mod search_reads;
+mod selection_reads;
 mod snapshot;
 mod staging;
 mod unparking;
@@ -38,12 +39,13 @@ use memory_reads::PgMemoryReads;
 use positions::{PgPositions, Told};
 use projection_store::PgProjectionStore;
 use search_reads::PgSearchReads;
+use selection_reads::PgSelectionReads;
 use webhook_reads::PgWebhookReads;
 
 use crate::{
     domain::ids::StreamSeq,
     ports::{
-        CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads,
+        CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads,
         webhooks::{DeliveryStore, WebhookReads},
     },
     projectors::Store,
@@ -103,6 +105,10 @@ impl Postgres {
 
     pub fn memory_reads(&self) -> Arc<dyn MemoryReads> {
         Arc::new(PgMemoryReads::new(self.app.clone()))
+    }
+
+    pub fn selection_reads(&self) -> Arc<dyn SelectionReads> {
+        Arc::new(PgSelectionReads::new(self.app.clone()))
     }
 
     pub fn search_reads(&self) -> Arc<dyn SearchReads> {

@@ -109,7 +109,7 @@ struct Nearest<'a> {
 }
 
 /// The condition that a memory of the space lives and passes the filter.
-fn living(sql: &mut QueryBuilder<Postgres>, space: &SpaceId, filter: &Filter) {
+pub(super) fn living(sql: &mut QueryBuilder<Postgres>, space: &SpaceId, filter: &Filter) {
     sql.push("m.space = ").push_bind(space.to_string()).push(" AND m.deleted_at IS NULL");
     if !filter.is_none() {
         sql.push(" AND ");
@@ -121,7 +121,7 @@ fn uuids(ids: &[MemoryId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
 }
 
-fn rows(number: usize) -> i64 {
+pub(super) fn rows(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

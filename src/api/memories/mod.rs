@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod cursor;
+pub mod delete;
 pub mod history;
 pub mod read;
 pub mod write;

@@ -1,7 +1,7 @@
 //! `POST /api/v1/search`. Called by the routes; checks the question, waits until it may be asked, and shows the answer.
 
 mod audit;
-mod filters;
+pub(super) mod filters;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,76 @@
+//! Memories chosen by a filter alone, asked of the view `live.memories` as brain_app. Called by the queries; never writes.
+
+use async_trait::async_trait;
+use sqlx::{PgPool, QueryBuilder, Row};
+
+use super::{
+    memory_reads::{COLUMNS, readable, record, unavailable},
+    search_reads::{living, rows},
+    snapshot, unsigned,
+};
+use crate::{
+    domain::ids::{MemoryId, SpaceId, Timestamp},
+    ports::{Filter, MemoryRecord, QueryError, SelectionReads},
+};
+
+/// Selections from Postgres. Statements made of a client's filters are not kept, as in searches.
+#[derive(Debug)]
+pub struct PgSelectionReads {
+    app: PgPool,
+}
+
+impl PgSelectionReads {
+    pub fn new(app: PgPool) -> Self {
+        Self { app }
+    }
+
+    async fn counted(&self, space: &SpaceId, filter: &Filter) -> Result<i64, sqlx::Error> {
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM live.memories m WHERE ");
+        living(&mut sql, space, filter);
+        let mut transaction = snapshot::begin(&self.app, space).await?;
+        let count = sql.build_query_scalar().persistent(false).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(count)
+    }
+
+    async fn chosen(
+        &self,
+        space: &SpaceId,
+        filter: &Filter,
+        after: Option<(Timestamp, MemoryId)>,
+        limit: usize,
+    ) -> Result<(Vec<MemoryRecord>, Option<(Timestamp, MemoryId)>), sqlx::Error> {
+        let mut sql = QueryBuilder::new("SELECT ");
+        sql.push(COLUMNS).push(" FROM live.memories m WHERE ");
+        living(&mut sql, space, filter);
+        if let Some((created_at, id)) = after {
+            sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
+        }
+        sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(rows(limit));
+        let mut transaction = snapshot::begin(&self.app, space).await?;
+        let found = sql.build().persistent(false).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        let next = match found.last() {
+            Some(last) if found.len() == limit => Some((last.try_get("created_at")?, MemoryId(last.try_get("id")?))),
+            _ => None,
+        };
+        Ok((readable(&found, record), next))
+    }
+}
+
+#[async_trait]
+impl SelectionReads for PgSelectionReads {
+    async fn count(&self, space: &SpaceId, filter: &Filter) -> Result<u64, QueryError> {
+        self.counted(space, filter).await.map(unsigned).map_err(unavailable)
+    }
+
+    async fn page(
+        &self,
+        space: &SpaceId,
+        filter: &Filter,
+        after: Option<(Timestamp, MemoryId)>,
+        limit: usize,
+    ) -> Result<(Vec<MemoryRecord>, Option<(Timestamp, MemoryId)>), QueryError> {
+        self.chosen(space, filter, after, limit).await.map_err(unavailable)
+    }
+}

@@ -1,0 +1,23 @@
+//! Choosing memories by a filter alone, in a fixed order and page by page: for whoever does something to each of them.
+
+use async_trait::async_trait;
+
+use super::{Filter, MemoryRecord, QueryError};
+use crate::domain::ids::{MemoryId, SpaceId, Timestamp};
+
+/// Living memories that pass a filter, within one space.
+#[async_trait]
+pub trait SelectionReads: Send + Sync {
+    /// How many there are.
+    async fn count(&self, space: &SpaceId, filter: &Filter) -> Result<u64, QueryError>;
+
+    /// The first `limit` of them behind `after`, newest first by (created_at, id). Those whose row cannot be read are left out, so that
+    /// fewer may come before the end; `None` in the second place says that there is nothing behind these.
+    async fn page(
+        &self,
+        space: &SpaceId,
+        filter: &Filter,
+        after: Option<(Timestamp, MemoryId)>,
+        limit: usize,
+    ) -> Result<(Vec<MemoryRecord>, Option<(Timestamp, MemoryId)>), QueryError>;
+}
