@@ -56,7 +56,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure() -> anyhow::Result<()> {
     if std::env::var_os("BRAIN_LOG").is_some() {
-        second_brain::telemetry::log_to_stderr();
+        second_brain::telemetry::log_to_stderr(second_brain::telemetry::Telling::Steps);
     }
     let sizes = [setting("small", 10_000), setting("middle", 100_000), setting("large", 0)];
     let (seconds, questions) = (setting("seconds", 20), setting("questions", 5_000));

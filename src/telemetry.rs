@@ -8,9 +8,29 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged when `BRAIN_LOG` says nothing. `actix_http` calls each malformed request an error, so that anybody could fill the log;
+/// How much is logged where no variable says it. `actix_http` calls each malformed request an error, so that anybody could fill the log;
 /// what an operator needs of the server (no workers, no descriptors) is `actix_server`'s.
-const FILTER_DEFAULT: &str = "warn,second_brain=info,actix_http=off";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Only what somebody should look at, and what is fetched: for those who started it by hand and want to work.
+    Troubles,
+    /// Each step as well: for services, whose log is looked at when something has gone wrong.
+    Steps,
+    Details,
+}
+
+impl Telling {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Troubles => "warn,second_brain::fetching=info,actix_http=off",
+            Self::Steps => "warn,second_brain=info,actix_http=off",
+            Self::Details => "info,second_brain=debug,actix_http=off",
+        }
+    }
+}
+
+/// Variables that say exactly what is logged; the first one that is set counts.
+const FILTER_VARIABLES: [&str; 2] = ["BRAIN_LOG", "RUST_LOG"];
 
 /// How often times are summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
@@ -65,14 +85,26 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_webhook_attempts", Kind::Counter, "requests to endpoints, by what came of them"),
 ];
 
-/// Logs to standard error, filtered by `BRAIN_LOG`. Once per process.
-pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("BRAIN_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER_DEFAULT));
+/// Logs to standard error, filtered by `BRAIN_LOG` or `RUST_LOG`. Once per process.
+pub fn log_to_stderr(telling: Telling) {
+    let set =
+        FILTER_VARIABLES.into_iter().find_map(|name| Some((name, std::env::var(name).ok().filter(|text| !text.is_empty())?)));
+    let parsed = set.as_ref().map(|(_, text)| EnvFilter::try_new(text));
+    let (filter, refused) = match parsed {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(cause)) => (EnvFilter::new(telling.filter()), Some(cause)),
+        None => (EnvFilter::new(telling.filter()), None),
+    };
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter)
+        // Whoever read standard error may have gone. That is told to nobody, and ends nothing.
+        .log_internal_errors(false)
         .init();
+    if let (Some((variable, text)), Some(cause)) = (set, refused) {
+        tracing::warn!(variable, text, %cause, "this is no filter of logs and is passed over");
+    }
 }
 
 /// Renders the process's metrics in Prometheus' text format.

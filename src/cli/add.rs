@@ -7,13 +7,14 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{client::Connection, json_object, table};
+use super::{client::Connection, idempotency_key, json_object, table};
 use crate::api::dto::{MemoryInput, SourceDto, Written};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The content; `-` or nothing reads standard input
     content: Option<String>,
+    /// Its id, a UUID; else the server chooses
     #[arg(long)]
     id: Option<Uuid>,
     /// One line that names it
@@ -22,20 +23,20 @@ pub struct Args {
     /// semantic, episodic or procedural
     #[arg(long = "type")]
     memory_type: Option<String>,
-    /// May be given several times
+    /// A tag; may be given several times
     #[arg(long = "tag")]
     tags: Vec<String>,
-    /// 0 to 1
+    /// How important it is, 0 to 1
     #[arg(long)]
     importance: Option<f64>,
-    /// A JSON object
+    /// Properties, as a JSON object
     #[arg(long, value_parser = json_object)]
     metadata: Option<Map<String, Value>>,
-    /// Where it comes from
+    /// Where it comes from, a path or an address
     #[arg(long)]
     source_uri: Option<String>,
-    /// Makes a repeated call the same wish
-    #[arg(long)]
+    /// Makes a repeated call the same wish: 1 to 255 visible ASCII characters
+    #[arg(long, value_parser = idempotency_key)]
     idempotency_key: Option<String>,
 }
 

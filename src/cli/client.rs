@@ -3,7 +3,6 @@
 //! Called by every verb but `up`. Never prints the key.
 
 use std::{
-    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Usage;
+use super::{layout::Layout, output, screen::Screen};
 use crate::{
     api::{
         dto::{
@@ -23,44 +22,29 @@ use crate::{
         error::Problem,
     },
     patience::Patience,
-    wiring::credentials::{self, Credentials},
 };
 
 /// Exit code of a wish that the server refused.
 pub const REFUSED: u8 = 1;
+/// Exit code of a command line that cannot be obeyed as it stands.
+pub const USAGE: u8 = 2;
 /// Exit code when no server answers.
 pub const UNREACHABLE: u8 = 3;
 /// Longer than the longest wait of the server for a position.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
-const CONNECT_WAIT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(60);
+pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long the patient send again what the server calls retryable, and their longest pause in between.
 const PATIENCE: Duration = Duration::from_secs(25);
 const PAUSE_MS_MAX: u64 = 3_000;
 
-/// Which server and how to answer; the same for every verb.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct ConnectionArgs {
-    /// Address of the server, for instance http://127.0.0.1:7700
-    #[arg(long, env = "BRAIN_URL", global = true)]
-    pub url: Option<String>,
-    /// API key
-    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true, global = true)]
-    pub key: Option<String>,
-    /// Data folder whose credentials.json is used where --url or --key is absent
-    #[arg(long, env = "BRAIN_DATA_DIR", global = true)]
-    pub data_dir: Option<PathBuf>,
-    /// Print one JSON document on standard output
-    #[arg(long, global = true)]
-    pub json: bool,
-}
-
 /// A server that can be asked.
 #[derive(Clone)]
 pub struct Connection {
-    http: reqwest::Client,
-    url: String,
-    key: String,
-    retries_for: Duration,
+    pub(super) http: reqwest::Client,
+    /// Without a slash at its end.
+    pub(super) url: String,
+    pub(super) key: String,
+    pub(super) retries_for: Duration,
     pub json: bool,
 }
 
@@ -77,6 +61,9 @@ pub enum Error {
     Refused(#[from] Box<Problem>),
     #[error("the server answered {status} with something that is not the API's")]
     Strange { status: StatusCode },
+    /// Something on the command line has no place in a request.
+    #[error("this cannot be sent to a server")]
+    Unsendable(#[source] reqwest::Error),
 }
 
 impl Error {
@@ -84,19 +71,23 @@ impl Error {
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Refused(problem) => {
-                eprintln!("refused ({}): {}", problem.code, problem.detail);
+                output::say(format_args!("refused ({}): {}", problem.code, problem.detail));
                 for fault in problem.errors.iter().filter(|fault| fault.detail != problem.detail) {
-                    eprintln!("  {}: {} ({})", fault.field, fault.detail, fault.code);
+                    output::say(format_args!("  {}: {} ({})", fault.field, fault.detail, fault.code));
                 }
                 ExitCode::from(REFUSED)
             }
             Self::Unreachable { cause, .. } => {
-                eprintln!("{self} ({cause})");
+                output::say(format_args!("{self} ({cause})"));
                 ExitCode::from(UNREACHABLE)
             }
             Self::Strange { .. } => {
-                eprintln!("{self}");
+                output::say(self);
                 ExitCode::from(REFUSED)
+            }
+            Self::Unsendable(cause) => {
+                output::say(format_args!("{self} ({cause})"));
+                ExitCode::from(USAGE)
             }
         }
     }
@@ -106,40 +97,6 @@ impl Error {
 pub fn install_tls() {
     // A second installation fails because the first one stands, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-impl ConnectionArgs {
-    /// The connection; credentials.json is read only where an argument is missing.
-    pub fn open(self) -> anyhow::Result<Connection> {
-        let (url, key) = match (self.url, self.key) {
-            (Some(url), Some(key)) => (url, key),
-            (url, key) => {
-                let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
-                let path = credentials::path(&dir);
-                let text = std::fs::read_to_string(&path).map_err(|cause| {
-                    let (path, ways) = (path.display(), "give --url and --key, or --data-dir with the folder of a brain");
-                    Usage(format!("{path} cannot be read ({cause}): {ways}"))
-                })?;
-                let found: Credentials =
-                    serde_json::from_str(&text).with_context(|| format!("{} is no credentials file", path.display()))?;
-                (url.unwrap_or(found.url), key.unwrap_or(found.api_key))
-            }
-        };
-        install_tls();
-        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT);
-        if is_loopback(&url) {
-            // A proxy elsewhere cannot reach this machine's own addresses.
-            http = http.no_proxy();
-        }
-        let (http, url) = (http.build()?, url.trim_end_matches('/').to_owned());
-        Ok(Connection { http, url, key, retries_for: Duration::ZERO, json: self.json })
-    }
 }
 
 impl Connection {
@@ -186,30 +143,37 @@ impl Connection {
     /// Reports what went wrong, on standard output as well where a program reads it; gives the exit code.
     pub fn fail(&self, error: &Error) -> anyhow::Result<ExitCode> {
         if let (true, Error::Refused(problem)) = (self.json, error) {
-            println!("{}", serde_json::to_string(problem)?);
+            output::line(serde_json::to_string(problem)?)?;
         }
         Ok(error.report())
     }
 
-    /// Prints the answer, as JSON or by `table`, or reports the refusal; gives the exit code.
-    pub fn show<T: DeserializeOwned>(
+    /// Prints the answer, as JSON or as `layout` has it, or reports the refusal; gives the exit code.
+    pub fn show<T: DeserializeOwned, L: Into<Layout>>(
         &self,
         answer: Result<Value, Error>,
-        table: impl FnOnce(T) -> String,
+        layout: impl FnOnce(T) -> L,
     ) -> anyhow::Result<ExitCode> {
         match answer {
-            Err(error) => self.fail(&error),
-            Ok(value) if self.json => {
-                println!("{value}");
-                Ok(ExitCode::SUCCESS)
-            }
+            Err(error) => return self.fail(&error),
+            Ok(value) if self.json => output::line(value)?,
             Ok(value) => {
                 let view = serde_json::from_value(value).context("the server's answer has another shape than expected")?;
-                println!("{}", table(view));
-                Ok(ExitCode::SUCCESS)
+                print(&layout(view).into())?;
             }
         }
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Prints an answer for whoever takes it, then its hints beside it.
+pub fn print(layout: &Layout) -> Result<(), output::Error> {
+    let text = layout.render(Screen::of_stdout());
+    if !text.is_empty() {
+        output::line(text)?;
+    }
+    layout.hints.iter().for_each(output::say);
+    Ok(())
 }
 
 /// A page of a list.
@@ -281,10 +245,12 @@ impl Request {
 
     async fn bytes(self) -> Result<(StatusCode, Vec<u8>), Error> {
         let Self { inner, url, retries_for } = self;
+        let (http, request) = inner.build_split();
+        let request = request.map_err(Error::Unsendable)?;
         let (started, mut pause) = (Instant::now(), Patience::new(PAUSE_MS_MAX));
         loop {
-            let again = inner.try_clone().expect("its body is in memory");
-            match answer(again, &url).await {
+            let again = request.try_clone().expect("its body is in memory, there is no other way to give one");
+            match answer(&http, again, &url).await {
                 Err(Error::Refused(problem)) if problem.retryable && started.elapsed() < retries_for => {
                     tokio::time::sleep(pause.next_pause()).await;
                 }
@@ -294,9 +260,9 @@ impl Request {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder, url: &str) -> Result<(StatusCode, Vec<u8>), Error> {
+async fn answer(http: &reqwest::Client, request: reqwest::Request, url: &str) -> Result<(StatusCode, Vec<u8>), Error> {
     let unreachable = |cause| Error::Unreachable { url: url.to_owned(), cause };
-    let answer = request.send().await.map_err(unreachable)?;
+    let answer = http.execute(request).await.map_err(unreachable)?;
     let status = answer.status();
     let bytes = answer.bytes().await.map_err(unreachable)?;
     if status.is_success() {

@@ -2,7 +2,7 @@
 //!
 //! Everything is read as of one position, so that writes going on meanwhile leave no half of a change in the file.
 
-use std::{collections::HashSet, fs, io::Write, path::Path, path::PathBuf, process::ExitCode};
+use std::{collections::HashSet, fs, path::Path, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +13,7 @@ use super::{
     Usage,
     client::{Connection, Error},
     filters::Filters,
+    moment, output,
     records::{self, csv, note},
 };
 use crate::{
@@ -42,12 +43,13 @@ enum Format {
 pub struct Args {
     /// The file to write, or the folder for markdown; standard output when absent
     output: Option<PathBuf>,
+    /// What is written
     #[arg(long, value_enum, default_value = "jsonl")]
     format: Format,
     #[command(flatten)]
     filters: Filters,
-    /// As it stood at this position or RFC 3339 time; now when absent
-    #[arg(long)]
+    /// As it stood at this position, day or time; now when absent
+    #[arg(long, value_parser = moment::position_or_time)]
     as_of: Option<String>,
 }
 
@@ -67,13 +69,13 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     };
     match &args.output {
         Some(path) => write(&collected, args.format, path).with_context(|| format!("cannot write {}", path.display()))?,
-        None => std::io::stdout().write_all(&whole(&collected, args.format)?)?,
+        None => output::bytes(&whole(&collected, args.format)?)?,
     }
     let (memories, relationships) = (collected.memories.len(), collected.relationships.len());
     if connection.json && args.output.is_some() {
-        println!("{}", json!({"memories": memories, "relationships": relationships}));
+        output::line(json!({"memories": memories, "relationships": relationships}))?;
     } else {
-        eprintln!("brain: {memories} memories and {relationships} relationships exported");
+        output::say(format_args!("brain: {memories} memories and {relationships} relationships exported"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,17 +4,18 @@ use std::process::ExitCode;
 
 use uuid::Uuid;
 
-use super::{client::Connection, table};
+use super::{client::Connection, moment, table};
 use crate::api::dto::MemoryView;
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The memory's id
     id: Uuid,
     /// Wait until this position is visible
     #[arg(long)]
     min_position: Option<u64>,
-    /// As it stood at this position or RFC 3339 time
-    #[arg(long)]
+    /// As it stood at this position, day or time
+    #[arg(long, value_parser = moment::position_or_time)]
     as_of: Option<String>,
 }
 

@@ -5,15 +5,15 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use uuid::Uuid;
 
-use super::{client::Connection, table};
+use super::{client::Connection, moment, output, table};
 use crate::api::dto::graph::{GraphStats, NeighborsAnswer, PathAnswer};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     question: Question,
-    /// As it stood at this position or RFC 3339 time
-    #[arg(long, global = true)]
+    /// As it stood at this position, day or time
+    #[arg(long, global = true, value_parser = moment::position_or_time)]
     as_of: Option<String>,
 }
 
@@ -21,11 +21,12 @@ pub struct Args {
 enum Question {
     /// What lies around a memory, nearest first
     Neighbors {
+        /// The memory's id
         id: Uuid,
-        /// 1 to 5
+        /// How many steps away at most, 1 to 5
         #[arg(long, default_value_t = 1)]
         depth: u32,
-        /// 1 to 1000
+        /// Most memories, 1 to 1000
         #[arg(long, default_value_t = 100)]
         limit: u32,
         /// out, in or both
@@ -37,7 +38,9 @@ enum Question {
     },
     /// The shortest ways from one memory to another
     Path {
+        /// The memory to begin with
         source: Uuid,
+        /// The memory to arrive at
         target: Uuid,
         /// A strong relationship is a short one
         #[arg(long)]
@@ -95,7 +98,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
             };
             match output {
                 Some(path) => std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?,
-                None => println!("{text}"),
+                None => output::line(text)?,
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -5,7 +5,7 @@ use std::{fmt::Write, process::ExitCode};
 use reqwest::Method;
 use uuid::Uuid;
 
-use super::{client::Connection, table};
+use super::{client::Connection, layout::Layout, screen::printable, table};
 use crate::api::dto::{
     Written,
     history::{DiffAnswer, HistoryPage},
@@ -13,8 +13,9 @@ use crate::api::dto::{
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The memory's id
     id: Uuid,
-    /// 1 to 200
+    /// Most revisions, 1 to 200
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Only revisions below this one
@@ -24,13 +25,17 @@ pub struct Args {
 
 #[derive(clap::Args)]
 pub struct DiffArgs {
+    /// The memory's id
     id: Uuid,
+    /// The revision to begin with
     from: u64,
+    /// The revision to end with
     to: u64,
 }
 
 #[derive(clap::Args)]
 pub struct UndoArgs {
+    /// The memory's id
     id: Uuid,
     /// Only if the memory has this revision
     #[arg(long)]
@@ -42,8 +47,11 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     query.extend(args.before.map(|before| ("before", before.to_string())));
     let answer = connection.get(&format!("/api/v1/memories/{}/history", args.id)).query(&query).send().await;
     connection.show(answer, |page: HistoryPage| {
-        let more = page.next_before.map(|before| format!("\nmore: --before {before}")).unwrap_or_default();
-        format!("{}{more}", table::revisions(&page.revisions))
+        let table = Layout::from(table::revisions(&page.revisions));
+        match page.next_before {
+            Some(before) => table.hint(format!("more: --before {before}")),
+            None => table,
+        }
     })
 }
 
@@ -76,7 +84,7 @@ fn text(diff: &DiffAnswer) -> String {
             "added" => '+',
             _ => ' ',
         };
-        let _ = write!(text, "\n{mark} {}", table::printable(&line.text));
+        let _ = write!(text, "\n{mark} {}", printable(&line.text));
     }
     text
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::{client::Connection, filters::Filters, table};
+use super::{client::Connection, filters::Filters, layout::Layout, moment, table};
 use crate::api::dto::MemoryPage;
 
+/// List memories, newest first. Of each: id, created, type, title, path, text.
 #[derive(clap::Args)]
 pub struct Args {
-    /// 1 to 200
+    /// Most memories, 1 to 200
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Where the page before ended
@@ -15,8 +16,8 @@ pub struct Args {
     cursor: Option<String>,
     #[command(flatten)]
     filters: Filters,
-    /// As it stood at this position or RFC 3339 time
-    #[arg(long)]
+    /// As it stood at this position, day or time
+    #[arg(long, value_parser = moment::position_or_time)]
     as_of: Option<String>,
 }
 
@@ -27,7 +28,13 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     query.extend(args.as_of.map(|moment| ("as_of", moment)));
     let answer = connection.get("/api/v1/memories").query(&query).send().await;
     connection.show(answer, |page: MemoryPage| {
-        let more = page.next_cursor.map(|cursor| format!("\nmore: --cursor {cursor}")).unwrap_or_default();
-        format!("{}{more}", table::memories(&page.memories))
+        if page.memories.is_empty() {
+            return Layout::default().hint("no memories");
+        }
+        let table = Layout::from(table::memories(&page.memories));
+        match page.next_cursor {
+            Some(cursor) => table.hint(format!("more: --cursor {cursor}")),
+            None => table,
+        }
     })
 }

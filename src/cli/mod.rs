@@ -1,8 +1,12 @@
 //! The verbs of `brain`, one file each, and what each of them exits with: 0 done, 1 refused, 2 usage, 3 unreachable.
+//!
+//! Nothing here prints but [`output`]; a reader that has gone ends a verb quietly, with 0.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod add;
 pub mod caches;
 pub mod client;
+pub mod connect;
 pub mod events;
 pub mod export;
 mod filters;
@@ -10,111 +14,70 @@ pub mod get;
 pub mod graph;
 pub mod history;
 pub mod import;
+mod layout;
 pub mod list;
+mod moment;
+mod output;
 mod records;
 pub mod relate;
 pub mod replay;
 pub mod rm;
+mod screen;
 pub mod search;
 pub mod serve;
 pub mod status;
-pub mod table;
+mod table;
 pub mod up;
 pub mod update;
+mod verbs;
 pub mod webhooks;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use serde_json::{Map, Value};
 
-/// A self-hosted memory: put notes and facts in, find them again, lose nothing.
-#[derive(Parser)]
-#[command(name = "brain", version, about, propagate_version = true)]
-#[command(
-    after_help = "Start with `brain up`, then in another terminal `brain add \"Tea is at four\"` and `brain search when is tea`."
-)]
-struct Arguments {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    /// Start the server with its own nats-server and Postgres
-    Up(up::Args),
-    /// Serve some of the roles, against a NATS and a Postgres of your own
-    Serve(serve::Args),
-    /// Remember something
-    Add(Client<add::Args>),
-    /// Show one memory
-    Get(Client<get::Args>),
-    /// List memories, newest first
-    List(Client<list::Args>),
-    /// Find memories by meaning and by words
-    Search(Client<search::Args>),
-    /// Change some fields of a memory
-    Update(Client<update::Args>),
-    /// Delete a memory
-    Rm(Client<rm::Args>),
-    /// Show every state that a memory had
-    History(Client<history::Args>),
-    /// Compare two revisions of a memory
-    Diff(Client<history::DiffArgs>),
-    /// Take the last change of a memory back; a second undo takes the first one back
-    Undo(Client<history::UndoArgs>),
-    /// Relate two memories
-    Relate(Client<relate::Args>),
-    /// Delete a relationship
-    Unrelate(Client<relate::UnrelateArgs>),
-    /// Ask how memories are related
-    Graph(Client<graph::Args>),
-    /// Show what happened, and follow what happens
-    Events(Client<events::Args>),
-    /// Rebuild projections from the log, roll them back, prove them equal to it
-    Replay(Client<replay::Args>),
-    /// Have events sent to an address, and see what became of them
-    Webhooks(Client<webhooks::Args>),
-    /// Import a folder of notes; a second import writes only what changed
-    Import(Client<import::Args>),
-    /// Write memories and relationships to files that import reads back identically
-    Export(Client<export::Args>),
-    /// Show what answers are kept in memory, or let them go
-    Caches(Client<caches::Args>),
-    /// Show the log, the projections and the parts of a running brain
-    Status(Client<status::Args>),
-}
-
-#[derive(clap::Args)]
-struct Client<A: clap::Args> {
-    #[command(flatten)]
-    connection: client::ConnectionArgs,
-    #[command(flatten)]
-    args: A,
-}
+use verbs::{Arguments, Verb};
 
 /// Parses the command line and runs the verb.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return tell(&told),
+    };
     if let Err(unknown) = crate::config::check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
-        eprintln!("brain: {unknown}");
-        return ExitCode::from(2);
+        output::say(format_args!("brain: {unknown}"));
+        return ExitCode::from(client::USAGE);
     }
     leave_a_core_free();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(cause) => {
-            eprintln!("brain: cannot start: {cause}");
-            return ExitCode::from(1);
+            output::say(format_args!("brain: cannot start: {cause}"));
+            return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(run(arguments.verb)).unwrap_or_else(|failed| {
-        eprintln!("brain: {failed:#}");
-        ExitCode::from(if failed.is::<Usage>() { 2 } else { 1 })
-    });
+    let code = runtime.block_on(run(arguments.verb)).unwrap_or_else(|failed| ending(&failed));
     // A start that was interrupted may still be busy on a thread of its own; nobody waits for it.
     runtime.shutdown_background();
     code
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn tell(told: &clap::Error) -> ExitCode {
+    match told.print().map_err(output::Error::from) {
+        Ok(()) | Err(output::Error::Closed) => ExitCode::from(if told.use_stderr() { client::USAGE } else { 0 }),
+        Err(failed) => ending(&failed.into()),
+    }
+}
+
+/// Says why a verb could not do its work, and gives the exit code.
+fn ending(failed: &anyhow::Error) -> ExitCode {
+    if let Some(output::Error::Closed) = failed.downcast_ref() {
+        return ExitCode::SUCCESS;
+    }
+    output::say(format_args!("brain: {failed:#}"));
+    if failed.is::<Usage>() { ExitCode::from(client::USAGE) } else { ExitCode::FAILURE }
 }
 
 /// The threads of the embedding model take all cores but one, so that writes and searches go on while notes are embedded.
@@ -137,6 +100,12 @@ struct Usage(String);
 /// Reads an argument that is a JSON object.
 fn json_object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|cause| format!("this is no JSON object: {cause}"))
+}
+
+/// Reads an argument that becomes the header Idempotency-Key.
+fn idempotency_key(text: &str) -> Result<String, String> {
+    let is_key = (1..=255).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_key { Ok(text.to_owned()) } else { Err("a key has 1 to 255 visible ASCII characters".to_owned()) }
 }
 
 async fn run(verb: Verb) -> anyhow::Result<ExitCode> {

@@ -14,22 +14,26 @@ use crate::{
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The memory that it goes out from
     source: Uuid,
+    /// The memory that it leads to
     target: Uuid,
     /// related_to, references, contradicts, supports, extends, replaces, part_of, contains or depends_on
     #[arg(long = "type", default_value = "related_to")]
     relationship_type: String,
-    /// 0 to 1; how strong it is
+    /// How strong it is, 0 to 1
     #[arg(long)]
     weight: Option<f64>,
-    /// A JSON object
+    /// Properties, as a JSON object
     #[arg(long, value_parser = json_object)]
     properties: Option<Map<String, Value>>,
 }
 
 #[derive(clap::Args)]
 pub struct UnrelateArgs {
+    /// The memory that it goes out from
     source: Uuid,
+    /// The memory that it leads to
     target: Uuid,
     /// Which of the relationships between the two
     #[arg(long = "type", default_value = "related_to")]

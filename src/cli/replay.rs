@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 
 use super::{
     client::{Connection, Error, REFUSED},
-    table,
+    output, table,
 };
 use crate::{
     api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
@@ -30,13 +30,25 @@ enum Wish {
     /// Where every version of every projection stands
     Status,
     /// Fill a projection anew from the log, beside the live one, and let it take its place
-    Rebuild { projection: String },
+    Rebuild {
+        /// Its name, as in `brain status`
+        projection: String,
+    },
     /// Stop a rebuild, or bring back the version that was live before
-    Rollback { projection: String },
+    Rollback {
+        /// Its name, as in `brain status`
+        projection: String,
+    },
     /// Prove that the rows of a projection are what the log says; all projections when none is named
-    Verify { projections: Vec<String> },
+    Verify {
+        /// Their names, as in `brain status`
+        projections: Vec<String>,
+    },
     /// Show the events that could not be applied, and what can be done about them
-    Parked { projection: Option<String> },
+    Parked {
+        /// Its name, as in `brain status`; all of them when absent
+        projection: Option<String>,
+    },
     /// Make the rows of an aggregate anew from the log: after its cause is gone
     Retry(Which),
     /// Let what is parked go: reads answer without it, and verification does not count it any more
@@ -46,12 +58,15 @@ enum Wish {
 /// What of the parked is meant: space, aggregate and id, or --position.
 #[derive(clap::Args)]
 struct Which {
+    /// The projection's name
     projection: String,
+    /// The space, as `brain replay parked` shows it
     #[arg(required_unless_present = "position")]
     space: Option<String>,
     /// memory, relationship or webhook
     #[arg(required_unless_present = "position")]
     aggregate: Option<String>,
+    /// The aggregate's id
     #[arg(required_unless_present = "position")]
     id: Option<String>,
     /// A single message by its place in the log, for one that is no known event
@@ -124,8 +139,11 @@ async fn change(connection: &Connection, projection: &str, wish: &str) -> anyhow
         };
         if let Some(cause) = &row.stopped {
             bar.finish_and_clear();
-            eprintln!("version {} of {projection} has stopped at position {}: {cause}", version.version, row.applied_seq);
-            eprintln!("the live version goes on; `brain replay rollback {projection}` removes the one that has stopped");
+            let version = version.version;
+            output::say(format_args!("version {version} of {projection} has stopped at position {}: {cause}", row.applied_seq));
+            output::say(format_args!(
+                "the live version goes on; `brain replay rollback {projection}` removes the one that has stopped"
+            ));
             return Ok(ExitCode::from(REFUSED));
         }
         bar.set_length(row.applied_seq + row.lag);
@@ -149,7 +167,7 @@ async fn verify(connection: &Connection, mut names: Vec<String>) -> anyhow::Resu
     }
     let mut answers = vec![];
     for projection in &names {
-        eprintln!("brain: verifying {projection}");
+        output::say(format_args!("brain: verifying {projection}"));
         match post(connection, projection, "verify").patience(VERIFY_WAIT).read::<VerifyAnswer>().await {
             Ok(answer) => answers.push(answer),
             Err(error) => return connection.fail(&error),

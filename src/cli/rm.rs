@@ -1,25 +1,180 @@
-//! `brain rm`: deletes one memory; the server keeps a tombstone from which it can be restored.
+//! `brain rm`: deletes memories by their ids, or all that have something in common. The server keeps tombstones, from which each can be
+//! brought back.
 
-use std::process::ExitCode;
+use std::{
+    io::{BufRead, IsTerminal},
+    process::ExitCode,
+};
 
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::Method;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{client::Connection, table};
-use crate::api::dto::Written;
+use super::{
+    Usage,
+    client::{self, Connection, Error, REFUSED},
+    filters::Conditions,
+    layout::Layout,
+    output, table,
+};
+use crate::api::dto::{
+    Written,
+    delete::{DeleteAnswer, DeleteInput},
+};
 
+/// Memories of one call: few enough that the bar moves.
+const CALL_MEMORIES: u32 = 1_000;
+
+/// Delete memories, by their ids or by what they have in common. With filters they are shown and asked about first.
 #[derive(clap::Args)]
 pub struct Args {
-    id: Uuid,
+    /// Their ids; none where filters say which are meant
+    ids: Vec<Uuid>,
     /// Only if the memory has this revision
-    #[arg(long)]
+    #[arg(long, requires = "ids")]
     if_revision: Option<u64>,
+    #[command(flatten)]
+    conditions: Conditions,
+    /// Every memory of the space, in place of ids and filters
+    #[arg(long)]
+    all: bool,
+    /// Delete nothing; show how many memories it would be, and the newest of them
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask whether it is meant
+    #[arg(long, short)]
+    yes: bool,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
-    let mut request = connection.request(Method::DELETE, &format!("/api/v1/memories/{}", args.id));
-    if let Some(revision) = args.if_revision {
-        request = request.header("If-Match", &format!("\"{revision}\""));
+    let filter = args.conditions.filter();
+    if !args.ids.is_empty() {
+        if args.all || !filter.is_empty() || args.dry_run {
+            bail!(Usage("memories are meant by their ids, or by filters or --all, of which --dry-run can be asked".into()));
+        }
+        if args.if_revision.is_some() && args.ids.len() > 1 {
+            bail!(Usage("--if-revision is the revision of one memory; there are several ids".into()));
+        }
+        return one_by_one(&args.ids, args.if_revision, connection).await;
     }
-    connection.show(request.send().await, |answer: Written| table::written("deleted", &answer))
+    if args.all != filter.is_empty() {
+        bail!(Usage("say which memories: ids, or filters such as --tag draft, or --all alone for every memory".into()));
+    }
+    let input = DeleteInput {
+        filters: (!args.all).then(|| Value::from(filter)),
+        all: args.all,
+        limit: Some(CALL_MEMORIES),
+        ..DeleteInput::default()
+    };
+    let looked: DeleteAnswer = match call(connection, &DeleteInput { dry_run: true, ..input.clone() }).await {
+        Ok(looked) => looked,
+        Err(error) => return connection.fail(&error),
+    };
+    if args.dry_run {
+        if connection.json {
+            output::line(serde_json::to_string(&looked)?)?;
+        } else {
+            client::print(&sample(&looked))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let matched = looked.matched.unwrap_or_default();
+    if matched > 0 && !args.yes && !confirmed(&looked, connection)? {
+        output::say("nothing was deleted");
+        return Ok(ExitCode::from(REFUSED));
+    }
+    all(input, matched, connection).await
+}
+
+async fn one_by_one(ids: &[Uuid], if_revision: Option<u64>, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let mut worst = ExitCode::SUCCESS;
+    for id in ids {
+        let mut request = connection.request(Method::DELETE, &format!("/api/v1/memories/{id}"));
+        if let Some(revision) = if_revision {
+            request = request.header("If-Match", &format!("\"{revision}\""));
+        }
+        let code = connection.show(request.send().await, |answer: Written| table::written("deleted", &answer))?;
+        if code != ExitCode::SUCCESS {
+            worst = code;
+        }
+    }
+    Ok(worst)
+}
+
+async fn call(connection: &Connection, input: &DeleteInput) -> Result<DeleteAnswer, Error> {
+    // It may come twice: what is gone does not pass a second time.
+    connection.patient().request(Method::POST, "/api/v1/memories/delete").body(input).read().await
+}
+
+/// What would be deleted.
+fn sample(looked: &DeleteAnswer) -> Layout {
+    let (matched, shown) = (looked.matched.unwrap_or_default(), looked.sample.len());
+    let layout = if looked.sample.is_empty() { Layout::default() } else { table::sample(&looked.sample).into() };
+    let rest = if matched > shown as u64 { format!("; these are the newest {shown}") } else { String::new() };
+    layout.hint(format!("{} would be deleted{rest}", memories(matched)))
+}
+
+fn memories(count: u64) -> String {
+    if count == 1 { "1 memory".to_owned() } else { format!("{count} memories") }
+}
+
+/// Asks whoever sits before the terminal. Errors: nobody does.
+fn confirmed(looked: &DeleteAnswer, connection: &Connection) -> anyhow::Result<bool> {
+    let matched = memories(looked.matched.unwrap_or_default());
+    if connection.json || !std::io::stdin().is_terminal() {
+        bail!(Usage(format!("{matched} would be deleted: look with --dry-run, delete with --yes")));
+    }
+    client::print(&sample(looked))?;
+    output::say(format_args!("Delete {matched}? Each can be brought back by `brain undo`. [y/N]"));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Calls until nothing is left, with a bar of what is done.
+async fn all(input: DeleteInput, matched: u64, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let bar = ProgressBar::with_draw_target(Some(matched), ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} memories, {elapsed}").expect("the template is a constant"));
+    let mut total = DeleteAnswer::default();
+    let outcome = loop {
+        let position = (total.position > 0).then_some(total.position);
+        let answer = match call(connection, &DeleteInput { min_position: position, ..input.clone() }).await {
+            Ok(answer) => answer,
+            Err(error) => break Err(error),
+        };
+        total.deleted += answer.deleted;
+        total.changed = answer.changed;
+        total.position = total.position.max(answer.position);
+        total.failed = answer.failed;
+        total.more = answer.more;
+        bar.set_position(total.deleted.min(matched));
+        if !answer.more || answer.deleted == 0 {
+            break Ok(());
+        }
+    };
+    bar.finish_and_clear();
+    if connection.json {
+        let DeleteAnswer { deleted, changed, position, failed, .. } = &total;
+        let whole = json!({"deleted": deleted, "changed": changed, "position": position, "failed": failed, "more": total.more || outcome.is_err()});
+        output::line(whole)?;
+    } else {
+        output::line(format_args!("deleted {} (position {})", memories(total.deleted), total.position))?;
+    }
+    if total.changed > 0 {
+        output::say(format_args!("{} changed meanwhile and stayed; call again to look at them", memories(total.changed)));
+    }
+    for failure in &total.failed {
+        output::say(format_args!("{} stays: {} ({})", failure.id, failure.error.detail, failure.error.code));
+    }
+    match outcome {
+        Err(error) => {
+            let code = error.report();
+            output::say("the deletion stopped; call again to go on");
+            Ok(code)
+        }
+        Ok(()) if total.failed.is_empty() => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(ExitCode::from(REFUSED)),
+    }
 }

@@ -5,11 +5,15 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::up::told_to_stop;
+use super::{
+    output,
+    up::{greet, told_to_stop},
+};
 use crate::{
     domain::memory::ScriptTags,
     journal::subject::Prefix,
-    runtime, telemetry,
+    runtime,
+    telemetry::{self, Telling},
     wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
 };
 
@@ -48,14 +52,14 @@ pub struct Args {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::log_to_stderr();
+    telemetry::log_to_stderr(Telling::Steps);
     runtime::close_to_others();
     runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let links = Links::external(&args.nats_url, &args.database_url, args.replicas.into())?;
     let data_dir = runtime::private_folder(&args.data_dir.unwrap_or_else(runtime::default_data_dir))?;
     if let Some(warning) = wiring::exposure(args.listen) {
-        eprintln!("brain: {warning}");
+        output::say(format_args!("brain: {warning}"));
     }
     let place = Place {
         data_dir: &data_dir,
@@ -70,9 +74,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         started = Brain::start(links, place) => started?,
         () = told_to_stop(&mut terminate) => return Ok(ExitCode::FAILURE),
     };
-    println!("brain {} serves {} on http://{}", env!("CARGO_PKG_VERSION"), args.roles, brain.address);
+    greet(&format!("brain {} serves {} on http://{}", env!("CARGO_PKG_VERSION"), args.roles, brain.address));
     told_to_stop(&mut terminate).await;
-    eprintln!("brain: draining");
+    output::say("brain: draining");
     brain.stop().await;
     Ok(ExitCode::SUCCESS)
 }

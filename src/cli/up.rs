@@ -5,11 +5,12 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::output;
 use crate::{
     domain::memory::ScriptTags,
     journal::subject::Prefix,
     runtime::{self, Durability, Servers},
-    telemetry,
+    telemetry::{self, Telling},
     wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
 };
 
@@ -35,17 +36,24 @@ pub struct Args {
     /// First token of every subject and stream name
     #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
     pub prefix: String,
+    /// Say on standard error what is done, -vv in detail; BRAIN_LOG or RUST_LOG say it exactly
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::log_to_stderr();
+    telemetry::log_to_stderr(match args.verbose {
+        0 => Telling::Troubles,
+        1 => Telling::Steps,
+        _ => Telling::Details,
+    });
     runtime::close_to_others();
     runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let prefix = Prefix::parse(&args.prefix)?;
     if let Some(warning) = wiring::exposure(args.listen) {
-        eprintln!("brain: {warning}");
+        output::say(format_args!("brain: {warning}"));
     }
     // A port that is taken is said at once, not after a cluster was made for nothing. It is let go until somebody answers there.
     drop(wiring::bind(args.listen)?);
@@ -53,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let options = runtime::Options {
         data_dir: data_dir.clone(),
         durability: args.durability,
-        progress: Arc::new(|step: &str| eprintln!("brain: {step}")),
+        progress: Arc::new(|step: &str| output::say(format_args!("brain: {step}"))),
     };
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
@@ -67,16 +75,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = told_to_stop(&mut terminate) => {
             // What was begun ends with this process: the servers die with their parent, and a fetched package is only
             // put in its place once it is whole.
-            eprintln!("brain: stopped during the start");
+            output::say("brain: stopped during the start");
             return Ok(ExitCode::FAILURE);
         }
     };
-    println!("{}", brain.greeting(args.durability));
+    greet(&brain.greeting(args.durability));
     told_to_stop(&mut terminate).await;
-    eprintln!("brain: draining");
+    output::say("brain: draining");
     brain.stop().await;
     wiring::stop_servers(servers).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that it serves. A server goes on whether anybody reads it or not.
+pub(super) fn greet(text: &str) {
+    if let Err(output::Error::Failed(cause)) = output::line(text) {
+        output::say(format_args!("brain: it serves, but standard output cannot be written: {cause}"));
+    }
 }
 
 pub(super) async fn told_to_stop(terminate: &mut Signal) {

@@ -11,6 +11,7 @@ use crate::api::dto::Written;
 
 #[derive(clap::Args)]
 pub struct Args {
+    /// The memory's id
     id: Uuid,
     /// The new content; `-` reads standard input
     #[arg(long)]
@@ -18,11 +19,13 @@ pub struct Args {
     /// One line that names it; empty for none
     #[arg(long)]
     title: Option<String>,
+    /// semantic, episodic or procedural
     #[arg(long = "type")]
     memory_type: Option<String>,
     /// Replaces all tags; may be given several times
     #[arg(long = "tag")]
     tags: Option<Vec<String>>,
+    /// How important it is, 0 to 1
     #[arg(long)]
     importance: Option<f64>,
     /// A JSON object that replaces the metadata

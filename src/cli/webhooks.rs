@@ -2,18 +2,21 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use chrono::{DateTime, Utc};
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     client::{Connection, Request},
-    table,
+    layout::Layout,
+    moment, table,
 };
-use crate::api::dto::webhook::{
-    AttemptView, DeliveryAnswer, DeliveryPage, FilterDto, HealthAnswer, RecoverAnswer, RedeliverAnswer, RotateInput,
-    SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+use crate::{
+    api::dto::webhook::{
+        AttemptView, DeliveryAnswer, DeliveryPage, FilterDto, HealthAnswer, RecoverAnswer, RedeliverAnswer, RotateInput,
+        SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+    },
+    domain::ids::Timestamp,
 };
 
 #[derive(clap::Args)]
@@ -29,64 +32,90 @@ enum Wish {
     /// Show all webhooks
     List,
     /// Show one
-    Show { id: Uuid },
+    Show(One),
     /// Change address or events
     Update {
+        /// The webhook's id
         id: Uuid,
+        /// The new address
         #[arg(long)]
         url: Option<String>,
         /// Types of events; repeat it for several
         #[arg(long = "event")]
         events: Vec<String>,
+        /// What it is for
         #[arg(long)]
         description: Option<String>,
     },
     /// Switch one on; what was pending is sent
-    Enable { id: Uuid },
+    Enable(One),
     /// Switch one off; what is pending waits
-    Disable { id: Uuid },
+    Disable(One),
     /// Delete one; nothing more is sent
-    Rm { id: Uuid },
+    Rm(One),
     /// Make a new secret, beside which the old one signs for a while
     Rotate {
+        /// The webhook's id
         id: Uuid,
         /// How long the old one still signs, in hours
         #[arg(long, default_value_t = 24)]
         overlap_h: u32,
     },
     /// Let the newest secret alone sign
-    Revoke { id: Uuid },
+    Revoke(One),
     /// Print the secrets that sign now
-    Secret { id: Uuid },
+    Secret(One),
     /// Send a test event now and show what came of it
-    Test { id: Uuid },
+    Test(One),
     /// Show how one fares: success rate, times, backlog
-    Health { id: Uuid },
+    Health(One),
     /// Show what was sent, newest first; one delivery with its attempts when a position is named
     Deliveries {
+        /// The webhook's id
         id: Uuid,
+        /// Only this delivery, by the event's position in the log
         position: Option<u64>,
-        /// pending, delivered, failed or discarded
+        /// Only in this state: pending, delivered, failed or discarded
         #[arg(long)]
         state: Option<String>,
-        /// 1 to 200
+        /// Most deliveries, 1 to 200
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// Try one delivery again
-    Resend { id: Uuid, position: u64 },
+    Resend {
+        /// The webhook's id
+        id: Uuid,
+        /// The event's position in the log
+        position: u64,
+    },
     /// Try again what has failed since then
     Recover {
+        /// The webhook's id
         id: Uuid,
-        /// RFC 3339
-        since: DateTime<Utc>,
+        /// A day or a time: 2026-11-27, 2026-11-27T10:00, yesterday, 3d
+        #[arg(value_parser = moment::time)]
+        since: Timestamp,
     },
     /// Deliver what one has missed after a position
-    Replay { id: Uuid, after: u64 },
+    Replay {
+        /// The webhook's id
+        id: Uuid,
+        /// The position after which it has missed something
+        after: u64,
+    },
+}
+
+/// One webhook.
+#[derive(clap::Args)]
+struct One {
+    /// The webhook's id
+    id: Uuid,
 }
 
 #[derive(clap::Args)]
 struct Add {
+    /// The address that events are sent to
     url: String,
     /// Types of events: memory.created, memory.* or *; repeat it for several
     #[arg(long = "event", default_value = "*")]
@@ -97,6 +126,7 @@ struct Add {
     /// A header to send along, as Name: value; repeat it for several
     #[arg(long = "header", value_parser = header)]
     headers: Vec<(String, String)>,
+    /// What it is for
     #[arg(long, default_value = "")]
     description: String,
     /// Send no content, only what has changed
@@ -122,30 +152,34 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     match args.wish {
         Wish::Add(add) => written(connection, connection.request(Method::POST, ALL).body(&input(add)), "added").await,
         Wish::List => connection.show(connection.get(ALL).send().await, |page: WebhookPage| table::webhooks(&page.webhooks)),
-        Wish::Show { id } => connection.show(get(id, "").send().await, |view: WebhookView| table::webhook(&view)),
+        Wish::Show(One { id }) => connection.show(get(id, "").send().await, |view: WebhookView| table::webhook(&view)),
         Wish::Update { id, url, events, description } => {
             let events = (!events.is_empty()).then_some(events);
             let patch = WebhookPatch { url, events, description, ..WebhookPatch::default() };
             let request = connection.request(Method::PATCH, &format!("{ALL}/{id}")).body(&patch);
             written(connection, request, "updated").await
         }
-        Wish::Enable { id } => written(connection, post(id, "/enable"), "enabled").await,
-        Wish::Disable { id } => written(connection, post(id, "/disable"), "disabled").await,
-        Wish::Rm { id } => written(connection, connection.request(Method::DELETE, &format!("{ALL}/{id}")), "deleted").await,
+        Wish::Enable(One { id }) => written(connection, post(id, "/enable"), "enabled").await,
+        Wish::Disable(One { id }) => written(connection, post(id, "/disable"), "disabled").await,
+        Wish::Rm(One { id }) => written(connection, connection.request(Method::DELETE, &format!("{ALL}/{id}")), "deleted").await,
         Wish::Rotate { id, overlap_h } => {
             let input = RotateInput { secret: None, overlap_h: Some(overlap_h) };
             written(connection, post(id, "/secret/rotate").body(&input), "rotated").await
         }
-        Wish::Revoke { id } => written(connection, post(id, "/secret/revoke"), "revoked older secrets of").await,
-        Wish::Secret { id } => {
+        Wish::Revoke(One { id }) => written(connection, post(id, "/secret/revoke"), "revoked older secrets of").await,
+        Wish::Secret(One { id }) => {
             let lines = |answer: SecretsAnswer| [answer.secrets, answer.public_keys].concat().join("\n");
             connection.show(get(id, "/secret").send().await, lines)
         }
-        Wish::Test { id } => connection.show(post(id, "/test").send().await, |attempt: AttemptView| table::attempts(&[attempt])),
-        Wish::Health { id } => connection.show(get(id, "/health").send().await, |health: HealthAnswer| table::health(&health)),
+        Wish::Test(One { id }) => {
+            connection.show(post(id, "/test").send().await, |attempt: AttemptView| table::attempts(&[attempt]))
+        }
+        Wish::Health(One { id }) => {
+            connection.show(get(id, "/health").send().await, |health: HealthAnswer| table::health(&health))
+        }
         Wish::Deliveries { id, position: Some(position), .. } => {
             let show = |answer: DeliveryAnswer| {
-                format!("{}\n{}", table::deliveries(&[answer.delivery]), table::attempts(&answer.attempts))
+                Layout::from(table::deliveries(&[answer.delivery])).table(table::attempts(&answer.attempts))
             };
             connection.show(get(id, &format!("/deliveries/{position}")).send().await, show)
         }

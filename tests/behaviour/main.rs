@@ -3,7 +3,9 @@
 mod bad_input;
 mod bodies;
 mod caches;
+mod command_line;
 mod connections;
+mod deletion;
 mod export;
 mod graph;
 mod harness;

@@ -68,6 +68,7 @@ pub struct DeleteSample {
     pub id: Uuid,
     pub revision: u64,
     pub created_at: DateTime<Utc>,
+    pub title: Option<String>,
     pub source_uri: Option<String>,
     /// The first characters of its content.
     pub excerpt: String,
@@ -87,6 +88,7 @@ impl From<MemoryRecord> for DeleteSample {
             id: record.id.0,
             revision: record.revision.0,
             created_at: record.memory.created_at,
+            title: body.title,
             source_uri: body.source.uri,
             excerpt: body.content.chars().take(EXCERPT_CHARS_MAX).collect(),
         }

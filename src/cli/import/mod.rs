@@ -17,7 +17,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::client::{Connection, Error, UNREACHABLE};
+use super::{
+    client::{Connection, Error, UNREACHABLE},
+    output,
+};
 use crate::api::dto::Written;
 use report::{Refusal, Report};
 use source::{Found, Item, Scope};
@@ -61,13 +64,13 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     }
     report.sort();
     if connection.json {
-        println!("{}", report.json(outcome.is_ok()));
+        output::line(report.json(outcome.is_ok()))?;
     } else {
-        println!("{}", report.text());
+        output::line(report.text())?;
     }
     if let Err(error) = outcome {
         error.report();
-        eprintln!("the import stopped; run it again to go on, what is stored already is not written twice");
+        output::say("the import stopped; run it again to go on, what is stored already is not written twice");
         return Ok(ExitCode::from(UNREACHABLE));
     }
     Ok(report.exit_code())
@@ -161,7 +164,7 @@ async fn store(connection: &Connection, item: Result<Item, Refusal>) -> Result<W
         Error::Refused(problem) => {
             Stopped::Refused(problem.errors.iter().map(|fault| item.refusal(&fault.field, &fault.detail)).collect())
         }
-        Error::Strange { .. } => Stopped::Refused(vec![item.refusal("", &error.to_string())]),
+        Error::Strange { .. } | Error::Unsendable(_) => Stopped::Refused(vec![item.refusal("", &error.to_string())]),
     })
 }
 

@@ -353,10 +353,15 @@ impl World {
 
     /// Runs a verb of the command line against this brain.
     pub async fn brain(&self, arguments: &[&str]) -> std::process::Output {
-        let url = &self.brain.as_ref().expect("runs").credentials.url;
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brain"));
-        command.args(arguments).env("BRAIN_URL", url).env("BRAIN_API_KEY", self.key());
+        let mut command = self.command(arguments);
         tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program runs")
+    }
+
+    /// A verb of the command line against this brain, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brain"));
+        command.args(arguments).env("BRAIN_URL", self.url()).env("BRAIN_API_KEY", self.key());
+        command
     }
 
     async fn nats(&self) -> Nats {

@@ -1,0 +1,162 @@
+//! Which server a verb talks to, and with which key: from the command line, the environment or a data folder, each checked when it is
+//! read, so that what is wrong is named by its place.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use reqwest::Url;
+
+use super::{
+    Usage,
+    client::{ANSWER_WAIT, CONNECT_WAIT, Connection, install_tls},
+};
+use crate::wiring::credentials::{self, Credentials};
+
+const URL: (&str, &str) = ("--url", "BRAIN_URL");
+const KEY: (&str, &str) = ("--key", "BRAIN_API_KEY");
+
+/// Which server and how to answer; the same for every verb.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Server and output")]
+pub struct ConnectionArgs {
+    /// Address of the server, for instance http://127.0.0.1:7700
+    #[arg(long, env = "BRAIN_URL", global = true)]
+    pub url: Option<String>,
+    /// API key
+    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true, global = true)]
+    pub key: Option<String>,
+    /// Data folder whose credentials.json is used where --url or --key is absent
+    #[arg(long, env = "BRAIN_DATA_DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl ConnectionArgs {
+    /// The connection; credentials.json is read only where an argument is missing.
+    /// Errors: [`Usage`] that names what is wrong and where it stands.
+    pub fn open(self) -> anyhow::Result<Connection> {
+        let url = self.url.map(|url| address(&url, &place(URL, &url))).transpose()?;
+        let key = self.key.map(|key| secret(&key, &place(KEY, &key))).transpose()?;
+        let (url, key) = match (url, key) {
+            (Some(url), Some(key)) => (url, key),
+            (url, key) => {
+                let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
+                let path = credentials::path(&dir);
+                let shown = path.display().to_string();
+                let text = std::fs::read_to_string(&path).map_err(|cause| {
+                    let ways = "give --url and --key, or --data-dir with the folder of a brain";
+                    Usage(format!("{shown} cannot be read ({cause}): {ways}"))
+                })?;
+                let found: Credentials =
+                    serde_json::from_str(&text).with_context(|| format!("{shown} is no credentials file"))?;
+                let url = url.map_or_else(|| address(&found.url, &shown), Ok)?;
+                (url, key.map_or_else(|| secret(&found.api_key, &shown), Ok)?)
+            }
+        };
+        install_tls();
+        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT);
+        if is_loopback(&url) {
+            // A proxy elsewhere cannot reach this machine's own addresses.
+            http = http.no_proxy();
+        }
+        let (http, url) = (http.build()?, url.as_str().trim_end_matches('/').to_owned());
+        Ok(Connection { http, url, key, retries_for: Duration::ZERO, json: self.json })
+    }
+}
+
+/// Where a value was given: by the variable if that holds the same, else on the command line.
+fn place((flag, variable): (&str, &str), value: &str) -> String {
+    let is_variable = std::env::var(variable).is_ok_and(|held| held == value);
+    let is_flag = std::env::args_os().any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument == flag || argument.starts_with(&format!("{flag}="))
+    });
+    (if is_variable && !is_flag { variable } else { flag }).to_owned()
+}
+
+/// A server's address; `place` says where it was given.
+fn address(text: &str, place: &str) -> anyhow::Result<Url> {
+    const WANTED: &str = "an address begins with http:// or https://, for instance http://127.0.0.1:7700";
+    if text.trim().is_empty() {
+        bail!(Usage(format!("{place} is empty; {WANTED}")));
+    }
+    let wrong = |why: &str| Usage(format!("{place}: {text:?} is no address of a server{why}; {WANTED}"));
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(url::ParseError::RelativeUrlWithoutBase) => bail!(wrong("")),
+        Err(cause) => bail!(wrong(&format!(" ({cause})"))),
+    };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        bail!(wrong(""));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        bail!(wrong(": nothing can follow a ? or a #"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!(Usage(format!("{place} holds a user name or a password, which no brain asks for; its key is given by --key")));
+    }
+    Ok(url)
+}
+
+/// A key as it can stand in a request. It is never repeated in what is said.
+fn secret(text: &str, place: &str) -> anyhow::Result<String> {
+    if text.is_empty() {
+        bail!(Usage(format!("{place} is empty; a key is what brain up wrote to credentials.json")));
+    }
+    if text.contains(['\n', '\r']) {
+        bail!(Usage(format!("{place} holds a line end; a key is one line and ends without one")));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!(Usage(format!("{place} holds a character that no key has, such as a blank")));
+    }
+    Ok(text.to_owned())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_a_server_or_is_refused_by_its_place() {
+        for good in ["http://127.0.0.1:7811", "https://brain.example/notes/", " http://h ", "HTTP://[::1]:1"] {
+            assert!(address(good, "--url").is_ok(), "{good}");
+        }
+        for (bad, word) in [
+            ("", "is empty"),
+            ("  ", "is empty"),
+            ("127.0.0.1:7811", "begins with http://"),
+            ("localhost:7700", "begins with http://"),
+            ("localhost", "begins with http://"),
+            ("ftp://h", "begins with http://"),
+            ("http://", "begins with http://"),
+            ("http://h:99999", "port"),
+            ("http://h?a=b", "nothing can follow"),
+            ("http://ann:pass@h", "user name"),
+            ("http://a b", "begins with http://"),
+            ("unix:/tmp/x", "begins with http://"),
+        ] {
+            let said = address(bad, "BRAIN_URL").expect_err(bad);
+            assert!(said.is::<Usage>() && said.to_string().starts_with("BRAIN_URL"), "{said}");
+            assert!(said.to_string().contains(word), "{bad}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_line_and_is_never_repeated() {
+        assert!(secret("brain_abc", "--key").is_ok());
+        for (bad, word) in
+            [("", "empty"), ("abc\n", "line end"), ("a\rb", "line end"), ("a bc", "blank"), ("\u{e9}bc", "no key has")]
+        {
+            let said = secret(bad, "BRAIN_API_KEY").expect_err(bad).to_string();
+            assert!(said.starts_with("BRAIN_API_KEY") && said.contains(word) && !said.contains("bc"), "{said}");
+        }
+    }
+}

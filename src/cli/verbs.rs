@@ -1,0 +1,168 @@
+//! The list of verbs as the command line knows them, each with an example of its use. Read by [`super::main`].
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    add, caches, connect, events, export, get, graph, history, import, list, relate, replay, rm, search, serve, status, up,
+    update, webhooks,
+};
+
+/// What holds for every verb.
+const GENERAL: &str = "\
+Examples:
+  brain up                                     start it; everything else is done in another terminal
+  brain add \"Tea is at four\"
+  brain search when is tea
+  brain import ~/notes
+
+Answers go to standard output. In a terminal rows are cut to its width and times are those of your clock; elsewhere a row is a line
+with tabs between its columns, without a header, whole, with times in UTC; with --json an answer is JSON.
+Days and times are written 2026-11-27, 2026-11-27T10:00, today, yesterday, 3d or \"2 hours ago\"; a day means its beginning.
+Exit codes: 0 done, 1 refused or failed, 2 not understood, 3 no server answers.";
+
+/// A self-hosted memory: put notes and facts in, find them again, lose nothing.
+#[derive(Parser)]
+#[command(name = "brain", version, about, propagate_version = true, after_help = GENERAL)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Start the server with its own nats-server and Postgres
+    #[command(after_help = "Examples:\n  brain up\n  brain up --data-dir ~/brain --listen 127.0.0.1:7711 -v")]
+    Up(up::Args),
+    /// Serve some of the roles, against a NATS and a Postgres of your own
+    #[command(
+        after_help = "Example:\n  brain serve --nats-url nats://brain:secret@nats:4222 --database-url postgres://brain:secret@db:5432/brain"
+    )]
+    Serve(serve::Args),
+    /// Remember something
+    #[command(after_help = "Examples:\n  brain add \"Tea is at four\" --tag habit\n  brain add --type episodic < letter.txt")]
+    Add(Client<add::Args>),
+    /// Show one memory
+    #[command(
+        after_help = "Examples:\n  brain get 0190f3d2-0000-7000-8000-000000000001\n  brain get 0190f3d2-0000-7000-8000-000000000001 --as-of yesterday"
+    )]
+    Get(Client<get::Args>),
+    /// List memories, newest first
+    #[command(after_help = "Examples:\n  brain list --tag harbour --limit 20\n  brain list --as-of 2026-11-27T10:00")]
+    List(Client<list::Args>),
+    /// Find memories by meaning and by words
+    #[command(
+        after_help = "Examples:\n  brain search when is tea\n  brain search '\"east quay\" crane' --tag harbour --since 2026-11-01"
+    )]
+    Search(Client<search::Args>),
+    /// Change some fields of a memory
+    #[command(
+        after_help = "Example:\n  brain update 0190f3d2-0000-7000-8000-000000000001 --content \"Tea is at five\" --tag habit"
+    )]
+    Update(Client<update::Args>),
+    /// Delete memories, by their ids or by what they have in common
+    #[command(
+        after_help = "Examples:\n  brain rm 0190f3d2-0000-7000-8000-000000000001\n  brain rm --tag draft --until 3d --dry-run\n  brain rm --user-id ann --yes\n\nWhat was deleted can be brought back: brain undo ID"
+    )]
+    Rm(Client<rm::Args>),
+    /// Show every state that a memory had
+    #[command(after_help = "Example:\n  brain history 0190f3d2-0000-7000-8000-000000000001")]
+    History(Client<history::Args>),
+    /// Compare two revisions of a memory
+    #[command(after_help = "Example:\n  brain diff 0190f3d2-0000-7000-8000-000000000001 1 2")]
+    Diff(Client<history::DiffArgs>),
+    /// Take the last change of a memory back; a second undo takes the first one back
+    #[command(after_help = "Example:\n  brain undo 0190f3d2-0000-7000-8000-000000000001")]
+    Undo(Client<history::UndoArgs>),
+    /// Relate two memories
+    #[command(
+        after_help = "Example:\n  brain relate 0190f3d2-0000-7000-8000-000000000001 0190f3d2-0000-7000-8000-000000000002 --type supports"
+    )]
+    Relate(Client<relate::Args>),
+    /// Delete a relationship
+    #[command(
+        after_help = "Example:\n  brain unrelate 0190f3d2-0000-7000-8000-000000000001 0190f3d2-0000-7000-8000-000000000002 --type supports"
+    )]
+    Unrelate(Client<relate::UnrelateArgs>),
+    /// Ask how memories are related
+    #[command(
+        after_help = "Examples:\n  brain graph neighbors 0190f3d2-0000-7000-8000-000000000001 --depth 2\n  brain graph export --format gexf -o brain.gexf"
+    )]
+    Graph(Client<graph::Args>),
+    /// Show what happened, and follow what happens
+    #[command(after_help = "Examples:\n  brain events --after 1000 --type 'memory.*'\n  brain events --follow --json")]
+    Events(Client<events::Args>),
+    /// Rebuild projections from the log, roll them back, prove them equal to it
+    #[command(after_help = "Examples:\n  brain replay verify\n  brain replay rebuild memories")]
+    Replay(Client<replay::Args>),
+    /// Have events sent to an address, and see what became of them
+    #[command(
+        after_help = "Examples:\n  brain webhooks add https://example.org/hook --event 'memory.*'\n  brain webhooks recover 0190f3d2-0000-7000-8000-000000000001 yesterday"
+    )]
+    Webhooks(Client<webhooks::Args>),
+    /// Import a folder of notes; a second import writes only what changed
+    #[command(after_help = "Examples:\n  brain import ~/notes\n  brain import ~/notes --prune")]
+    Import(Client<import::Args>),
+    /// Write memories and relationships to files that import reads back identically
+    #[command(after_help = "Examples:\n  brain export > brain.jsonl\n  brain export --format markdown ~/notes-of-the-brain")]
+    Export(Client<export::Args>),
+    /// Show what answers are kept in memory, or let them go
+    #[command(after_help = "Examples:\n  brain caches --limit 5\n  brain caches --flush")]
+    Caches(Client<caches::Args>),
+    /// Show the log, the projections and the parts of a running brain
+    #[command(after_help = "Examples:\n  brain status\n  brain status --json")]
+    Status(Client<status::Args>),
+}
+
+/// A verb that asks a server.
+#[derive(clap::Args)]
+pub struct Client<A: clap::Args> {
+    #[command(flatten)]
+    pub args: A,
+    #[command(flatten)]
+    pub connection: connect::ConnectionArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_verb_teaches_by_an_example_and_every_argument_says_what_it_is() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            let examples = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<&str> = examples.lines().filter(|line| line.trim_start().starts_with("brain ")).collect();
+            assert!(!lines.is_empty(), "{} has no example", verb.get_name());
+            for line in lines {
+                let words =
+                    line.trim().split(" < ").next().and_then(|line| line.split(" > ").next()).map(words).unwrap_or_default();
+                let parsed = Arguments::try_parse_from(&words);
+                assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+            }
+            for part in std::iter::once(verb).chain(verb.get_subcommands()) {
+                for argument in part.get_arguments() {
+                    assert!(argument.get_help().is_some(), "{} {}: what is it?", part.get_name(), argument.get_id());
+                }
+            }
+        }
+    }
+
+    /// A line as a shell splits it, as far as the examples need it.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (vec![], String::new(), None);
+        for letter in line.chars() {
+            match (letter, quote) {
+                ('"' | '\'', None) => quote = Some(letter),
+                (letter, Some(open)) if letter == open => quote = None,
+                (' ', None) => words.push(std::mem::take(&mut word)),
+                _ => word.push(letter),
+            }
+        }
+        words.push(word);
+        words
+    }
+}
