@@ -75,7 +75,13 @@ pub fn memories(views: &[MemoryView]) -> Table {
 pub fn sample(sample: &[DeleteSample]) -> Table {
     let mut table = Table::of_records([whole("id"), whole("created"), text("title"), text("path"), text("text")]);
     for it in sample {
-        table.row([it.id.to_string().into(), it.created_at.into(), it.source_uri.as_ref().into(), it.excerpt.as_str().into()]);
+        table.row([
+            it.id.to_string().into(),
+            it.created_at.into(),
+            it.title.as_ref().into(),
+            it.source_uri.as_ref().into(),
+            it.excerpt.as_str().into(),
+        ]);
     }
     table
 }

@@ -125,10 +125,14 @@ fn a_title_is_named_when_it_changes_and_is_part_of_what_is_embedded() {
     after.body.title = Some("Habits".into());
     assert_eq!((after.body.text_to_embed().as_ref(), memory("tea", 1, 1).body.text_to_embed().as_ref()), ("Habits\ntea", "tea"));
     let updated = Event::Updated { memory: after, changed: vec![Field::Title], before: Before::default() };
-    given::<MemoryDecider>([created.clone()]).when(Command::Update { patch, at: at(2), script_tags: ScriptTags::Refuse }).then([updated.clone()]);
+    given::<MemoryDecider>([created.clone()])
+        .when(Command::Update { patch, at: at(2), script_tags: ScriptTags::Refuse })
+        .then([updated.clone()]);
     let emptied = Patch { title: Some(None), ..Patch::default() };
     let back = Event::Updated { memory: memory("tea", 1, 3), changed: vec![Field::Title], before: Before::default() };
-    given::<MemoryDecider>([created, updated]).when(Command::Update { patch: emptied, at: at(3), script_tags: ScriptTags::Refuse }).then([back]);
+    given::<MemoryDecider>([created, updated])
+        .when(Command::Update { patch: emptied, at: at(3), script_tags: ScriptTags::Refuse })
+        .then([back]);
 }
 
 #[test]
