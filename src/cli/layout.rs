@@ -290,7 +290,12 @@ mod tests {
     #[test]
     fn a_row_is_a_line_while_everything_fits() {
         let text = notes().render(Screen::Terminal { width: 120 });
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        id                                    type      title          path              text
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        01900000-0000-7000-8000-000000000001  semantic  Harbour crane  harbour/crane.md  The crane was built in 1890 and moved…
+        01900000-0000-7000-8000-000000000001  episodic                 tea.md            会議は毎週火曜日 の東京駅
+        ");
         assert!(text.lines().all(|line| width(line) <= 120));
     }
 
@@ -301,7 +306,17 @@ mod tests {
             assert!(text.lines().all(|line| width(line) <= columns), "{text}");
             assert_eq!(text.matches(ID).count(), 2);
         }
-        insta::assert_snapshot!(notes().render(Screen::Terminal { width: 40 }), @"");
+        insta::assert_snapshot!(notes().render(Screen::Terminal { width: 40 }), @r"
+        01900000-0000-7000-8000-000000000001
+          semantic
+          Harbour crane
+          harbour/crane.md
+          The crane was built in 1890 and moved…
+        01900000-0000-7000-8000-000000000001
+          episodic
+          tea.md
+          会議は毎週火曜日 の東京駅
+        ");
     }
 
     #[test]
@@ -316,7 +331,10 @@ mod tests {
     fn values_that_do_not_speak_for_themselves_are_named_when_rows_are_broken() {
         let mut table = Table::new([whole("hits"), whole("bytes"), text("question")]);
         table.row([12_u64.into(), 4096_u64.into(), "a question that is longer than the line".into()]);
-        insta::assert_snapshot!(table.render(Screen::Terminal { width: 30 }), @"");
+        insta::assert_snapshot!(table.render(Screen::Terminal { width: 30 }), @r"
+        hits 12  bytes 4096
+          question a question that is…
+        ");
     }
 
     #[test]
@@ -324,7 +342,12 @@ mod tests {
         let layout = Layout::default()
             .fields([("id", ID.into()), ("title", "".into()), ("importance", "0.5".into())])
             .text("Tea\n at four");
-        insta::assert_snapshot!(layout.render(Screen::Terminal { width: 40 }), @"");
+        insta::assert_snapshot!(layout.render(Screen::Terminal { width: 40 }), @r"
+        id          01900000-0000-7000-8000-000000000001
+        importance  0.5
+        Tea
+         at four
+        ");
         assert!(layout.render(Screen::Pipe).starts_with(&format!("id\t{ID}\nimportance\t0.5\nTea")));
     }
 

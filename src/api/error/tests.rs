@@ -31,6 +31,7 @@ fn the_table_of_aggregates() {
     memory.field_too_long 400 false
     memory.position_out_of_range 400 false
     memory.time_out_of_range 400 false
+    memory.filter_required 400 false
     memory.not_found 404 false
     memory.already_exists 409 false
     memory.deleted 410 false
