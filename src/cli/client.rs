@@ -3,6 +3,7 @@
 //! Called by every verb but `up`. Never prints the key.
 
 use std::{
+    error::Error as _,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -78,7 +79,10 @@ impl Error {
                 ExitCode::from(REFUSED)
             }
             Self::Unreachable { cause, .. } => {
-                output::say(format_args!("{self} ({cause})"));
+                // The innermost cause says why; those around it repeat the address.
+                let chain = std::iter::successors(cause.source(), |error| error.source());
+                let why = chain.last().map_or_else(|| cause.to_string(), ToString::to_string);
+                output::say(format_args!("{self} ({why})"));
                 ExitCode::from(UNREACHABLE)
             }
             Self::Strange { .. } => {
@@ -117,7 +121,8 @@ impl Connection {
     /// A request to `path` with the key in it.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.url);
-        Request { inner: self.http.request(method, &url).bearer_auth(&self.key), url, retries_for: self.retries_for }
+        let inner = self.http.request(method, url).bearer_auth(&self.key);
+        Request { inner, url: self.url.clone(), retries_for: self.retries_for }
     }
 
     /// Reads a list to its end, page by page; `each` gets the rows of a page.

@@ -3,7 +3,7 @@
 //! In a terminal a row is a line while everything fits: texts may be cut, the rest (ids, times, numbers) never is. Where it does not fit a
 //! row becomes a few lines of its own. For a program a row is a line with tabs, and nothing is cut.
 
-use super::screen::{Screen, cut, one_line, printable, width};
+use super::screen::{Screen, cut, cut_start, one_line, printable, width};
 use crate::domain::ids::Timestamp;
 
 /// Between two columns.
@@ -72,17 +72,34 @@ impl Cell {
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     name: &'static str,
-    is_text: bool,
+    /// How a value is made shorter; one that has no such way is shown whole or not at all.
+    cut: Option<fn(&str, usize) -> String>,
 }
 
 /// A column whose values are shown whole or not at all: ids, times, numbers.
 pub const fn whole(name: &'static str) -> Column {
-    Column { name, is_text: false }
+    Column { name, cut: None }
 }
 
-/// A column whose values may be cut.
+/// A column whose values may be cut at their end.
 pub const fn text(name: &'static str) -> Column {
-    Column { name, is_text: true }
+    Column { name, cut: Some(cut) }
+}
+
+/// A column whose values may be cut at their beginning.
+pub const fn path(name: &'static str) -> Column {
+    Column { name, cut: Some(cut_start) }
+}
+
+impl Column {
+    fn is_text(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// A value in so many columns of the terminal.
+    fn fitted(&self, cell: &str, columns: usize) -> String {
+        self.cut.map_or_else(|| cell.to_owned(), |cut| cut(cell, columns))
+    }
 }
 
 /// Rows under columns.
@@ -131,11 +148,11 @@ impl Table {
         let mut widths: Vec<usize> = self.columns.iter().enumerate().map(named).collect();
         let shown = widths.iter().filter(|width| **width > 0).count();
         let gaps = GAP.len() * shown.saturating_sub(1);
-        let fixed: usize = self.columns.iter().zip(&widths).filter(|(column, _)| !column.is_text).map(|(_, width)| width).sum();
+        let fixed: usize = self.columns.iter().zip(&widths).filter(|(column, _)| !column.is_text()).map(|(_, width)| width).sum();
         let mut spare = columns.checked_sub(gaps + fixed)?;
         // The narrow ones first, so that what they leave is the others'.
         let mut texts: Vec<usize> =
-            (0..widths.len()).filter(|index| self.columns[*index].is_text && widths[*index] > 0).collect();
+            (0..widths.len()).filter(|index| self.columns[*index].is_text() && widths[*index] > 0).collect();
         texts.sort_by_key(|index| widths[*index]);
         let count = texts.len();
         for (before, index) in texts.into_iter().enumerate() {
@@ -150,30 +167,30 @@ impl Table {
     }
 
     fn lines(&self, rows: &[Vec<String>], widths: &[usize]) -> Vec<String> {
-        let line = |cells: &mut dyn Iterator<Item = &str>| {
-            let shown = cells.zip(widths).filter(|(_, columns)| **columns > 0);
-            let padded = shown.map(|(cell, columns)| {
-                let cell = cut(cell, *columns);
+        let shown = || self.columns.iter().zip(widths).enumerate().filter(|(_, (_, columns))| **columns > 0);
+        let line = |cells: &dyn Fn(usize) -> String| {
+            let padded = shown().map(|(index, (_, columns))| {
+                let cell = cells(index);
                 let blanks = columns.saturating_sub(width(&cell));
                 cell + &" ".repeat(blanks)
             });
             padded.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
         };
-        let head = line(&mut self.columns.iter().map(|column| column.name));
-        let rule =
-            "─".repeat(widths.iter().filter(|width| **width > 0).map(|width| width + GAP.len()).sum::<usize>().saturating_sub(2));
-        let rows = rows.iter().map(|row| line(&mut row.iter().map(String::as_str)));
-        [head, rule].into_iter().chain(rows).collect()
+        let head = line(&|index| self.columns[index].name.to_owned());
+        let columns = shown().map(|(_, (_, columns))| columns + GAP.len()).sum::<usize>();
+        let rule = "─".repeat(columns.saturating_sub(GAP.len()));
+        let fitted = |row: &Vec<String>| line(&|index| self.columns[index].fitted(&row[index], widths[index]));
+        [head, rule].into_iter().chain(rows.iter().map(fitted)).collect()
     }
 
     /// A row as lines of its own: what may not be cut first, then each text.
     fn block(&self, row: &[String], columns: usize) -> String {
-        let named = |(column, cell): (&Column, &String)| {
-            if self.names_itself { cell.clone() } else { format!("{} {cell}", column.name) }
+        let named = |(column, cell): (&Column, String)| {
+            if self.names_itself { cell } else { format!("{} {cell}", column.name) }
         };
         let filled = || self.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
         let mut lines = vec![String::new()];
-        for value in filled().filter(|(column, _)| !column.is_text).map(named) {
+        for value in filled().filter(|(column, _)| !column.is_text()).map(|(column, cell)| named((column, cell.clone()))) {
             let last = lines.last_mut().expect("there is one from the start");
             if last.is_empty() {
                 *last = value;
@@ -184,8 +201,11 @@ impl Table {
                 lines.push(format!("{GAP}{value}"));
             }
         }
-        let texts = filled().filter(|(column, _)| column.is_text).map(named);
-        lines.extend(texts.map(|text| format!("{GAP}{}", cut(&text, columns.saturating_sub(GAP.len())))));
+        let texts = filled().filter(|(column, _)| column.is_text()).map(|(column, cell)| {
+            let name = if self.names_itself { 0 } else { column.name.len() + 1 };
+            named((column, column.fitted(cell, columns.saturating_sub(GAP.len() + name))))
+        });
+        lines.extend(texts.map(|text| format!("{GAP}{text}")));
         lines.retain(|line| !line.is_empty());
         lines.join("\n")
     }
@@ -274,7 +294,7 @@ mod tests {
     const ID: &str = "01900000-0000-7000-8000-000000000001";
 
     fn notes() -> Table {
-        let mut table = Table::of_records([whole("id"), whole("type"), text("title"), text("path"), text("text")]);
+        let mut table = Table::of_records([whole("id"), whole("type"), text("title"), path("path"), text("text")]);
         let long = "The crane was built in 1890 and moved to the east quay\nwhere it stands";
         table.row([ID.into(), "semantic".into(), "Harbour crane".into(), "harbour/crane.md".into(), long.into()]);
         table.row([

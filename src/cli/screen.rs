@@ -75,6 +75,22 @@ pub fn cut(text: &str, columns: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// The end of the text in at most so many columns, with the ellipsis before it: of a path the end says most.
+pub fn cut_start(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |part: &&str| {
+        let room = left.checked_sub(UnicodeWidthStr::width(*part));
+        left = room.unwrap_or(0);
+        room.is_some()
+    };
+    let mut kept: Vec<&str> = text.graphemes(true).rev().take_while(fits).collect();
+    kept.reverse();
+    format!("…{}", kept.concat().trim_start())
+}
+
 /// Text of others without what a terminal would obey; line ends and tabs stay. What turns the direction of writing around goes as well:
 /// it would reach beyond its cell.
 pub fn printable(text: &str) -> String {
@@ -113,6 +129,15 @@ mod tests {
             ("tea", 0, "…"),
         ] {
             assert_eq!(cut(text, columns), shown, "{text} in {columns}");
+        }
+    }
+
+    #[test]
+    fn of_a_path_the_end_is_kept() {
+        for (text, columns, shown) in
+            [("a/b.md", 6, "a/b.md"), ("vault/b.md", 6, "…/b.md"), ("日記/会議.md", 8, "…会議.md"), ("ab", 1, "…")]
+        {
+            assert_eq!(cut_start(text, columns), shown, "{text} in {columns}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::harness::World;
@@ -29,6 +29,11 @@ async fn answering() -> (World, Vec<Vec<String>>) {
     let body = json!({"content": "Tea is at four", "source": {"uri": "notes/tea.md"}, "tags": ["habit"]});
     let made = world.send(Method::POST, "/api/v1/memories", body).await;
     let id = made.body["memory"]["id"].as_str().expect("an id");
+    let other = world.send(Method::POST, "/api/v1/memories", json!({"content": "Cake is at five"})).await;
+    let related = json!({"source_id": id, "target_id": other.body["memory"]["id"]});
+    let related = world.send(Method::POST, "/api/v1/relationships", related).await;
+    let shown = world.get(&format!("/api/v1/graph/neighbors?id={id}&min_position={}", related.body["position"])).await;
+    assert_eq!(shown.body["neighbors"].as_array().map(Vec::len), Some(1), "{shown:?}");
     let lines = [
         "list".to_owned(),
         "list --json".to_owned(),
@@ -132,11 +137,13 @@ async fn what_is_mistyped_is_named_and_is_no_crash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_gets_whole_rows_and_days_are_days() {
-    let (world, _) = answering().await;
+    let world = World::new().await;
+    let body = json!({"content": "Tea is at four", "title": "Tea", "source": {"uri": "notes/tea.md"}});
+    assert_eq!(world.send(Method::POST, "/api/v1/memories", body).await.status, StatusCode::CREATED);
     let text = |output: Output| String::from_utf8(output.stdout).expect("text");
     let listed = text(world.brain(&["list"]).await);
     let row: Vec<&str> = listed.trim_end().split('\t').collect();
-    assert_eq!((row.len(), &row[2..]), (6, &["semantic", "", "notes/tea.md", "Tea is at four"][..]), "{listed}");
+    assert_eq!((row.len(), &row[2..]), (6, &["semantic", "Tea", "notes/tea.md", "Tea is at four"][..]), "{listed}");
     assert!(row[1].ends_with('Z'), "a time says its zone: {listed}");
     for (verb, found) in [
         (&["search", "tea", "--mode", "keyword", "--since", "yesterday"][..], 1),

@@ -27,6 +27,9 @@ async fn notes(world: &World, count: usize) -> Vec<String> {
     for from in (0..count).step_by(1_000) {
         let memories: Vec<Value> = (from..count.min(from + 1_000)).map(note).collect();
         let made = world.send(Method::POST, "/api/v1/memories/batch", json!({"memories": memories})).await;
+        // What one has written oneself is waited for as well, but not for as long as a busy machine may need.
+        let shown = world.get(&format!("/api/v1/memories?limit=1&min_position={}", made.body["position"])).await;
+        assert_eq!(shown.status, StatusCode::OK, "{shown:?}");
         let results = made.body["results"].as_array().expect("results");
         ids.extend(results.iter().map(|one| one["memory"]["id"].as_str().expect("an id").to_owned()));
     }

@@ -13,7 +13,7 @@ pub use self::{
 use serde_json::Value;
 
 use super::{
-    layout::{Cell, Layout, Table, text, whole},
+    layout::{Cell, Layout, Table, path, text, whole},
     screen::one_line,
 };
 use crate::api::dto::{
@@ -57,7 +57,7 @@ pub fn written(verb: &str, answer: &Written) -> String {
 
 /// A row for each memory.
 pub fn memories(views: &[MemoryView]) -> Table {
-    let mut table = Table::of_records([whole("id"), whole("created"), whole("type"), text("title"), text("path"), text("text")]);
+    let mut table = Table::of_records([whole("id"), whole("created"), whole("type"), text("title"), path("path"), text("text")]);
     for view in views {
         table.row([
             view.id.to_string().into(),
@@ -73,7 +73,7 @@ pub fn memories(views: &[MemoryView]) -> Table {
 
 /// A row for each memory that would be deleted.
 pub fn sample(sample: &[DeleteSample]) -> Table {
-    let mut table = Table::of_records([whole("id"), whole("created"), text("title"), text("path"), text("text")]);
+    let mut table = Table::of_records([whole("id"), whole("created"), text("title"), path("path"), text("text")]);
     for it in sample {
         table.row([
             it.id.to_string().into(),
@@ -89,7 +89,7 @@ pub fn sample(sample: &[DeleteSample]) -> Table {
 /// A row for each result of a search, the best first.
 pub fn found(results: &[SearchResult]) -> Table {
     let mut table =
-        Table::of_records([whole("score"), whole("id"), whole("found by"), text("title"), text("path"), text("text")]);
+        Table::of_records([whole("score"), whole("id"), whole("found by"), text("title"), path("path"), text("text")]);
     for result in results {
         let arm = |(name, arm): (&String, &ArmView)| {
             let name = if name == "semantic" { "meaning" } else { "words" };
