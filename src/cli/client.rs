@@ -3,7 +3,6 @@
 //! Called by every verb but `up`. Never prints the key.
 
 use std::{
-    error::Error as _,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -80,8 +79,8 @@ impl Error {
             }
             Self::Unreachable { cause, .. } => {
                 // The innermost cause says why; those around it repeat the address.
-                let chain = std::iter::successors(cause.source(), |error| error.source());
-                let why = chain.last().map_or_else(|| cause.to_string(), ToString::to_string);
+                let outermost: &(dyn std::error::Error + 'static) = cause;
+                let why = std::iter::successors(Some(outermost), |error| error.source()).last().unwrap_or(outermost);
                 output::say(format_args!("{self} ({why})"));
                 ExitCode::from(UNREACHABLE)
             }
