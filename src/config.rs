@@ -22,7 +22,7 @@ pub const KNOWN: [(&str, &str); 22] = [
     ("BRAIN_CACHE_EVICTION", "what goes first when room is wanted: lru (default) or tinylfu"),
     ("BRAIN_CACHE_AUDIT_EVERY", "asks one in so many kept answers again and counts the stale ones; default 0, none"),
     ("BRAIN_SCRIPT_TAGS", "contents with a script tag outside of Markdown code: refuse (default) or allow"),
-    ("BRAIN_LOG", "what is logged to stderr, as tracing filters; default info"),
+    ("BRAIN_LOG", "what is logged to stderr, as tracing filters, else RUST_LOG; default info, and warn with brain up"),
     ("BRAIN_UPDATE_SCHEMAS", "tests only: write schemas that are missing"),
 ];
 
