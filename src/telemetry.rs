@@ -89,7 +89,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
 pub fn log_to_stderr(telling: Telling) {
     let set =
         FILTER_VARIABLES.into_iter().find_map(|name| Some((name, std::env::var(name).ok().filter(|text| !text.is_empty())?)));
-    let parsed = set.as_ref().map(|(_, text)| EnvFilter::try_new(text));
+    let parsed = set.as_ref().map(|(_, text)| EnvFilter::try_new(without_payloads(text)));
     let (filter, refused) = match parsed {
         Some(Ok(filter)) => (filter, None),
         Some(Err(cause)) => (EnvFilter::new(telling.filter()), Some(cause)),
@@ -105,6 +105,13 @@ pub fn log_to_stderr(telling: Telling) {
     if let (Some((variable, text)), Some(cause)) = (set, refused) {
         tracing::warn!(variable, text, %cause, "this is no filter of logs and is passed over");
     }
+}
+
+/// The filter, without what the NATS client says at its lowest level: every message that it sends or gets, and so every memory. Whoever
+/// names `async_nats` wants to see them.
+fn without_payloads(filter: &str) -> String {
+    let says_all = filter.split(',').any(|part| part.trim().eq_ignore_ascii_case("trace"));
+    if says_all && !filter.contains("async_nats") { format!("{filter},async_nats=debug") } else { filter.to_owned() }
 }
 
 /// Renders the process's metrics in Prometheus' text format.
@@ -139,4 +146,22 @@ fn install() -> PrometheusHandle {
         }
     }
     handle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_logged_only_for_who_asks_for_them() {
+        for (given, used) in [
+            ("trace", "trace,async_nats=debug"),
+            ("warn, TRACE", "warn, TRACE,async_nats=debug"),
+            ("debug", "debug"),
+            ("second_brain=trace", "second_brain=trace"),
+            ("trace,async_nats=trace", "trace,async_nats=trace"),
+        ] {
+            assert_eq!(without_payloads(given), used);
+        }
+    }
 }
