@@ -41,8 +41,7 @@ pub struct Words {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeywordWeights {
     pub words: Vec<WordWeight>,
-    /// Words that stand in one phrase, by their place in `words`, and what the phrase is worth beside them.
-    pub phrases: Vec<(Vec<usize>, f32)>,
+    pub phrases: Vec<PhraseWeight>,
     pub content_len_mean: f32,
     pub tags_len_mean: f32,
     /// Documents of the whole index.
@@ -64,6 +63,13 @@ pub struct WordWeight {
     pub word: Box<str>,
     pub in_content: f32,
     pub in_tags: f32,
+}
+
+/// Words that stand one after the other, and what that is worth beside the words themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhraseWeight {
+    pub words: Vec<Box<str>>,
+    pub worth: f32,
 }
 
 const K1: f32 = 1.2;
@@ -90,15 +96,15 @@ impl KeywordWeights {
     pub fn score(&self, text: &Words) -> f32 {
         let content_norm = K1 * (1.0 - B + B * text.content_len as f32 / self.content_len_mean);
         let tags_norm = K1 * (1.0 - B + B * text.tags_len as f32 / self.tags_len_mean);
-        let times = |words: &HashMap<String, u32>, word: &WordWeight| words.get(&*word.word).copied().unwrap_or(0) as f32;
+        let times = |words: &HashMap<String, u32>, word: &str| words.get(word).copied().unwrap_or(0) as f32;
         let worth = |weight: f32, times: f32, norm: f32| if times > 0.0 { weight * times / (times + norm) } else { 0.0 };
         let word = |word: &WordWeight| {
-            worth(word.in_content, times(&text.content, word), content_norm)
-                + worth(word.in_tags, times(&text.tags, word), tags_norm)
+            worth(word.in_content, times(&text.content, &word.word), content_norm)
+                + worth(word.in_tags, times(&text.tags, &word.word), tags_norm)
         };
-        let phrase = |(places, weight): &(Vec<usize>, f32)| {
-            let rarest = places.iter().map(|place| times(&text.content, &self.words[*place])).fold(f32::INFINITY, f32::min);
-            worth(*weight, rarest, content_norm)
+        let phrase = |phrase: &PhraseWeight| {
+            let rarest = phrase.words.iter().map(|word| times(&text.content, word)).fold(f32::INFINITY, f32::min);
+            worth(phrase.worth, rarest, content_norm)
         };
         self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>()
     }

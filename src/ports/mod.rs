@@ -18,7 +18,9 @@ pub use self::{
     feed::{Feed, Follow, Next, Recent},
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
-    keyword::{KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, Statistics, WordWeight, Words},
+    keyword::{
+        KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, PhraseWeight, Statistics, WordWeight, Words,
+    },
     log::{DerivedLog, EventLog, EventReader, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},

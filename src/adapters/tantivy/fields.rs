@@ -1,17 +1,15 @@
-//! What the index holds of a memory, and how text becomes words: the same way for a memory and for a query.
+//! What the index holds of a memory. How text becomes words is [`super::analysis`]'s to say.
 
 use std::net::Ipv6Addr;
 
 use tantivy::{
     TantivyDocument, Term,
     schema::{FAST, Field, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions},
-    tokenizer::{
-        AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
-        TokenizerManager,
-    },
+    tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerManager},
 };
 use uuid::Uuid;
 
+use super::analysis;
 use crate::{
     domain::ids::{MemoryId, SpaceId},
     ports::KeywordText,
@@ -22,8 +20,6 @@ pub const ID: &str = "id";
 /// Name of the fast field that holds a document's fingerprint.
 pub const FINGERPRINT: &str = "fingerprint";
 const WORDS: &str = "words";
-/// Longer words are no words: base64, hashes.
-const WORD_BYTES_MAX: usize = 64;
 
 /// The fields of the index. Nothing is stored: Postgres is the authority on what a memory says.
 #[derive(Clone)]
@@ -79,20 +75,41 @@ pub fn id_of(address: Ipv6Addr) -> MemoryId {
     MemoryId(Uuid::from_u128(address.to_bits()))
 }
 
-/// Words in lower case without accents, without the commonest English ones, cut to their stem.
-pub fn analyzer() -> TextAnalyzer {
-    let stop_words = StopWordFilter::new(Language::English).expect("English stop words are built in");
-    TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(RemoveLongFilter::limit(WORD_BYTES_MAX))
-        .filter(LowerCaser)
-        .filter(AsciiFoldingFilter)
-        .filter(stop_words)
-        .filter(Stemmer::new(Language::English))
-        .build()
+/// [`analysis`] as the index library wants it.
+#[derive(Clone)]
+struct Words;
+
+struct Found {
+    rest: std::vec::IntoIter<analysis::Token>,
+    token: Token,
+}
+
+impl Tokenizer for Words {
+    type TokenStream<'a> = Found;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Found {
+        Found { rest: analysis::of_text(text).into_iter(), token: Token::default() }
+    }
+}
+
+impl TokenStream for Found {
+    fn advance(&mut self) -> bool {
+        let Some(analysis::Token { text, position, .. }) = self.rest.next() else { return false };
+        self.token = Token { text, position, ..Token::default() };
+        true
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
 }
 
 pub fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::default();
-    manager.register(WORDS, analyzer());
+    manager.register(WORDS, TextAnalyzer::from(Words));
     manager
 }

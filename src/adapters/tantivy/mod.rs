@@ -4,6 +4,7 @@
 //! Decision 2026-11-27: the files are held against their checksums before anything is written after a start. The library's own thread
 //! that looks up what a commit deletes ends the whole process when it meets a damaged file.
 
+mod analysis;
 mod damage;
 mod fields;
 mod question;
@@ -41,8 +42,8 @@ use crate::{
     ports::{Hit, KeywordChange, KeywordHits, KeywordIndex, KeywordText, QueryError, Words},
 };
 
-/// Raised when the fields or the words change; an index of another format is filled again from the log.
-const FORMAT: u32 = 2;
+/// Raised when the fields or the words change; an index of another format is removed, and a new one filled from the log.
+const FORMAT: u32 = 3;
 const WRITER_BYTES: usize = 64 << 20;
 /// Deleted documents still count in BM25's statistics, so a segment with more than this share of them is merged.
 const DELETED_SHARE_MAX: f32 = 0.1;
@@ -85,6 +86,7 @@ struct Inner {
 impl TantivyIndex {
     /// Opens the index below `folder`, or makes an empty one when there is none that can be read.
     pub fn open(folder: &Path) -> Result<Self, Error> {
+        remove_others(folder);
         let folder = folder.join(format!("v{FORMAT}"));
         // A file that is too short for its own end makes the library panic.
         let opened = catch_unwind(|| Inner::open(&folder)).unwrap_or_else(|_| Err("a file of it is not whole".into()));
@@ -106,6 +108,26 @@ impl TantivyIndex {
         let work = move || caught(|| work(&inner)).inspect_err(|_| inner.soundness.doubt());
         let done = tokio::task::spawn_blocking(work).await.map_err(|cause| QueryError::Unavailable(cause.into()))?;
         done.map_err(|cause| QueryError::Unavailable(cause.into()))
+    }
+}
+
+/// Removes indexes of other formats: nobody reads them any more, and the words of all memories are in them.
+fn remove_others(folder: &Path) {
+    let own = format!("v{FORMAT}");
+    let is_format = |name: &str| name.strip_prefix('v').is_some_and(|number| number.parse::<u32>().is_ok());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(|name| name != own && is_format(name)) {
+            continue;
+        }
+        match fs::remove_dir_all(entry.path()) {
+            Ok(()) => {
+                tracing::info!(folder = %entry.path().display(), "an index of another format is removed, and filled again from the log")
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, folder = %entry.path().display(), "an index of another format cannot be removed")
+            }
+        }
     }
 }
 

@@ -9,10 +9,13 @@ use tantivy::{
     schema::{Field, IndexRecordOption},
 };
 
-use super::fields::{self, Fields};
+use super::{
+    analysis::{self, Token},
+    fields::Fields,
+};
 use crate::{
     domain::ids::SpaceId,
-    ports::{KeywordText, KeywordWeights, WordWeight, Words},
+    ports::{KeywordText, KeywordWeights, PhraseWeight, WordWeight, Words},
 };
 
 /// Words of a query beyond this many are not looked for.
@@ -28,16 +31,29 @@ pub struct Asked {
     pub phrases: Vec<Vec<(usize, String)>>,
 }
 
-/// The words of `text`; `None` when there is no word in it.
+/// The words of `text`; `None` when there is no word in it. Stop words are left out while there are others.
 pub fn asked(text: &str) -> Option<Asked> {
-    let mut known = Vec::new();
-    for (_, word) in words(text) {
-        if known.len() < WORDS_MAX && !known.contains(&word) {
-            known.push(word);
+    let tokens = analysis::of_question(text);
+    let tells = tokens.iter().any(|token| !token.is_common);
+    let mut known: Vec<String> = Vec::new();
+    for token in tokens.iter().filter(|token| !(tells && token.is_common)) {
+        if known.len() < WORDS_MAX && !known.contains(&token.text) {
+            known.push(token.text.clone());
         }
     }
-    let phrases = phrases(text).into_iter().map(words).filter(|phrase| (2..=WORDS_MAX).contains(&phrase.len())).collect();
+    let quoted = phrases(text).into_iter().map(|phrase| row(&analysis::of_question(phrase)));
+    let phrases = quoted.chain(stretches(&tokens)).filter(|phrase| (2..=WORDS_MAX).contains(&phrase.len())).collect();
     (!known.is_empty()).then_some(Asked { words: known, phrases })
+}
+
+/// The words in their places, one in each.
+fn row(tokens: &[Token]) -> Vec<(usize, String)> {
+    tokens.iter().filter(|token| token.is_in_row).map(|token| (token.position, token.text.clone())).collect()
+}
+
+/// What is written without a space stands together: its pairs of characters are worth more as they follow each other.
+fn stretches(tokens: &[Token]) -> impl Iterator<Item = Vec<(usize, String)>> {
+    tokens.chunk_by(|a, b| a.run == b.run).filter(|run| run[0].run.is_some()).map(row)
 }
 
 /// The question within one space.
@@ -72,12 +88,11 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
     };
     let words: Vec<WordWeight> = asked.words.iter().map(word).collect::<tantivy::Result<_>>()?;
     let phrase = |phrase: &Vec<(usize, String)>| {
-        let place = |(_, word): &(usize, String)| words.iter().position(|known| *known.word == **word);
-        let places: Vec<usize> = phrase.iter().map(place).collect::<Option<_>>()?;
-        let weight = places.iter().map(|place| words[*place].in_content).sum();
-        Some((places, weight))
+        let words: Vec<Box<str>> = phrase.iter().map(|(_, word)| word.as_str().into()).collect();
+        let worth = words.iter().map(|word| weight(fields.content, word)).sum::<tantivy::Result<f32>>()?;
+        Ok(PhraseWeight { words, worth })
     };
-    let phrases = asked.phrases.iter().filter_map(phrase).collect();
+    let phrases = asked.phrases.iter().map(phrase).collect::<tantivy::Result<_>>()?;
     let (content_len_mean, tags_len_mean) = (mean(fields.content)?, mean(fields.tags)?);
     Ok(KeywordWeights { words, phrases, content_len_mean, tags_len_mean, documents })
 }
@@ -86,8 +101,8 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
 pub fn words_of(text: &KeywordText) -> Words {
     let counted = |texts: &mut dyn Iterator<Item = &String>| {
         let (mut count, mut times) = (0, HashMap::new());
-        for (_, word) in texts.flat_map(|text| words(text)) {
-            *times.entry(word).or_default() += 1;
+        for token in texts.flat_map(|text| analysis::of_text(text)) {
+            *times.entry(token.text).or_default() += 1;
             count += 1;
         }
         // The index remembers lengths in one byte.
@@ -100,14 +115,6 @@ pub fn words_of(text: &KeywordText) -> Words {
 
 fn term(field: Field, word: &str) -> Box<dyn Query> {
     Box::new(TermQuery::new(Term::from_field_text(field, word), IndexRecordOption::WithFreqs))
-}
-
-/// The words with their places, as the index has them.
-fn words(text: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    let mut analyzer = fields::analyzer();
-    analyzer.token_stream(text).process(&mut |token| found.push((token.position, token.text.clone())));
-    found
 }
 
 /// What stands between double quotes; an open quote at the end quotes nothing.
@@ -129,13 +136,27 @@ mod tests {
     }
 
     #[test]
-    fn words_are_stems_with_places() {
-        assert_eq!(words("The Kettles' café, boiling!"), [(1, "kettl".into()), (2, "cafe".into()), (3, "boil".into())]);
+    fn stop_words_are_looked_for_when_there_is_nothing_else() {
+        let words = |text: &str| asked(text).expect("words").words;
+        assert_eq!(words("The kettles of the house"), ["kettl", "hous"]);
+        assert_eq!(words("to be or not to be"), ["to", "be", "or", "not"]);
+        assert_eq!(words("the IT office"), ["it", "offic"]);
+    }
+
+    #[test]
+    fn a_phrase_is_what_is_quoted_and_what_is_written_without_a_space() {
+        let of = |text: &str| -> Vec<Vec<String>> {
+            let phrases = asked(text).expect("words").phrases.into_iter();
+            phrases.map(|phrase| phrase.into_iter().map(|(place, word)| format!("{place} {word}")).collect()).collect()
+        };
+        assert_eq!(of("\"the black tea\" now"), [["0 the", "1 black", "2 tea"]]);
+        assert_eq!(of("in 東京駅前 there"), [["1 東京", "2 京駅", "3 駅前"]]);
+        assert_eq!(of("東京 駅"), Vec::<Vec<String>>::new());
     }
 
     #[test]
     fn what_holds_no_word_asks_nothing() {
-        for nothing in ["", "  ", "!?", "the of and", "🫖"] {
+        for nothing in ["", "  ", "!?", "\"\"", "\u{200D}"] {
             assert!(asked(nothing).is_none(), "{nothing}");
         }
     }

@@ -45,13 +45,19 @@ async fn rare_words_and_tags_count_more() {
 async fn a_text_is_scored_without_the_index_as_the_index_scores_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = TantivyIndex::open(folder.path()).expect("opens");
-    let texts =
-        ["tea", "green tea and black tea", "a kettle for the tea in the kitchen", "milk", &"word tea of many ".repeat(60)];
+    let texts = [
+        "tea",
+        "green tea 緑茶 and black tea",
+        "a kettle for the teaTime in the kitchen 🫖",
+        "東京のお茶は緑茶です",
+        &"word tea of many ".repeat(60),
+    ];
     let tags: [&[&str]; 3] = [&[], &["tea time"], &["kettle", "kitchen"]];
     let changes: Vec<_> = (0..15usize).map(|n| change("default", n as u128, texts[n % 5], tags[n / 5])).collect();
     index.stage(changes.clone()).await.expect("stages");
     index.commit(StreamSeq(15)).await.expect("commits");
-    for query in ["tea", "black kettles", "tea kitchen milk nothing"] {
+    for query in ["tea", "black kettles", "tea kitchen milk nothing", "緑茶", "茶", "🫖", "teaTime", "of the", "東京 the 🫖"]
+    {
         let found = index.search(&SpaceId::default_space(), query, None, 100).await.expect("searches");
         assert!(!found.hits.is_empty());
         for change in &changes {
@@ -60,12 +66,41 @@ async fn a_text_is_scored_without_the_index_as_the_index_scores_it() {
             assert!((ours - theirs).abs() < 1e-4, "{query}: {ours} for {theirs}");
         }
     }
-    let phrase = index.search(&SpaceId::default_space(), "\"black tea\"", None, 100).await.expect("searches");
-    for change in &changes {
-        let ours = phrase.weights.score(&index.words(change.text.as_ref().expect("a text")));
-        let theirs = phrase.hits.iter().find(|hit| hit.id == change.id).map_or(0.0, |hit| hit.score);
-        assert!(ours >= theirs - 1e-4, "a phrase is never worth more than we say: {ours} for {theirs}");
+    for query in ["\"black tea\"", "\"kettle for the tea\" milk", "東京のお茶", "\"緑茶\" green"] {
+        let phrase = index.search(&SpaceId::default_space(), query, None, 100).await.expect("searches");
+        for change in &changes {
+            let ours = phrase.weights.score(&index.words(change.text.as_ref().expect("a text")));
+            let theirs = phrase.hits.iter().find(|hit| hit.id == change.id).map_or(0.0, |hit| hit.score);
+            assert!(ours >= theirs - 1e-4, "a phrase is never worth more than we say: {ours} for {theirs}");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_is_written_together_counts_more_than_its_pieces() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    let texts = ["京都の東と東京", "東京都の天気", "都の京東", "学校", "학교에서 만나요", "校学"];
+    index.stage(texts.iter().zip(1..).map(|(text, n)| change("default", n, text, &[])).collect()).await.expect("stages");
+    index.commit(StreamSeq(6)).await.expect("commits");
+    assert_eq!(found(&index, "東京都").await[0], id(2));
+    assert_eq!((found(&index, "学校").await, found(&index, "학교").await), (vec![id(4)], vec![id(5)]));
+    assert_eq!(found(&index, "校").await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_index_of_another_format_is_filled_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = folder.path().join("v2");
+    fs::create_dir_all(&old).expect("made");
+    fs::write(old.join("meta.json"), "{}").expect("written");
+    fs::create_dir(folder.path().join("very own")).expect("made");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    assert_eq!((index.applied_seq(), old.exists()), (StreamSeq(0), false), "it begins before the first event");
+    refill(&index).await;
+    drop(index);
+    assert_eq!(TantivyIndex::open(folder.path()).expect("opens").applied_seq(), StreamSeq(9), "its own format is kept");
+    assert!(folder.path().join("very own").exists(), "what is no index is left alone");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::{
     fusion::Scale,
 };
 use crate::ports::{
-    Filter, KeywordWeights, WordWeight,
+    Filter, KeywordWeights, PhraseWeight, WordWeight,
     cache::{Candidate, Narrow},
 };
 
@@ -94,7 +94,9 @@ impl Narrow for Judge {
     fn bytes(&self) -> usize {
         let words = self.keyword.as_ref().map_or(0, |arm| {
             let word = |it: &WordWeight| size_of_val(it) + it.word.len();
-            arm.by.words.iter().map(word).sum::<usize>() + size_of_val(arm.by.phrases.as_slice())
+            let phrase =
+                |it: &PhraseWeight| size_of_val(it) + it.words.iter().map(|word| size_of_val(word) + word.len()).sum::<usize>();
+            arm.by.words.iter().map(word).sum::<usize>() + arm.by.phrases.iter().map(phrase).sum::<usize>()
         });
         size_of::<Self>() + words
     }
