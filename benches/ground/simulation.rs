@@ -335,7 +335,7 @@ fn words_of(text: &second_brain::ports::KeywordText) -> Words {
     };
     let content: HashMap<String, u32> = count(&mut text.content.split(' '));
     let content_len = content.values().sum();
-    Words { content, tags: HashMap::new(), content_len, tags_len: 0 }
+    Words { content, content_len, ..Words::default() }
 }
 
 fn page(view: &View, query: &ListQuery) -> list::Page {
@@ -402,14 +402,13 @@ fn weights(living: &[(usize, &Arc<Candidate>)], question: usize) -> KeywordWeigh
         let word = format!("w{}", number % WORDS);
         let holding = living.iter().filter(|(_, it)| it.words().content.contains_key(&word)).count() as f32;
         let in_content = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln() * 2.2;
-        WordWeight { word: word.into(), in_content, in_tags: 0.0 }
+        WordWeight { word: word.into(), in_title: 0.0, in_content, in_tags: 0.0 }
     };
     let total: u32 = living.iter().map(|(_, it)| it.words().content_len).sum();
     KeywordWeights {
         words: vec![word(question), word(question * 5 + 1)],
-        phrases: vec![],
         content_len_mean: total as f32 / documents.max(1.0),
-        tags_len_mean: 1.0,
         documents: living.len() as u64,
+        ..KeywordWeights::default()
     }
 }

@@ -69,7 +69,7 @@ pub struct Candidate {
     pub memory: Memory,
     /// The vector of this very text, if there is one; not looked up where [`Self::changed`] says that it is the same as before.
     pub vector: Option<Arc<[f32]>>,
-    /// The only fields that are new, where it lived before with this text and these tags: searches score it as they did.
+    /// The only fields that are new, where it lived before with this title, this text and these tags: searches score it as they did.
     pub changed: Option<Vec<String>>,
     tokenize: Tokenize,
     words: OnceLock<Words>,
@@ -87,8 +87,7 @@ impl Candidate {
 
     /// Its words as the index has them; found out when first asked for.
     pub fn words(&self) -> &Words {
-        let text = || KeywordText { content: self.memory.body.content.clone(), tags: self.memory.body.tags.clone() };
-        self.words.get_or_init(|| (self.tokenize)(&text()))
+        self.words.get_or_init(|| (self.tokenize)(&KeywordText::of(&self.memory.body)))
     }
 }
 

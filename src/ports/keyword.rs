@@ -1,4 +1,4 @@
-//! The keyword index: true BM25 over own text and tags, a projection of the log that keeps its own checkpoint.
+//! The keyword index: true BM25 over title, own text and tags, a projection of the log that keeps its own checkpoint.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,19 +6,28 @@ use async_trait::async_trait;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Hit, QueryError};
-use crate::domain::ids::{MemoryId, SpaceId, StreamSeq};
+use crate::domain::{
+    ids::{MemoryId, SpaceId, StreamSeq},
+    memory::Body,
+};
 
 /// What the index reads of a memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeywordText {
+    pub title: Option<String>,
     pub content: String,
     pub tags: Vec<String>,
 }
 
 impl KeywordText {
-    /// What a memory's document amounts to: the same for the same space, id, content and tags.
+    pub fn of(body: &Body) -> Self {
+        Self { title: body.title.clone(), content: body.content.clone(), tags: body.tags.clone() }
+    }
+
+    /// What a memory's document amounts to: the same for the same space, id, title, content and tags.
     pub fn fingerprint(&self, space: &SpaceId, id: MemoryId) -> u64 {
-        let mut text = format!("{space}\u{1f}{id}\u{1f}{}", self.content);
+        let title = self.title.as_deref().unwrap_or_default();
+        let mut text = format!("{space}\u{1f}{id}\u{1f}{title}\u{1f}{}", self.content);
         for tag in &self.tags {
             text.push('\u{1f}');
             text.push_str(tag);
@@ -30,11 +39,15 @@ impl KeywordText {
 /// A text as the index has it: its words with how often they occur, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Words {
+    pub title: HashMap<String, u32>,
     pub content: HashMap<String, u32>,
     pub tags: HashMap<String, u32>,
     /// Lengths as the index remembers them: rounded down where they are long.
+    pub title_len: u32,
     pub content_len: u32,
     pub tags_len: u32,
+    /// The title as one word.
+    pub title_line: Option<Box<str>>,
 }
 
 /// What the words of a query are worth by the statistics of the index at one moment; scores any text as the index did then.
@@ -42,6 +55,9 @@ pub struct Words {
 pub struct KeywordWeights {
     pub words: Vec<WordWeight>,
     pub phrases: Vec<PhraseWeight>,
+    /// The whole question as a title, and what a memory of that very title has beside its words.
+    pub title_line: Option<(Box<str>, f32)>,
+    pub title_len_mean: f32,
     pub content_len_mean: f32,
     pub tags_len_mean: f32,
     /// Documents of the whole index.
@@ -57,10 +73,11 @@ pub struct Statistics {
     pub documents_to_drift: u64,
 }
 
-/// A word and what it is worth among the text and among the tags: its inverse document frequency × (k1 + 1).
+/// A word and what it is worth in the title, the text and the tags: its inverse document frequency × (k1 + 1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct WordWeight {
     pub word: Box<str>,
+    pub in_title: f32,
     pub in_content: f32,
     pub in_tags: f32,
 }
@@ -70,6 +87,8 @@ pub struct WordWeight {
 pub struct PhraseWeight {
     pub words: Vec<Box<str>>,
     pub worth: f32,
+    /// Whether they are looked for in the title, else in the text.
+    pub is_of_title: bool,
 }
 
 const K1: f32 = 1.2;
@@ -85,8 +104,7 @@ impl KeywordWeights {
     /// moment, with 40 new memories a second at 100,000 every 25 s, and was asked again: nearly all misses of 50 clients. Words that
     /// tell texts apart are worth 4 to 7, so that an answer about them lasts that many times as long, each its own time.
     pub fn statistics(&self) -> Statistics {
-        let worth: f32 = self.words.iter().map(|word| word.in_content / (K1 + 1.0)).sum();
-        let mean = f64::from(worth) / self.words.len().max(1) as f64;
+        let mean = f64::from(self.score_of_all()) / self.words.len().max(1) as f64;
         let more = (self.documents as f64 * (DRIFT_MAX * mean).exp_m1()) as u64;
         Statistics { documents: self.documents, documents_to_drift: more.max(1) }
     }
@@ -94,20 +112,50 @@ impl KeywordWeights {
     /// BM25 of a text; 0 when it holds none of the words. A phrase counts as often as its rarest word: never less than it is worth.
     /// Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009.
     pub fn score(&self, text: &Words) -> f32 {
-        let content_norm = K1 * (1.0 - B + B * text.content_len as f32 / self.content_len_mean);
-        let tags_norm = K1 * (1.0 - B + B * text.tags_len as f32 / self.tags_len_mean);
-        let times = |words: &HashMap<String, u32>, word: &str| words.get(word).copied().unwrap_or(0) as f32;
-        let worth = |weight: f32, times: f32, norm: f32| if times > 0.0 { weight * times / (times + norm) } else { 0.0 };
+        let [in_title, in_content, in_tags] = [
+            (&text.title, text.title_len, self.title_len_mean),
+            (&text.content, text.content_len, self.content_len_mean),
+            (&text.tags, text.tags_len, self.tags_len_mean),
+        ]
+        .map(|(words, len, len_mean)| Place { words, norm: norm(len, len_mean) });
         let word = |word: &WordWeight| {
-            worth(word.in_content, times(&text.content, &word.word), content_norm)
-                + worth(word.in_tags, times(&text.tags, &word.word), tags_norm)
+            let worth = |place: &Place, weight: f32| place.worth(weight, place.times(&word.word));
+            worth(&in_title, word.in_title) + worth(&in_content, word.in_content) + worth(&in_tags, word.in_tags)
         };
         let phrase = |phrase: &PhraseWeight| {
-            let rarest = phrase.words.iter().map(|word| times(&text.content, word)).fold(f32::INFINITY, f32::min);
-            worth(phrase.worth, rarest, content_norm)
+            let place = if phrase.is_of_title { &in_title } else { &in_content };
+            place.worth(phrase.worth, phrase.words.iter().map(|word| place.times(word)).fold(f32::INFINITY, f32::min))
         };
-        self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>()
+        let line =
+            self.title_line.as_ref().filter(|(line, _)| text.title_line.as_ref() == Some(line)).map_or(0.0, |(_, worth)| *worth);
+        self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>() + line
     }
+
+    /// What a text of mean length scores in which every word stands once: as good as words alone can say.
+    pub fn score_of_all(&self) -> f32 {
+        self.words.iter().map(|word| word.in_content / (K1 + 1.0)).sum()
+    }
+}
+
+/// A part of a text, and how much its length takes from each word.
+struct Place<'a> {
+    words: &'a HashMap<String, u32>,
+    norm: f32,
+}
+
+impl Place<'_> {
+    fn times(&self, word: &str) -> f32 {
+        self.words.get(word).copied().unwrap_or(0) as f32
+    }
+
+    fn worth(&self, weight: f32, times: f32) -> f32 {
+        if times > 0.0 { weight * times / (times + self.norm) } else { 0.0 }
+    }
+}
+
+/// Where no text had such a part, the first one counts for the most that it might.
+fn norm(len: u32, len_mean: f32) -> f32 {
+    K1 * (1.0 - B + if len_mean > 0.0 { B * len as f32 / len_mean } else { 0.0 })
 }
 
 /// The best of a search, and what they were measured by.
@@ -177,7 +225,7 @@ mod tests {
     #[test]
     fn a_ranking_by_words_lasts_the_longer_the_more_its_words_tell() {
         let by = |idfs: &[f32]| {
-            let word = |idf: &f32| WordWeight { word: "tea".into(), in_content: idf * (K1 + 1.0), in_tags: 0.0 };
+            let word = |idf: &f32| WordWeight { word: "tea".into(), in_title: 0.0, in_content: idf * (K1 + 1.0), in_tags: 0.0 };
             let weights = KeywordWeights { words: idfs.iter().map(word).collect(), documents: 100_000, ..Default::default() };
             weights.statistics().documents_to_drift
         };

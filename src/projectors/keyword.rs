@@ -334,8 +334,8 @@ pub fn change(recorded: &Recorded) -> Option<KeywordChange> {
     let event = &recorded.event;
     let state = Event::load(&event.kind, &event.data).ok()?;
     let (memory, id) = (state.memory(), event.aggregate_id.parse().ok()?);
-    let text = || KeywordText { content: memory.body.content.clone(), tags: memory.body.tags.clone() };
-    Some(KeywordChange { space: event.space.clone(), id, text: memory.deleted_at.is_none().then(text) })
+    let text = memory.deleted_at.is_none().then(|| KeywordText::of(&memory.body));
+    Some(KeywordChange { space: event.space.clone(), id, text })
 }
 
 /// Counts one waiter less, however the wait ends.

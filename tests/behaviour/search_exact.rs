@@ -141,7 +141,7 @@ async fn fill_tables(tables: &Tables, rows: &[Row]) {
 async fn fill_index(index: &TantivyIndex, rows: &[Row]) {
     for chunk in rows.chunks(10_000) {
         let changes = chunk.iter().filter(|row| !row.deleted).map(|row| {
-            let text = KeywordText { content: row.content.clone(), tags: row.tags.clone() };
+            let text = KeywordText { title: None, content: row.content.clone(), tags: row.tags.clone() };
             KeywordChange { space: row.space.clone(), id: row.id, text: Some(text) }
         });
         index.stage(changes.collect()).await.expect("stages");

@@ -30,6 +30,9 @@ pub struct Fields {
     key: Field,
     id: Field,
     fingerprint: Field,
+    pub title: Field,
+    /// The title as one word.
+    pub title_line: Field,
     pub content: Field,
     pub tags: Field,
 }
@@ -44,9 +47,11 @@ impl Fields {
         // An id is 128 bits wide, and so is the widest number that a fast field holds: an IPv6 address.
         let id = schema.add_ip_addr_field(ID, FAST);
         let fingerprint = schema.add_u64_field(FINGERPRINT, FAST);
+        let title = schema.add_text_field("title", text.clone());
+        let title_line = schema.add_text_field("title_line", STRING);
         let content = schema.add_text_field("content", text.clone());
         let tags = schema.add_text_field("tags", text);
-        Self { schema: schema.build(), space, key, id, fingerprint, content, tags }
+        Self { schema: schema.build(), space, key, id, fingerprint, title, title_line, content, tags }
     }
 
     pub fn key(&self, space: &SpaceId, id: MemoryId) -> Term {
@@ -59,6 +64,10 @@ impl Fields {
         document.add_text(self.key, format!("{space}/{id}"));
         document.add_ip_addr(self.id, address(id));
         document.add_u64(self.fingerprint, text.fingerprint(space, id));
+        if let Some(title) = &text.title {
+            document.add_text(self.title, title);
+            document.add_text(self.title_line, analysis::line(title));
+        }
         document.add_text(self.content, &text.content);
         for tag in &text.tags {
             document.add_text(self.tags, tag);

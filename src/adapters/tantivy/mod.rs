@@ -1,4 +1,4 @@
-//! The keyword index on tantivy: BM25 (k1 = 1.2, b = 0.75) over own text and tags, in a folder of this node.
+//! The keyword index on tantivy: BM25 (k1 = 1.2, b = 0.75) over title, own text and tags, in a folder of this node.
 //! Implements [`KeywordIndex`]; built by wiring, filled by `projectors::keyword`. It is a view: what is damaged is thrown away.
 //!
 //! Decision 2026-11-27: the files are held against their checksums before anything is written after a start. The library's own thread
@@ -230,8 +230,8 @@ impl Inner {
         self.soundness.ensure_not_damaged()?;
         let Some(asked) = question::asked(text).filter(|_| limit > 0) else { return Ok(KeywordHits::default()) };
         let searcher = self.reader.searcher();
-        let question = question::within(&self.fields, space, &asked);
         let weights = question::weights(&self.fields, &asked, &searcher)?;
+        let question = question::within(&self.fields, space, &asked, &weights);
         let best = TopDocs::with_limit(limit).order_by_score();
         let found = match among {
             None => searcher.search(&question, &best)?,

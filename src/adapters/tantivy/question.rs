@@ -22,16 +22,26 @@ use crate::{
 const WORDS_MAX: usize = 64;
 /// BM25's k1, as the index has it.
 const K1: f32 = 1.2;
-/// A word among the tags says more than one in the text.
+/// A word among the tags says more than one in the text, and one in the title more than both.
 const TAG_BOOST: f32 = 1.5;
+const TITLE_BOOST: f32 = 2.0;
+/// Whoever asks by a title wants what has it: as much again as a rare word in it.
+const LINE_BOOST: f32 = 2.0;
 
 /// What is looked for: each word once, and phrases of words with their places.
 pub struct Asked {
     pub words: Vec<String>,
-    pub phrases: Vec<Vec<(usize, String)>>,
+    pub phrases: Vec<Phrase>,
+    /// The whole question as one word.
+    pub line: String,
+    /// All its words in a row, if these are several.
+    pub row: Option<Phrase>,
 }
 
-/// The words of `text`; `None` when there is no word in it. Stop words are left out while there are others.
+/// Words with their places.
+type Phrase = Vec<(usize, String)>;
+
+/// The words of `text`; `None` when there is nothing in it. Stop words are left out while there are others.
 pub fn asked(text: &str) -> Option<Asked> {
     let tokens = analysis::of_question(text);
     let tells = tokens.iter().any(|token| !token.is_common);
@@ -41,36 +51,41 @@ pub fn asked(text: &str) -> Option<Asked> {
             known.push(token.text.clone());
         }
     }
+    let is_phrase = |phrase: &Phrase| (2..=WORDS_MAX).contains(&phrase.len());
     let quoted = phrases(text).into_iter().map(|phrase| row(&analysis::of_question(phrase)));
-    let phrases = quoted.chain(stretches(&tokens)).filter(|phrase| (2..=WORDS_MAX).contains(&phrase.len())).collect();
-    (!known.is_empty()).then_some(Asked { words: known, phrases })
+    let phrases = quoted.chain(stretches(&tokens)).filter(is_phrase).collect();
+    let (line, row) = (analysis::line(text), Some(row(&tokens)).filter(is_phrase));
+    (!line.is_empty()).then_some(Asked { words: known, phrases, line, row })
 }
 
 /// The words in their places, one in each.
-fn row(tokens: &[Token]) -> Vec<(usize, String)> {
+fn row(tokens: &[Token]) -> Phrase {
     tokens.iter().filter(|token| token.is_in_row).map(|token| (token.position, token.text.clone())).collect()
 }
 
 /// What is written without a space stands together: its pairs of characters are worth more as they follow each other.
-fn stretches(tokens: &[Token]) -> impl Iterator<Item = Vec<(usize, String)>> {
+fn stretches(tokens: &[Token]) -> impl Iterator<Item = Phrase> {
     tokens.chunk_by(|a, b| a.run == b.run).filter(|run| run[0].run.is_some()).map(row)
 }
 
-/// The question within one space.
-pub fn within(fields: &Fields, space: &SpaceId, asked: &Asked) -> BooleanQuery {
-    let mut any: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+/// The question within one space; `weights` are its own.
+pub fn within(fields: &Fields, space: &SpaceId, asked: &Asked, weights: &KeywordWeights) -> BooleanQuery {
+    let mut any: Vec<Box<dyn Query>> = Vec::new();
     for word in &asked.words {
-        any.push((Occur::Should, term(fields.content, word)));
-        any.push((Occur::Should, Box::new(BoostQuery::new(term(fields.tags, word), TAG_BOOST))));
+        any.push(Box::new(BoostQuery::new(term(fields.title, word), TITLE_BOOST)));
+        any.push(term(fields.content, word));
+        any.push(Box::new(BoostQuery::new(term(fields.tags, word), TAG_BOOST)));
     }
-    for phrase in &asked.phrases {
-        let terms: Vec<(usize, Term)> =
-            phrase.iter().map(|(place, word)| (*place, Term::from_field_text(fields.content, word))).collect();
-        any.push((Occur::Should, Box::new(PhraseQuery::new_with_offset(terms))));
+    any.extend(asked.phrases.iter().map(|phrase| together(fields.content, phrase)));
+    any.extend(asked.row.iter().map(|row| Box::new(BoostQuery::new(together(fields.title, row), TITLE_BOOST)) as Box<dyn Query>));
+    if let Some((line, worth)) = &weights.title_line {
+        let titled = TermQuery::new(Term::from_field_text(fields.title_line, line), IndexRecordOption::Basic);
+        any.push(Box::new(ConstScoreQuery::new(Box::new(titled), *worth)));
     }
     // The space decides who is asked, not how well they answer.
     let here = TermQuery::new(Term::from_field_text(fields.space, space.as_str()), IndexRecordOption::Basic);
     let here: Box<dyn Query> = Box::new(ConstScoreQuery::new(Box::new(here), 0.0));
+    let any = any.into_iter().map(|one| (Occur::Should, one)).collect();
     BooleanQuery::new(vec![(Occur::Must, here), (Occur::Must, Box::new(BooleanQuery::new(any)))])
 }
 
@@ -83,18 +98,27 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
         Ok::<_, TantivyError>((1.0 + (documents as f32 - holding + 0.5) / (holding + 0.5)).ln() * (K1 + 1.0))
     };
     let word = |word: &String| {
+        let in_title = weight(fields.title, word)? * TITLE_BOOST;
         let (in_content, in_tags) = (weight(fields.content, word)?, weight(fields.tags, word)? * TAG_BOOST);
-        Ok(WordWeight { word: word.as_str().into(), in_content, in_tags })
+        Ok(WordWeight { word: word.as_str().into(), in_title, in_content, in_tags })
     };
     let words: Vec<WordWeight> = asked.words.iter().map(word).collect::<tantivy::Result<_>>()?;
-    let phrase = |phrase: &Vec<(usize, String)>| {
+    let phrase = |phrase: &Phrase, field, boost: f32| {
         let words: Vec<Box<str>> = phrase.iter().map(|(_, word)| word.as_str().into()).collect();
-        let worth = words.iter().map(|word| weight(fields.content, word)).sum::<tantivy::Result<f32>>()?;
-        Ok(PhraseWeight { words, worth })
+        let worth = words.iter().map(|word| weight(field, word)).sum::<tantivy::Result<f32>>()? * boost;
+        Ok(PhraseWeight { words, worth, is_of_title: field == fields.title })
     };
-    let phrases = asked.phrases.iter().map(phrase).collect::<tantivy::Result<_>>()?;
-    let (content_len_mean, tags_len_mean) = (mean(fields.content)?, mean(fields.tags)?);
-    Ok(KeywordWeights { words, phrases, content_len_mean, tags_len_mean, documents })
+    let in_text = asked.phrases.iter().map(|it| phrase(it, fields.content, 1.0));
+    let in_title = asked.row.iter().map(|it| phrase(it, fields.title, TITLE_BOOST));
+    Ok(KeywordWeights {
+        words,
+        phrases: in_text.chain(in_title).collect::<tantivy::Result<_>>()?,
+        title_line: Some((asked.line.as_str().into(), weight(fields.title_line, &asked.line)? * LINE_BOOST)),
+        title_len_mean: mean(fields.title)?,
+        content_len_mean: mean(fields.content)?,
+        tags_len_mean: mean(fields.tags)?,
+        documents,
+    })
 }
 
 /// The words of a text with how often they occur, as the index counts them.
@@ -108,9 +132,16 @@ pub fn words_of(text: &KeywordText) -> Words {
         // The index remembers lengths in one byte.
         (times, FieldNormReader::id_to_fieldnorm(FieldNormReader::fieldnorm_to_id(count)))
     };
+    let (title, title_len) = counted(&mut text.title.iter());
     let (content, content_len) = counted(&mut std::iter::once(&text.content));
     let (tags, tags_len) = counted(&mut text.tags.iter());
-    Words { content, tags, content_len, tags_len }
+    let title_line = text.title.as_deref().map(|title| analysis::line(title).into());
+    Words { title, content, tags, title_len, content_len, tags_len, title_line }
+}
+
+fn together(field: Field, phrase: &Phrase) -> Box<dyn Query> {
+    let terms = phrase.iter().map(|(place, word)| (*place, Term::from_field_text(field, word)));
+    Box::new(PhraseQuery::new_with_offset(terms.collect()))
 }
 
 fn term(field: Field, word: &str) -> Box<dyn Query> {
@@ -155,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_word_asks_nothing() {
-        for nothing in ["", "  ", "!?", "\"\"", "\u{200D}"] {
-            assert!(asked(nothing).is_none(), "{nothing}");
-        }
+    fn what_holds_no_word_can_only_be_a_title() {
+        assert!(asked("").is_none() && asked("  ").is_none());
+        let signs = asked("!?").expect("a title may be like this");
+        assert_eq!((signs.words, &*signs.line), (vec![], "!?"));
     }
 }

@@ -8,7 +8,12 @@ use super::*;
 use crate::ports::KeywordText;
 
 fn change(space: &str, n: u128, content: &str, tags: &[&str]) -> KeywordChange {
-    let text = KeywordText { content: content.into(), tags: tags.iter().map(ToString::to_string).collect() };
+    titled(space, n, None, content, tags)
+}
+
+fn titled(space: &str, n: u128, title: Option<&str>, content: &str, tags: &[&str]) -> KeywordChange {
+    let tags = tags.iter().map(ToString::to_string).collect();
+    let text = KeywordText { title: title.map(str::to_owned), content: content.into(), tags };
     KeywordChange { space: space.parse().expect("a space"), id: id(n), text: Some(text) }
 }
 
@@ -53,20 +58,22 @@ async fn a_text_is_scored_without_the_index_as_the_index_scores_it() {
         &"word tea of many ".repeat(60),
     ];
     let tags: [&[&str]; 3] = [&[], &["tea time"], &["kettle", "kitchen"]];
-    let changes: Vec<_> = (0..15usize).map(|n| change("default", n as u128, texts[n % 5], tags[n / 5])).collect();
+    let titles = [None, Some("Tea"), Some("The tea of Tokyo"), Some("緑茶")];
+    let changes: Vec<_> = (0..15usize).map(|n| titled("default", n as u128, titles[n % 4], texts[n % 5], tags[n / 5])).collect();
     index.stage(changes.clone()).await.expect("stages");
     index.commit(StreamSeq(15)).await.expect("commits");
-    for query in ["tea", "black kettles", "tea kitchen milk nothing", "緑茶", "茶", "🫖", "teaTime", "of the", "東京 the 🫖"]
-    {
+    for query in ["tea", "black kettles", "tea kitchen milk nothing", "緑茶", "茶", "🫖", "teaTime", "!?"] {
         let found = index.search(&SpaceId::default_space(), query, None, 100).await.expect("searches");
-        assert!(!found.hits.is_empty());
+        assert!(!found.hits.is_empty() || query == "!?");
         for change in &changes {
             let ours = found.weights.score(&index.words(change.text.as_ref().expect("a text")));
             let theirs = found.hits.iter().find(|hit| hit.id == change.id).map_or(0.0, |hit| hit.score);
             assert!((ours - theirs).abs() < 1e-4, "{query}: {ours} for {theirs}");
         }
     }
-    for query in ["\"black tea\"", "\"kettle for the tea\" milk", "東京のお茶", "\"緑茶\" green"] {
+    for query in
+        ["\"black tea\"", "\"kettle for the tea\" milk", "東京のお茶", "\"緑茶\" green", "THE TEA, of tokyo", "東京 the 🫖"]
+    {
         let phrase = index.search(&SpaceId::default_space(), query, None, 100).await.expect("searches");
         for change in &changes {
             let ours = phrase.weights.score(&index.words(change.text.as_ref().expect("a text")));
@@ -86,6 +93,36 @@ async fn what_is_written_together_counts_more_than_its_pieces() {
     assert_eq!(found(&index, "東京都").await[0], id(2));
     assert_eq!((found(&index, "学校").await, found(&index, "학교").await), (vec![id(4)], vec![id(5)]));
     assert_eq!(found(&index, "校").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_memory_is_found_by_its_title_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = TantivyIndex::open(folder.path()).expect("opens");
+    let changes = vec![
+        titled("default", 1, Some("Zanzibar itinerary"), "Day one: arrive, day two: spices.", &[]),
+        titled("default", 2, Some("Go"), "Good tools make good programs.", &[]),
+        titled("default", 3, Some("Things to go for"), "go go go", &["go"]),
+        titled("default", 4, Some("Search"), "Find notes.", &[]),
+        titled("default", 5, Some("Search operators"), "search search operators of the search", &["search"]),
+        titled("default", 6, None, "Zanzibar itinerary, search, search and go: a list of notes", &[]),
+        titled("default", 7, Some("???"), "A riddle.", &[]),
+        titled("default", 8, Some("東京の旅"), "一日目", &[]),
+    ];
+    index.stage(changes).await.expect("stages");
+    index.commit(StreamSeq(8)).await.expect("commits");
+    for (query, first) in [
+        ("Zanzibar", 1),
+        ("zanzibar ITINERARY", 1),
+        ("Go", 2),
+        ("search", 4),
+        ("Search Operators", 5),
+        ("???", 7),
+        ("東京の旅", 8),
+    ] {
+        assert_eq!(found(&index, query).await[0], id(first), "{query}");
+    }
+    assert!(found(&index, "東京").await.contains(&id(8)));
 }
 
 #[tokio::test]

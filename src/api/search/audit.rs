@@ -35,9 +35,9 @@ pub async fn differs(state: &ApiState, question: &Question, kept: &Entry) -> Res
         // A vector that the log has and searches do not show yet is nobody's mistake.
         let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
         let record = found.record;
-        let content = &record.memory.body.content;
+        let text = record.memory.body.text_to_embed();
         let vector = match is_near {
-            true => state.derived.vector_of(parts.embedder.model(), space, record.id, content).await?,
+            true => state.derived.vector_of(parts.embedder.model(), space, record.id, &text).await?,
             false => VectorOf::Nothing,
         };
         let vector = if let VectorOf::Text(vector) = vector { Some(vector) } else { None };

@@ -60,7 +60,6 @@ pub fn of_question(text: &str) -> Vec<Token> {
     analysed(text, Side::Question)
 }
 
-#[cfg(test)]
 /// A whole text as one word: two lines that differ in nothing but case, accents and signs are equal. Empty when there is nothing in it.
 pub fn line(text: &str) -> String {
     let plain = fold::plain(text);
