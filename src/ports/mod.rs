@@ -23,7 +23,7 @@ pub use self::{
     },
     log::{DerivedLog, EventLog, EventReader, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
-    search::{Bound, EXACT_ROWS_MAX, Filter, Hit, SearchReads, Test},
+    search::{Bound, EXACT_ROWS_MAX, End, Filter, Hit, Optional, SearchReads, Test, ValueTest},
     selection::SelectionReads,
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},
 };

@@ -23,6 +23,11 @@ impl Filter {
         Self::All(vec![])
     }
 
+    #[expect(clippy::should_implement_trait, reason = "a filter is no number")]
+    pub fn not(part: Self) -> Self {
+        Self::Not(Box::new(part))
+    }
+
     pub fn is_none(&self) -> bool {
         matches!(self, Self::All(parts) if parts.iter().all(Self::is_none))
     }
@@ -37,16 +42,57 @@ pub enum Test {
     TagsAll(Vec<String>),
     /// Has one of these tags.
     TagsAny(Vec<String>),
+    /// Has no tags at all.
+    Untagged,
     /// The metadata contains this object, as jsonb containment has it.
     Metadata(Value),
+    /// What is asked of the values at this place in the metadata, name by name; lists on the way are looked into.
+    MetadataAt(Vec<String>, ValueTest),
     OccurredAt(Bound<Timestamp>),
     CreatedAt(Bound<Timestamp>),
+    UpdatedAt(Bound<Timestamp>),
     Importance(Bound<f64>),
+    /// Has a value.
+    Present(Optional),
+    Id(Vec<MemoryId>),
     SourceKind(Vec<String>),
+    SourceUri(Vec<String>),
     SourceId(Vec<String>),
     UserId(Vec<String>),
     AgentId(Vec<String>),
     RunId(Vec<String>),
+}
+
+/// A field that a memory need not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optional {
+    OccurredAt,
+    SourceKind,
+    SourceUri,
+    SourceId,
+    UserId,
+    AgentId,
+    RunId,
+}
+
+/// What is asked of a value within the metadata. A list passes when it or one of its elements does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueTest {
+    /// There is one; null is one as well.
+    Exists,
+    /// It equals one of these.
+    In(Vec<Value>),
+    /// It lies between all of these ends: a number between numbers, a text between texts, in the order of code points.
+    Between(Vec<(End, Value)>),
+}
+
+/// On which side of a value another one lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
 }
 
 /// A range; each end may be open.

@@ -66,7 +66,7 @@ impl Judge {
 
     /// Whether it comes to stand among those that are shown; `side` says for whom doubt speaks.
     fn is_entered(&self, candidate: &Candidate, side: f32) -> bool {
-        if candidate.memory.deleted_at.is_some() || !may_pass(&self.filter, &candidate.memory) {
+        if candidate.memory.deleted_at.is_some() || !may_pass(&self.filter, candidate.id, &candidate.memory) {
             return false;
         }
         if let Some(changed) = &candidate.changed {
