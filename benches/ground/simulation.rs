@@ -23,7 +23,7 @@ use second_brain::{
     queries::{
         list,
         search::{
-            fusion::{self, Arm, fuse},
+            fusion::{Arm, fuse},
             judge::{ArmJudge, Judge},
         },
     },
@@ -380,17 +380,16 @@ fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
     };
     let (near, words) = (best(&near), best(&by_words));
     let silent_score = (words.len() < DEPTH).then_some(0.0);
-    let arms = [
-        Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits: near, silent_score: None },
-        Arm { name: "keyword", weight: fusion::KEYWORD_WEIGHT, hits: words, silent_score },
-    ];
+    let arms = [Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)];
     let ranking = fuse(&arms);
     let members: Vec<usize> = ranking.best.iter().take(LIMIT).map(|one| one.id.0.as_u128() as usize - 1).collect();
     let judge = Judge {
         filter,
         semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
         keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
+        floor: -1.0,
         bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
+        least: None,
     };
     (judge, members)
 }

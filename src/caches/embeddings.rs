@@ -40,6 +40,14 @@ impl Embedder for RememberedQueries {
         self.model.recipe()
     }
 
+    fn floor(&self) -> f32 {
+        self.model.floor()
+    }
+
+    fn reads(&self, text: &str) -> bool {
+        self.model.reads(text)
+    }
+
     async fn embed(&self, texts: Vec<String>, urgency: Urgency) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.model.embed(texts, urgency).await
     }

@@ -21,6 +21,9 @@ pub struct Args {
     /// By what it is looked for: hybrid, semantic or keyword
     #[arg(long, default_value = "hybrid")]
     mode: String,
+    /// Leave out results with a lower score, 0 to 1
+    #[arg(long)]
+    min_score: Option<f64>,
     #[command(flatten)]
     conditions: Conditions,
     /// Wait until everything written so far can be found by its meaning
@@ -33,6 +36,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         query: args.query.join(" "),
         limit: Some(args.limit),
         mode: Some(args.mode),
+        min_score: args.min_score,
         wait: args.wait.then(|| "embedded".to_owned()),
         filters: Some(args.conditions.filter().into()),
         min_position: None,
@@ -47,6 +51,6 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         if answer.degraded.is_empty() {
             return found;
         }
-        found.hint(format!("brain: the results lack the arm {}, which cannot answer now", answer.degraded.join(" and ")))
+        found.hint(format!("brain: found without the arm {}, which is away or cannot read the query", answer.degraded.join(" and ")))
     })
 }

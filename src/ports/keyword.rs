@@ -46,8 +46,8 @@ pub struct Words {
     pub title_len: u32,
     pub content_len: u32,
     pub tags_len: u32,
-    /// The title as one word.
-    pub title_line: Option<Box<str>>,
+    /// What the memory is called, each as one word.
+    pub names: Vec<Box<str>>,
 }
 
 /// What the words of a query are worth by the statistics of the index at one moment; scores any text as the index did then.
@@ -55,8 +55,8 @@ pub struct Words {
 pub struct KeywordWeights {
     pub words: Vec<WordWeight>,
     pub phrases: Vec<PhraseWeight>,
-    /// The whole question as a title, and what a memory of that very title has beside its words.
-    pub title_line: Option<(Box<str>, f32)>,
+    /// The whole question as a name, and what a memory that is called so has beside its words.
+    pub name: Option<(Box<str>, f32)>,
     pub title_len_mean: f32,
     pub content_len_mean: f32,
     pub tags_len_mean: f32,
@@ -126,9 +126,8 @@ impl KeywordWeights {
             let place = if phrase.is_of_title { &in_title } else { &in_content };
             place.worth(phrase.worth, phrase.words.iter().map(|word| place.times(word)).fold(f32::INFINITY, f32::min))
         };
-        let line =
-            self.title_line.as_ref().filter(|(line, _)| text.title_line.as_ref() == Some(line)).map_or(0.0, |(_, worth)| *worth);
-        self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>() + line
+        let name = self.name.as_ref().filter(|(name, _)| text.names.contains(name)).map_or(0.0, |(_, worth)| *worth);
+        self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>() + name
     }
 
     /// What a text of mean length scores in which every word stands once: as good as words alone can say.

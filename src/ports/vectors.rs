@@ -47,6 +47,16 @@ pub trait Embedder: Send + Sync {
     /// Shape: `[texts, DIMENSIONS]`, unit length, in the order of `texts`. Text beyond 256 tokens is cut. Empty in, empty out.
     async fn embed(&self, texts: Vec<String>, urgency: Urgency) -> Result<Vec<Vec<f32>>, EmbedError>;
 
+    /// The cosine below which two texts have nothing to do with each other; -1 for a model of which nobody knows.
+    fn floor(&self) -> f32 {
+        -1.0
+    }
+
+    /// Whether the model knows words of the text: of what it does not, its vectors tell little more than the length.
+    fn reads(&self, _text: &str) -> bool {
+        true
+    }
+
     /// The vector of a query, as [`unit()`] makes it.
     async fn query(&self, text: &str) -> Result<Arc<[f32]>, EmbedError> {
         Ok(unit(&self.embed(vec![text.to_owned()], Urgency::Query).await?.swap_remove(0)))

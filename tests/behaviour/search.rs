@@ -77,7 +77,7 @@ async fn filters_decide_who_may_be_found() {
         (json!({"not": {"user_id": "nobody"}, "importance": {"gte": 0.5}}), vec![5]),
         (json!({"created_at": {"lt": "2020-01-01T00:00:00Z"}}), vec![]),
     ] {
-        let reply = search(&world, json!({"query": "the of a cat", "filters": filters, "wait": "embedded"})).await;
+        let reply = search(&world, json!({"query": "the of a for", "mode": "keyword", "filters": filters})).await;
         let mut found = contents(&reply);
         found.sort_unstable();
         let mut wanted: Vec<&str> = expected.iter().map(|n| NOTES[*n]).collect();

@@ -31,8 +31,8 @@ pub struct Fields {
     id: Field,
     fingerprint: Field,
     pub title: Field,
-    /// The title as one word.
-    pub title_line: Field,
+    /// What the memory is called, each as one word.
+    pub names: Field,
     pub content: Field,
     pub tags: Field,
 }
@@ -48,10 +48,10 @@ impl Fields {
         let id = schema.add_ip_addr_field(ID, FAST);
         let fingerprint = schema.add_u64_field(FINGERPRINT, FAST);
         let title = schema.add_text_field("title", text.clone());
-        let title_line = schema.add_text_field("title_line", STRING);
+        let names = schema.add_text_field("names", STRING);
         let content = schema.add_text_field("content", text.clone());
         let tags = schema.add_text_field("tags", text);
-        Self { schema: schema.build(), space, key, id, fingerprint, title, title_line, content, tags }
+        Self { schema: schema.build(), space, key, id, fingerprint, title, names, content, tags }
     }
 
     pub fn key(&self, space: &SpaceId, id: MemoryId) -> Term {
@@ -66,7 +66,9 @@ impl Fields {
         document.add_u64(self.fingerprint, text.fingerprint(space, id));
         if let Some(title) = &text.title {
             document.add_text(self.title, title);
-            document.add_text(self.title_line, analysis::line(title));
+            for name in analysis::names(title) {
+                document.add_text(self.names, name);
+            }
         }
         document.add_text(self.content, &text.content);
         for tag in &text.tags {

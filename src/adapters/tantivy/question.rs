@@ -25,8 +25,8 @@ const K1: f32 = 1.2;
 /// A word among the tags says more than one in the text, and one in the title more than both.
 const TAG_BOOST: f32 = 1.5;
 const TITLE_BOOST: f32 = 2.0;
-/// Whoever asks by a title wants what has it: as much again as a rare word in it.
-const LINE_BOOST: f32 = 2.0;
+/// Whoever asks by a name wants what is called so: as much again as a rare word in it.
+const NAME_BOOST: f32 = 2.0;
 
 /// What is looked for: each word once, and phrases of words with their places.
 pub struct Asked {
@@ -78,9 +78,9 @@ pub fn within(fields: &Fields, space: &SpaceId, asked: &Asked, weights: &Keyword
     }
     any.extend(asked.phrases.iter().map(|phrase| together(fields.content, phrase)));
     any.extend(asked.row.iter().map(|row| Box::new(BoostQuery::new(together(fields.title, row), TITLE_BOOST)) as Box<dyn Query>));
-    if let Some((line, worth)) = &weights.title_line {
-        let titled = TermQuery::new(Term::from_field_text(fields.title_line, line), IndexRecordOption::Basic);
-        any.push(Box::new(ConstScoreQuery::new(Box::new(titled), *worth)));
+    if let Some((name, worth)) = &weights.name {
+        let called = TermQuery::new(Term::from_field_text(fields.names, name), IndexRecordOption::Basic);
+        any.push(Box::new(ConstScoreQuery::new(Box::new(called), *worth)));
     }
     // The space decides who is asked, not how well they answer.
     let here = TermQuery::new(Term::from_field_text(fields.space, space.as_str()), IndexRecordOption::Basic);
@@ -113,7 +113,7 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
     Ok(KeywordWeights {
         words,
         phrases: in_text.chain(in_title).collect::<tantivy::Result<_>>()?,
-        title_line: Some((asked.line.as_str().into(), weight(fields.title_line, &asked.line)? * LINE_BOOST)),
+        name: Some((asked.line.as_str().into(), weight(fields.names, &asked.line)? * NAME_BOOST)),
         title_len_mean: mean(fields.title)?,
         content_len_mean: mean(fields.content)?,
         tags_len_mean: mean(fields.tags)?,
@@ -135,8 +135,8 @@ pub fn words_of(text: &KeywordText) -> Words {
     let (title, title_len) = counted(&mut text.title.iter());
     let (content, content_len) = counted(&mut std::iter::once(&text.content));
     let (tags, tags_len) = counted(&mut text.tags.iter());
-    let title_line = text.title.as_deref().map(|title| analysis::line(title).into());
-    Words { title, content, tags, title_len, content_len, tags_len, title_line }
+    let names = text.title.as_deref().map(analysis::names).unwrap_or_default().into_iter().map(Into::into).collect();
+    Words { title, content, tags, title_len, content_len, tags_len, names }
 }
 
 fn together(field: Field, phrase: &Phrase) -> Box<dyn Query> {

@@ -108,9 +108,11 @@ async fn a_memory_is_found_by_its_title_first() {
         titled("default", 6, None, "Zanzibar itinerary, search, search and go: a list of notes", &[]),
         titled("default", 7, Some("???"), "A riddle.", &[]),
         titled("default", 8, Some("東京の旅"), "一日目", &[]),
+        titled("default", 9, Some("Backlinks › Show them"), "Open the pane.", &[]),
+        titled("default", 10, Some("Show backlinks"), "backlinks and backlinks", &["backlinks"]),
     ];
     index.stage(changes).await.expect("stages");
-    index.commit(StreamSeq(8)).await.expect("commits");
+    index.commit(StreamSeq(10)).await.expect("commits");
     for (query, first) in [
         ("Zanzibar", 1),
         ("zanzibar ITINERARY", 1),
@@ -119,6 +121,7 @@ async fn a_memory_is_found_by_its_title_first() {
         ("Search Operators", 5),
         ("???", 7),
         ("東京の旅", 8),
+        ("Backlinks", 9),
     ] {
         assert_eq!(found(&index, query).await[0], id(first), "{query}");
     }

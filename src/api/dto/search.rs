@@ -22,10 +22,23 @@ pub struct SearchInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Fields with the values they must have: `{"memory_type": "semantic", "tags": ["a"], "importance": {"gte": 0.5}}`.
-    /// Lists of values: `{"in": […]}`, for tags `{"any": […]}`; and `and`, `or`, `not`.
+    ///
+    /// Fields: `id`, `memory_type`, `tags`, `metadata`, `occurred_at`, `created_at`, `updated_at`, `importance`, `source_kind`,
+    /// `source_uri`, `source_id`, `user_id`, `agent_id`, `run_id`; around them `and`, `or` (lists of filters) and `not`.
+    /// Instead of a value: `{"eq": …}`, `{"ne": …}`, `{"in": […]}`, `{"nin": […]}`; `{"gt": …, "gte": …, "lt": …, "lte": …}` for times,
+    /// importance and metadata; `{"exists": true}` for what may be absent. For tags `{"all": […]}`, `{"any": […]}`, `{"none": […]}`
+    /// and `{"exists": false}`. `$gte` is `gte`. `ne`, `nin` and `not` admit what has no value.
+    ///
+    /// Metadata must contain the object; any value in it, at any depth, may be an object of comparisons. Numbers are compared with
+    /// numbers and texts with texts, by code points. Of a list one element must pass. A value that is itself an object of such names
+    /// is asked for by `eq`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub filters: Option<Value>,
+    /// Results with a lower score are left out: 0 to 1, 0 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub min_score: Option<f64>,
     /// The search shows at least this position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_position: Option<u64>,
@@ -45,7 +58,7 @@ pub struct ArmView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SearchResult {
     pub memory: MemoryView,
-    /// 0 to 1, for this search alone: the better of two results has the higher one.
+    /// 0 to 1: how much speaks for it, by its words and its meaning. No result has less than one behind it.
     pub score: f32,
     /// The arms that named the memory: `semantic`, `keyword`.
     pub arms: BTreeMap<String, ArmView>,
@@ -55,6 +68,7 @@ pub struct SearchResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SearchAnswer {
     pub results: Vec<SearchResult>,
-    /// Arms that could not answer; the results are those of the other.
+    /// Arms that could not answer, or that cannot read the query (`semantic`, of what is not written in Latin letters); the results are
+    /// those of the other.
     pub degraded: Vec<String>,
 }

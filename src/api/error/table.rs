@@ -31,6 +31,7 @@ pub const TABLE: &[(&str, u16, bool)] = &[
     ("search.query_too_long", 400, false),
     ("search.bad_limit", 400, false),
     ("search.bad_mode", 400, false),
+    ("search.bad_min_score", 400, false),
     ("search.bad_filter", 400, false),
     ("search.bad_wait", 400, false),
     ("search.unavailable", 503, true),

@@ -6,6 +6,7 @@ pub(super) mod filters;
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -61,10 +62,10 @@ pub async fn handle(
 
 /// What is kept of a search, and until when it is true.
 fn answer(space: &SpaceId, found: search::Answer) -> Result<Answer, Problem> {
-    let search::Answer { results, degraded, judge, statistics } = found;
+    let search::Answer { results, degraded, is_whole, judge, statistics } = found;
     let deps = results.iter().map(|found| Dep::memory(space, found.record.id)).collect();
     // What an outage has cut short is nobody's to give again.
-    let (narrow, is_whole) = (judge.map(|judge| Arc::new(judge) as Arc<dyn Narrow>), degraded.is_empty());
+    let narrow = judge.map(|judge| Arc::new(judge) as Arc<dyn Narrow>);
     Ok(Answer { narrow, statistics, is_whole, ..cached::answer(&view(results, degraded), deps)? })
 }
 
@@ -93,7 +94,13 @@ fn question(input: &SearchInput) -> Result<search::Question, Problem> {
             return Err(Problem::new("search.bad_mode", "mode is one of hybrid, semantic, keyword").at("mode", None, value));
         }
     };
-    Ok(search::Question { query: query.to_owned(), limit, mode, filter: filters::read(input.filters.as_ref())? })
+    let min_score = input.min_score.unwrap_or(0.0);
+    if !(0.0..=1.0).contains(&min_score) {
+        let detail = format!("min_score is {min_score}; it goes from 0 to 1");
+        return Err(Problem::new("search.bad_min_score", detail).at("min_score", Some(json!([0, 1])), Some(min_score.into())));
+    }
+    let (query, filter, min_score) = (query.to_owned(), filters::read(input.filters.as_ref())?, min_score as f32);
+    Ok(search::Question { query, limit, mode, filter, min_score })
 }
 
 /// Waits until vectors of everything up to `position` are visible.

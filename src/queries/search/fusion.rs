@@ -1,4 +1,5 @@
-//! Two rankings become one: standardised scores, weighted, then a fixed logistic. Pure; called by the search alone.
+//! Two rankings become one: standardised scores, weighted. Pure; called by the search alone. What a result is worth by itself is
+//! [`super::evidence`]'s to say.
 //!
 //! Rank fusion with equal weights made a good keyword arm worse when it was measured on conversations; standardised scores that
 //! lean on the keyword arm made both better. Hence this form and these weights.
@@ -22,6 +23,18 @@ pub struct Arm {
     /// What a memory scores that the arm looked at and did not name: 0 for words that do not occur.
     /// `None` when nobody can tell, because the arm has more than it named.
     pub silent_score: Option<f32>,
+    /// The arm names nobody below this, though it helps to order whom another one names.
+    pub floor: f32,
+}
+
+impl Arm {
+    pub fn keyword(hits: Vec<Hit>, silent_score: Option<f32>) -> Self {
+        Self { name: "keyword", weight: KEYWORD_WEIGHT, hits, silent_score, floor: 0.0 }
+    }
+
+    pub fn semantic(hits: Vec<Hit>, floor: f32) -> Self {
+        Self { name: "semantic", weight: SEMANTIC_WEIGHT, hits, silent_score: None, floor }
+    }
 }
 
 /// How one arm sees a memory.
@@ -33,12 +46,11 @@ pub struct Standing {
     pub score: f32,
 }
 
-/// A memory with its fused score, 0 to 1, and what each arm that named it said.
+/// A memory with its place among the others, and what each arm that named it said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fused {
     pub id: MemoryId,
-    pub score: f32,
-    /// The score's log-odds, the weighted sum itself: it tells the best apart where the score comes close to 1.
+    /// The weighted sum: log-odds, if one likes.
     pub logit: f32,
     pub arms: BTreeMap<&'static str, Standing>,
 }
@@ -83,7 +95,8 @@ pub struct Ranking {
 /// Fuses the arms' candidates, best first; equal scores in the order of their ids.
 ///
 /// Per arm z = (score - mean) / standard deviation. A candidate that the arm did not name takes `silent_score`, which then counts
-/// in mean and deviation, or else the lowest score named. The result is 1 / (1 + e^-x) of x = sum(weight * z) / sum(weight).
+/// in mean and deviation, or else the lowest score named. The result is sum(weight * z) / sum(weight). Whom every arm has below its
+/// floor is left out at the end, so that a floor changes nobody's place.
 pub fn fuse(arms: &[Arm]) -> Ranking {
     let mut named: BTreeMap<MemoryId, BTreeMap<&'static str, Standing>> = BTreeMap::new();
     for arm in arms {
@@ -100,9 +113,18 @@ pub fn fuse(arms: &[Arm]) -> Ranking {
             scale.map_or(0.0, |scale| scale.part(score))
         };
         let logit: f32 = arms.iter().zip(&scales).map(part).sum();
-        Fused { id, score: 1.0 / (1.0 + (-logit).exp()), logit, arms: standings }
+        Fused { id, logit, arms: standings }
     };
     let mut best: Vec<Fused> = named.into_iter().map(fused).collect();
+    for arm in arms {
+        let is_below = |standing: &Standing| standing.score < arm.floor;
+        for one in &mut best {
+            if one.arms.get(arm.name).is_some_and(is_below) {
+                one.arms.remove(arm.name);
+            }
+        }
+    }
+    best.retain(|one| !one.arms.is_empty());
     // The sort is stable, and the map was in the order of ids.
     best.sort_by(|a, b| b.logit.total_cmp(&a.logit));
     Ranking { best, scales }
@@ -140,11 +162,11 @@ mod tests {
     }
 
     fn keyword(scores: &[(u128, f32)]) -> Arm {
-        Arm { name: "keyword", weight: KEYWORD_WEIGHT, hits: hits(scores), silent_score: Some(0.0) }
+        Arm::keyword(hits(scores), Some(0.0))
     }
 
     fn semantic(scores: &[(u128, f32)]) -> Arm {
-        Arm { name: "semantic", weight: SEMANTIC_WEIGHT, hits: hits(scores), silent_score: None }
+        Arm::semantic(hits(scores), -1.0)
     }
 
     fn order(fused: &[Fused]) -> Vec<u128> {
@@ -165,19 +187,30 @@ mod tests {
         let alone = fuse(&[semantic(&[(1, 0.8), (2, 0.1)])]).best;
         assert_eq!(fuse(&[semantic(&[(1, 0.8), (2, 0.1)]), keyword(&[])]).best, alone);
         assert_eq!(fuse(&[keyword(&[]), semantic(&[])]).best, []);
-        assert_eq!(fuse(&[keyword(&[(1, 3.0)])]).best[0].score, 0.5);
+        assert_eq!(fuse(&[keyword(&[(1, 3.0)])]).best[0].logit, 0.0);
+    }
+
+    #[test]
+    fn a_floor_leaves_out_whom_nobody_else_names_and_moves_nobody() {
+        let (near, words) = (semantic(&[(1, 0.6), (2, 0.1), (3, 0.3), (4, 0.0)]), keyword(&[(2, 3.0)]));
+        let all = fuse(&[near.clone(), words.clone()]).best;
+        let above = fuse(&[Arm { floor: 0.2, ..near.clone() }, words.clone()]).best;
+        assert_eq!(order(&above), order(&all).into_iter().filter(|id| *id != 4).collect::<Vec<_>>());
+        let second = above.iter().find(|one| one.id.0.as_u128() == 2).expect("its word is found");
+        assert_eq!(second.arms.keys().copied().collect::<Vec<_>>(), ["keyword"]);
+        assert!(all.iter().any(|one| one.id == second.id && one.logit == second.logit));
+        assert_eq!(order(&fuse(&[Arm { floor: f32::INFINITY, ..near }, words]).best), [2]);
     }
 
     proptest! {
         #[test]
-        fn scores_stay_between_0_and_1_in_falling_order(
+        fn all_that_were_named_are_there_in_falling_order(
             near in proptest::collection::btree_map(0u128..60, -1.0f32..1.0, 0..40),
             words in proptest::collection::btree_map(0u128..60, 0.0f32..40.0, 0..40),
         ) {
             let arms = [semantic(&near.clone().into_iter().collect::<Vec<_>>()), keyword(&words.clone().into_iter().collect::<Vec<_>>())];
             let fused = fuse(&arms).best;
-            prop_assert!(fused.iter().all(|one| (0.0..=1.0).contains(&one.score)));
-            prop_assert!(fused.windows(2).all(|pair| pair[0].score >= pair[1].score));
+            prop_assert!(fused.windows(2).all(|pair| pair[0].logit >= pair[1].logit));
             let mut named: Vec<u128> = near.into_keys().chain(words.into_keys()).collect();
             named.sort_unstable();
             named.dedup();
@@ -197,7 +230,7 @@ mod tests {
             for (a, x) in &scores {
                 for (b, y) in &scores {
                     if x.0 > y.0 && x.1 > y.1 {
-                        prop_assert!(place(*a) < place(*b) || fused[place(*a)].score == fused[place(*b)].score);
+                        prop_assert!(place(*a) < place(*b) || fused[place(*a)].logit == fused[place(*b)].logit);
                     }
                 }
             }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{
+    evidence::Evidence,
     fits::{may_pass, tests_any},
     fusion::Scale,
 };
@@ -28,6 +29,15 @@ pub struct ArmJudge<T> {
     pub scale: Option<Scale>,
 }
 
+/// The least score that was asked for, and what scores are made of.
+#[derive(Clone, Debug)]
+pub struct Least {
+    pub score: f32,
+    pub evidence: Evidence,
+    /// The log-odds of the last that is shown; whoever comes before it has no less a score.
+    pub last: Option<f32>,
+}
+
 /// What a change could mean for one search.
 #[derive(Clone, Debug)]
 pub struct Judge {
@@ -35,23 +45,38 @@ pub struct Judge {
     pub keyword: Option<ArmJudge<KeywordWeights>>,
     /// The query's vector, as [`crate::ports::unit`] makes it.
     pub semantic: Option<ArmJudge<Arc<[f32]>>>,
+    /// The cosine below which nobody is found by meaning alone.
+    pub floor: f32,
     /// The log-odds of the last that is shown; `None` when there was room for more.
     pub bar: Option<f32>,
+    /// `None` when every score will do.
+    pub least: Option<Least>,
 }
 
 impl Judge {
+    /// What each arm says of a memory: of its words, if there are any of the query's, and of its vector.
+    fn seen(&self, candidate: &Candidate) -> (Option<f32>, Option<f32>) {
+        let words = self.keyword.as_ref().map(|arm| arm.by.score(candidate.words())).filter(|score| *score > 0.0);
+        let cosine = |by: &Arc<[f32]>, vector: &Arc<[f32]>| by.iter().zip(&**vector).map(|(a, b)| a * b).sum();
+        let near = self.semantic.as_ref().zip(candidate.vector.as_ref()).map(|(arm, vector)| cosine(&arm.by, vector));
+        (words, near)
+    }
+
+    /// Whether an arm finds it; `side` says for whom doubt speaks.
+    fn is_named(&self, (words, near): (Option<f32>, Option<f32>), side: f32) -> bool {
+        words.is_some() || near.is_some_and(|cosine| cosine >= self.floor + side * MARGIN)
+    }
+
     /// A memory's log-odds by the stored statistics, and how exact they are; `None` when no arm names it, infinite when nobody can
     /// tell.
     pub fn logit(&self, candidate: &Candidate) -> Option<(f32, f32)> {
-        let keyword = self.keyword.as_ref().map(|arm| (arm.scale, Some(arm.by.score(candidate.words())).filter(|it| *it > 0.0)));
-        let semantic = self.semantic.as_ref().map(|arm| {
-            let cosine = |vector: &Arc<[f32]>| arm.by.iter().zip(&**vector).map(|(a, b)| a * b).sum();
-            (arm.scale, candidate.vector.as_ref().map(cosine))
-        });
-        let seen: Vec<(Option<Scale>, Option<f32>)> = [keyword, semantic].into_iter().flatten().collect();
-        if seen.iter().all(|(_, score)| score.is_none()) {
+        let (words, near) = self.seen(candidate);
+        if !self.is_named((words, near), -1.0) {
             return None;
         }
+        let keyword = self.keyword.as_ref().map(|arm| (arm.scale, words));
+        let semantic = self.semantic.as_ref().map(|arm| (arm.scale, near));
+        let seen: Vec<(Option<Scale>, Option<f32>)> = [keyword, semantic].into_iter().flatten().collect();
         let part = |(scale, score): &(Option<Scale>, Option<f32>)| match (scale, score) {
             // It would be the first that this arm finds, or the first that differs: nobody knows what that would count for.
             (None, Some(_)) => (f32::INFINITY, 0.0),
@@ -73,7 +98,16 @@ impl Judge {
             // Who was outside by its score is so still; whether the filter kept it out is not known.
             return side < 0.0 && tests_any(&self.filter, changed);
         }
-        self.logit(candidate).is_some_and(|(logit, margin)| self.bar.is_none_or(|bar| logit >= bar + side * margin))
+        let Some((logit, margin)) = self.logit(candidate) else { return false };
+        self.bar.is_none_or(|bar| logit >= bar + side * margin) && self.has_least(candidate, (logit, margin), side)
+    }
+
+    /// Whether its score will do: its own, or that of somebody whom it comes before.
+    fn has_least(&self, candidate: &Candidate, (logit, margin): (f32, f32), side: f32) -> bool {
+        let Some(Least { score, evidence, last }) = &self.least else { return true };
+        let (words, near) = self.seen(candidate);
+        let own = evidence.of(near.filter(|cosine| *cosine >= self.floor + side * MARGIN), words);
+        own >= score + side * MARGIN || (side < 0.0 && last.is_some_and(|last| logit >= last - margin))
     }
 }
 
@@ -83,7 +117,9 @@ impl Narrow for Judge {
     }
 
     fn is_surely_entered_by(&self, candidate: &Candidate) -> bool {
-        self.is_entered(candidate, 1.0) && self.logit(candidate).is_some_and(|(logit, _)| logit.is_finite())
+        self.is_entered(candidate, 1.0)
+            && self.is_named(self.seen(candidate), 1.0)
+            && self.logit(candidate).is_some_and(|(logit, _)| logit.is_finite())
     }
 
     fn heeds_vectors(&self) -> bool {
@@ -127,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_change_that_leaves_the_text_alone_lets_in_only_whom_the_filter_may_have_kept_out() {
-        let judge = |filter| Judge { filter, keyword: None, semantic: None, bar: None };
+        let judge = |filter| Judge { filter, keyword: None, semantic: None, floor: -1.0, bar: None, least: None };
         let important = Filter::Is(Test::Importance(Bound { gte: Some(0.0), ..Bound::default() }));
         let old =
             Filter::Not(Box::new(Filter::Is(Test::CreatedAt(Bound { gt: Some(DateTime::UNIX_EPOCH), ..Bound::default() }))));
@@ -144,16 +180,30 @@ mod tests {
         // Two hundred lie far away, and ten near together: all ten score more than 0.98.
         let score = |place: u32| if place < 10 { 0.9 - place as f32 * 0.001 } else { 0.1 + place as f32 * 1e-6 };
         let hits = (0..210).map(|place| Hit { id: MemoryId(Uuid::from_u128(place.into())), score: score(place) }).collect();
-        let ranking = fuse(&[Arm { name: "semantic", weight: 1.0, hits, silent_score: None }]);
+        let ranking = fuse(&[Arm::semantic(hits, -1.0)]);
         let bar = ranking.best[9].clone();
-        assert!(bar.score > 0.98, "{}", bar.score);
+        assert!(bar.logit > 4.0, "{}", bar.logit);
         let semantic = Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
-        let judge = Judge { filter: Filter::none(), keyword: None, semantic, bar: Some(bar.logit) };
+        let judge = Judge { filter: Filter::none(), keyword: None, semantic, floor: -1.0, bar: Some(bar.logit), least: None };
         assert!(judge.is_surely_entered_by(&candidate(0.892)));
         assert!(
             judge.is_entered_by(&candidate(0.891)) && !judge.is_surely_entered_by(&candidate(0.891)),
             "a tie enters, perhaps"
         );
         assert!(!judge.is_entered_by(&candidate(0.889)) && !judge.is_entered_by(&candidate(0.5)));
+    }
+
+    #[test]
+    fn who_lies_below_the_floor_or_the_least_score_does_not_enter_where_there_is_room() {
+        let hits = (0..5).map(|place| Hit { id: MemoryId(Uuid::from_u128(place)), score: 0.9 - place as f32 * 0.1 }).collect();
+        let ranking = fuse(&[Arm::semantic(hits, 0.2)]);
+        let semantic = || Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
+        let judge = |least| Judge { filter: Filter::none(), keyword: None, semantic: semantic(), floor: 0.2, bar: None, least };
+        assert!(judge(None).is_surely_entered_by(&candidate(0.21)) && !judge(None).is_entered_by(&candidate(0.19)));
+        assert!(judge(None).is_entered_by(&candidate(0.2)) && !judge(None).is_surely_entered_by(&candidate(0.2)), "perhaps");
+        let least = |last| Some(Least { score: 0.5, evidence: Evidence::new(None, true), last });
+        assert!(judge(least(None)).is_surely_entered_by(&candidate(0.5)) && !judge(least(None)).is_entered_by(&candidate(0.3)));
+        let last = least(Some(ranking.best[4].logit - 1.0));
+        assert!(judge(last).is_entered_by(&candidate(0.41)), "it comes before one whose score does");
     }
 }

@@ -15,7 +15,7 @@ pub async fn arm(space: &SpaceId, question: &Question, parts: &SearchParts, dept
     let KeywordHits { hits, weights } = best(space, question, parts, depth).await?;
     // An arm that named fewer than it might has looked at all: the others do not hold the words.
     let silent_score = (hits.len() < depth).then_some(0.0);
-    Ok((fusion::Arm { name: "keyword", weight: fusion::KEYWORD_WEIGHT, hits, silent_score }, weights))
+    Ok((fusion::Arm::keyword(hits, silent_score), weights))
 }
 
 async fn best(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<KeywordHits, QueryError> {

@@ -3,6 +3,7 @@
 //! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows are fetched from Postgres,
 //! which has the last word on what lives.
 
+pub mod evidence;
 mod fits;
 pub mod fusion;
 pub mod judge;
@@ -12,8 +13,9 @@ pub use fits::tests_any;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
+use evidence::Evidence;
 use fusion::{Arm, Fused, Ranking, Standing, fuse};
-use judge::{ArmJudge, Judge};
+use judge::{ArmJudge, Judge, Least};
 
 use crate::{
     domain::ids::SpaceId,
@@ -45,6 +47,8 @@ pub struct Question {
     pub limit: usize,
     pub mode: Mode,
     pub filter: Filter,
+    /// Results below this score are left out; 0 to 1.
+    pub min_score: f32,
 }
 
 /// What a search asks.
@@ -63,11 +67,13 @@ pub struct Found {
     pub arms: Vec<(&'static str, Standing)>,
 }
 
-/// The best first. `degraded` names the arms that could not answer.
+/// The best first. `degraded` names the arms that could not answer, or not find by what they cannot read.
 #[derive(Debug)]
 pub struct Answer {
     pub results: Vec<Found>,
     pub degraded: Vec<&'static str>,
+    /// Whether every arm that was asked is there: the same question would be answered the same way.
+    pub is_whole: bool,
     /// What could enter it later; `None` when an arm did not answer.
     pub judge: Option<Judge>,
     /// `None` when the keyword index was not asked.
@@ -95,18 +101,24 @@ pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> R
         Mode::Keyword => (None, Some(words.await?)),
         Mode::Hybrid => one_at_least(futures::join!(near, words))?,
     };
-    let degraded: Vec<&str> = [("semantic", near.is_none()), ("keyword", words.is_none())]
-        .into_iter()
-        .filter_map(|(name, is_silent)| (is_silent && question.mode == Mode::Hybrid).then_some(name))
-        .collect();
+    let is_whole = question.mode != Mode::Hybrid || (near.is_some() && words.is_some());
+    let is_read = parts.embedder.reads(&question.query);
+    let lacks_meaning = question.mode != Mode::Keyword && (near.is_none() || !is_read);
+    let lacks_words = question.mode == Mode::Hybrid && words.is_none();
+    let degraded = [("semantic", lacks_meaning), ("keyword", lacks_words)];
+    let degraded = degraded.into_iter().filter_map(|(name, lacks)| lacks.then_some(name)).collect();
     let (near, vector) = near.unzip();
     let (words, weights) = words.unzip();
     let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
     let ranking = fuse(&arms);
-    let results = timed("rows", rows(space, question, parts, &ranking.best)).await?;
+    let evidence = Evidence::new(weights.as_ref(), is_read);
+    let scores = evidence.scores(&ranking.best);
+    let best = ranking.best.iter().zip(scores).take_while(|(_, score)| *score >= question.min_score);
+    let results = timed("rows", rows(space, question, parts, best)).await?;
     let statistics = weights.as_ref().map(KeywordWeights::statistics);
-    let judge = degraded.is_empty().then(|| judge(question, &results, &ranking, (vector, weights)));
-    Ok(Answer { results, degraded, judge, statistics })
+    let floor = arms.iter().find(|arm| arm.name == "semantic").map_or(f32::INFINITY, |arm| arm.floor);
+    let judge = is_whole.then(|| judge(question, &results, (&ranking, floor, evidence), (vector, weights)));
+    Ok(Answer { results, degraded, is_whole, judge, statistics })
 }
 
 /// Tells how long a stage took: what dominates a search differs by corpus and machine.
@@ -138,40 +150,48 @@ fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Resul
 async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
     let vector = timed("embed", parts.embedder.query(&question.query)).await?;
     let hits = timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
-    let arm = Arm { name: "semantic", weight: fusion::SEMANTIC_WEIGHT, hits, silent_score: None };
-    Ok((arm, vector))
+    // What the model cannot read lies near to anything: by it alone nobody is found, where there is another way.
+    let is_blind = question.mode == Mode::Hybrid && !parts.embedder.reads(&question.query);
+    let floor = if is_blind { f32::INFINITY } else { parts.embedder.floor() };
+    Ok((Arm::semantic(hits, floor), vector))
 }
 
 /// What could enter the answer later, by the statistics that it was made with.
 fn judge(
     question: &Question,
     results: &[Found],
-    ranking: &Ranking,
+    (ranking, floor, evidence): (&Ranking, f32, Evidence),
     (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>),
 ) -> Judge {
     let mut scales = ranking.scales.iter().copied();
     let semantic = vector.map(|by| ArmJudge { by, scale: scales.next().flatten() });
     let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
-    let last = results.last().filter(|_| results.len() >= question.limit);
-    let bar = last.and_then(|last| ranking.best.iter().find(|fused| fused.id == last.record.id)).map(|fused| fused.logit);
-    Judge { filter: question.filter.clone(), keyword, semantic, bar }
+    let last =
+        results.last().and_then(|last| ranking.best.iter().find(|fused| fused.id == last.record.id)).map(|fused| fused.logit);
+    let bar = last.filter(|_| results.len() >= question.limit);
+    let least = (question.min_score > 0.0).then_some(Least { score: question.min_score, evidence, last });
+    Judge { filter: question.filter.clone(), keyword, semantic, floor, bar, least }
 }
 
 /// The rows of the best candidates. Those that vanished since the arms looked are passed over for the next ones.
-async fn rows(space: &SpaceId, question: &Question, parts: &SearchParts, fused: &[Fused]) -> Result<Vec<Found>, QueryError> {
+async fn rows(
+    space: &SpaceId,
+    question: &Question,
+    parts: &SearchParts,
+    mut candidates: impl Iterator<Item = (&Fused, f32)>,
+) -> Result<Vec<Found>, QueryError> {
     let mut results = Vec::with_capacity(question.limit);
-    let mut candidates = fused.iter();
     loop {
-        let next: Vec<&Fused> = candidates.by_ref().take(question.limit - results.len()).collect();
+        let next: Vec<(&Fused, f32)> = candidates.by_ref().take(question.limit - results.len()).collect();
         if next.is_empty() {
             return Ok(results);
         }
-        let ids: Vec<_> = next.iter().map(|one| one.id).collect();
+        let ids: Vec<_> = next.iter().map(|(one, _)| one.id).collect();
         let found = parts.reads.rows(space, &ids, &question.filter).await?;
         let mut records: HashMap<_, _> = found.into_iter().map(|record| (record.id, record)).collect();
-        results.extend(next.into_iter().filter_map(|one| {
+        results.extend(next.into_iter().filter_map(|(one, score)| {
             let arms = one.arms.iter().map(|(name, standing)| (*name, *standing)).collect();
-            Some(Found { record: records.remove(&one.id)?, score: one.score, arms })
+            Some(Found { record: records.remove(&one.id)?, score, arms })
         }));
     }
 }

@@ -24,6 +24,9 @@ use self::scripts::{Class, class_of};
 /// The beginning of a word that counts, in characters: whoever asks for a longer one has it cut likewise.
 const WORD_CHARS_MAX: usize = 64;
 
+/// Stands between the title of a note and those of its parts, as imports write them.
+const PART: &str = " › ";
+
 /// Words that stand in nearly every English text. A question leaves them out if it has others.
 const STOP_WORDS: [&str; 33] = [
     "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of", "on", "or",
@@ -65,6 +68,16 @@ pub fn line(text: &str) -> String {
     let plain = fold::plain(text);
     let words: Vec<String> = runs(&plain).into_iter().map(|run| fold::word(run.text)).collect();
     if words.is_empty() { plain.split_whitespace().collect::<Vec<_>>().join(" ") } else { words.join(" ") }
+}
+
+/// What a memory of this title is called: the whole of it and, if it is a part of a note, `note › part`, the note.
+pub fn names(title: &str) -> Vec<String> {
+    let mut names = vec![line(title)];
+    if let Some((note, _)) = title.split_once(PART) {
+        names.push(line(note));
+    }
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 /// A stretch of characters of one class.
@@ -350,6 +363,8 @@ mod tests {
         assert_ne!(line("Go"), line("Good"));
         assert_ne!(line("Notes"), line("Note"), "the stem is not the title");
         assert_eq!(line(" "), "");
+        assert_eq!(names("Tea › Green › Hot"), ["tea green hot", "tea"]);
+        assert_eq!((names("Tea"), names(" › x")), (vec!["tea".to_owned()], vec!["x".to_owned()]));
     }
 
     #[test]
