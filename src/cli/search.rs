@@ -51,6 +51,9 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         if answer.degraded.is_empty() {
             return found;
         }
-        found.hint(format!("brain: found without the arm {}, which is away or cannot read the query", answer.degraded.join(" and ")))
+        found.hint(format!(
+            "brain: found without the arm {}, which is away or cannot read the query",
+            answer.degraded.join(" and ")
+        ))
     })
 }
