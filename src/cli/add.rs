@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{client::Connection, idempotency_key, json_object, table};
+use super::{client::Connection, idempotency_key, json_object, number, table};
 use crate::api::dto::{MemoryInput, SourceDto, Written};
 
 #[derive(clap::Args)]
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long = "tag")]
     tags: Vec<String>,
     /// How important it is, 0 to 1
-    #[arg(long)]
+    #[arg(long, value_parser = number)]
     importance: Option<f64>,
     /// Properties, as a JSON object
     #[arg(long, value_parser = json_object)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{json_object, moment};
+use super::{json_object, moment, number};
 use crate::domain::ids::Timestamp;
 
 /// The filters of a list of memories.
@@ -58,7 +58,7 @@ pub struct Conditions {
     #[arg(long)]
     run_id: Option<String>,
     /// Only of at least this importance, 0 to 1
-    #[arg(long)]
+    #[arg(long, value_parser = number)]
     min_importance: Option<f64>,
     /// Only created at or after this day or time: 2026-11-27, 2026-11-27T10:00, yesterday, 3d
     #[arg(long, value_parser = moment::time)]

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use super::{client::Connection, filters::Filters, layout::Layout, moment, table};
 use crate::api::dto::MemoryPage;
 
-/// List memories, newest first. Of each: id, created, type, title, path, text.
 #[derive(clap::Args)]
 pub struct Args {
     /// Most memories, 1 to 200

@@ -102,6 +102,11 @@ fn json_object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|cause| format!("this is no JSON object: {cause}"))
 }
 
+/// Reads an argument that is a number: JSON knows nothing that is none or has no end, and would say null for it.
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "this is no number".to_owned())
+}
+
 /// Reads an argument that becomes the header Idempotency-Key.
 fn idempotency_key(text: &str) -> Result<String, String> {
     let is_key = (1..=255).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));

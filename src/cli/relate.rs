@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{client::Connection, json_object};
+use super::{client::Connection, json_object, number};
 use crate::{
     api::dto::graph::{Related, RelationshipInput},
     domain::ids::{MemoryId, RelationshipId},
@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long = "type", default_value = "related_to")]
     relationship_type: String,
     /// How strong it is, 0 to 1
-    #[arg(long)]
+    #[arg(long, value_parser = number)]
     weight: Option<f64>,
     /// Properties, as a JSON object
     #[arg(long, value_parser = json_object)]

@@ -8,8 +8,6 @@ use super::{client::Connection, filters::Conditions, layout::Layout, table};
 use crate::api::dto::search::{SearchAnswer, SearchInput};
 
 /// Find memories. Words count most, meaning helps; put a phrase between double quotes to prefer it.
-///
-/// Of each result: score, id, found by, title, path, text.
 #[derive(clap::Args)]
 pub struct Args {
     /// What to look for; several words need no quotes

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{add, client::Connection, json_object, table};
+use super::{add, client::Connection, json_object, number, table};
 use crate::api::dto::Written;
 
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long = "tag")]
     tags: Option<Vec<String>>,
     /// How important it is, 0 to 1
-    #[arg(long)]
+    #[arg(long, value_parser = number)]
     importance: Option<f64>,
     /// A JSON object that replaces the metadata
     #[arg(long, value_parser = json_object)]

@@ -47,11 +47,13 @@ pub enum Verb {
     )]
     Get(Client<get::Args>),
     /// List memories, newest first
-    #[command(after_help = "Examples:\n  brain list --tag harbour --limit 20\n  brain list --as-of 2026-11-27T10:00")]
+    #[command(
+        after_help = "Examples:\n  brain list --tag harbour --limit 20\n  brain list --as-of 2026-11-27T10:00\n\nColumns: id, created, type, title, path, text"
+    )]
     List(Client<list::Args>),
     /// Find memories by meaning and by words
     #[command(
-        after_help = "Examples:\n  brain search when is tea\n  brain search '\"east quay\" crane' --tag harbour --since 2026-11-01"
+        after_help = "Examples:\n  brain search when is tea\n  brain search '\"east quay\" crane' --tag harbour --since 2026-11-01\n\nColumns: score, id, found by, title, path, text"
     )]
     Search(Client<search::Args>),
     /// Change some fields of a memory
@@ -65,7 +67,9 @@ pub enum Verb {
     )]
     Rm(Client<rm::Args>),
     /// Show every state that a memory had
-    #[command(after_help = "Example:\n  brain history 0190f3d2-0000-7000-8000-000000000001")]
+    #[command(
+        after_help = "Example:\n  brain history 0190f3d2-0000-7000-8000-000000000001\n\nColumns: revision, position, time, event, title, text"
+    )]
     History(Client<history::Args>),
     /// Compare two revisions of a memory
     #[command(after_help = "Example:\n  brain diff 0190f3d2-0000-7000-8000-000000000001 1 2")]
@@ -89,7 +93,9 @@ pub enum Verb {
     )]
     Graph(Client<graph::Args>),
     /// Show what happened, and follow what happens
-    #[command(after_help = "Examples:\n  brain events --after 1000 --type 'memory.*'\n  brain events --follow --json")]
+    #[command(
+        after_help = "Examples:\n  brain events --after 1000 --type 'memory.*'\n  brain events --follow --json\n\nColumns: position, time, type, subject, text; with --json each line is a CloudEvent"
+    )]
     Events(Client<events::Args>),
     /// Rebuild projections from the log, roll them back, prove them equal to it
     #[command(after_help = "Examples:\n  brain replay verify\n  brain replay rebuild memories")]

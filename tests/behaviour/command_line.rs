@@ -30,7 +30,7 @@ async fn answering() -> (World, Vec<Vec<String>>) {
     let made = world.send(Method::POST, "/api/v1/memories", body).await;
     let id = made.body["memory"]["id"].as_str().expect("an id");
     let other = world.send(Method::POST, "/api/v1/memories", json!({"content": "Cake is at five"})).await;
-    let related = json!({"source_id": id, "target_id": other.body["memory"]["id"]});
+    let related = json!({"source_id": id, "target_id": other.body["memory"]["id"], "relationship_type": "supports"});
     let related = world.send(Method::POST, "/api/v1/relationships", related).await;
     let shown = world.get(&format!("/api/v1/graph/neighbors?id={id}&min_position={}", related.body["position"])).await;
     assert_eq!(shown.body["neighbors"].as_array().map(Vec::len), Some(1), "{shown:?}");
@@ -130,8 +130,11 @@ async fn what_is_mistyped_is_named_and_is_no_crash() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && said.contains("credentials.json") && said.contains(words), "{said}");
     }
-    let keyed = run(world.command(&["add", "tea", "--idempotency-key", "a\nb"])).await;
-    assert_eq!(keyed.status.code(), Some(2));
+    for said_wrong in
+        [&["add", "tea", "--idempotency-key", "a\nb"][..], &["add", "tea", "--importance", "NaN"], &["list", "--limit", "-1"]]
+    {
+        assert_eq!(run(world.command(said_wrong)).await.status.code(), Some(2), "{said_wrong:?}");
+    }
     world.end().await;
 }
 
