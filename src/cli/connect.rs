@@ -35,7 +35,7 @@ pub struct ConnectionArgs {
 
 impl ConnectionArgs {
     /// The connection; credentials.json is read only where an argument is missing.
-    /// Errors: [`Usage`] that names what is wrong and where it stands.
+    /// Errors: a usage error that names what is wrong and where it stands.
     pub fn open(self) -> anyhow::Result<Connection> {
         let url = self.url.map(|url| address(&url, &place(URL, &url))).transpose()?;
         let key = self.key.map(|key| secret(&key, &place(KEY, &key))).transpose()?;

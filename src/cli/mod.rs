@@ -1,6 +1,6 @@
 //! The verbs of `brain`, one file each, and what each of them exits with: 0 done, 1 refused, 2 usage, 3 unreachable.
 //!
-//! Nothing here prints but [`output`]; a reader that has gone ends a verb quietly, with 0.
+//! Nothing here prints but `output`; a reader that has gone ends a verb quietly, with 0.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod add;
