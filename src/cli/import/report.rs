@@ -1,53 +1,99 @@
-//! What an import did: counts, and every refused item with its reason.
+//! What an import did: counts, and everything that a person has to know or do, by file and line.
 //!
-//! Called by `brain import` as answers come in. Prints nothing itself.
+//! Called by `brain import` as answers come in. Prints nothing itself; how it is told stands in [`tell`].
 
-use std::{fmt::Write, process::ExitCode};
+mod tell;
+
+use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::gone::Gone;
+use super::{gone::Gone, walk::Skipped};
 use crate::{api::dto::Written, cli::client::REFUSED};
-
-/// How many vanished memories are named to a person.
-const GONE_LINES_MAX: usize = 20;
 
 /// One reason why one item was not stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Refusal {
     /// Path below the import root.
     pub file: String,
-    /// Order within the file: the section, or the line from 0.
+    /// Order within the file, from 0.
     pub position: u64,
-    /// The headings above the section, or the line; empty for the whole file.
+    /// Line of the file, from 1, where it is known.
+    pub line: Option<u64>,
+    /// The headings above the section, or the number of the record; empty for the whole file.
     pub place: String,
     /// Empty where no single field is at fault.
     pub field: String,
     pub reason: String,
 }
 
-/// The sums of an import.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub files: u64,
-    pub skipped: u64,
-    pub created: u64,
-    pub changed: u64,
-    pub unchanged: u64,
-    /// Accepted, but the server did not tell where its log ended, so new and old cannot be told apart.
-    pub stored: u64,
-    pub refused: Vec<Refusal>,
-    /// Links between notes: relationships made, those that stood already, those whose link has vanished and that were deleted.
+impl Refusal {
+    pub fn of_file(file: &str, field: &str, reason: String) -> Self {
+        Self { file: file.to_owned(), position: 0, line: None, place: String::new(), field: field.to_owned(), reason }
+    }
+}
+
+/// What was cut, or kept as a text, of something that was stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Warning {
+    pub file: String,
+    pub line: Option<u64>,
+    pub field: String,
+    pub reason: String,
+}
+
+/// A link that leads to no memory though it should.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Broken {
+    pub file: String,
+    pub line: u64,
+    pub target: String,
+    pub reason: &'static str,
+}
+
+/// Links by what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Links {
+    /// Relationships made, those that stood already, those whose link has vanished and that were deleted.
     pub linked: u64,
     pub links_unchanged: u64,
     pub unlinked: u64,
-    /// Links to notes that are not there.
+    /// To notes that are not there, or were refused.
     pub links_open: u64,
+    /// To notes without a word.
+    pub links_empty: u64,
+    /// To a place in the same note.
+    pub links_own: u64,
+    /// To files that are no notes.
+    pub links_files: u64,
+}
+
+/// The sums of an import.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub name: String,
+    pub is_dry: bool,
+    pub files: u64,
+    pub skipped: Skipped,
+    pub created: u64,
+    pub changed: u64,
+    pub unchanged: u64,
+    /// Unchanged but for the folder that they come from.
+    pub moved: u64,
+    /// Accepted, but the server did not tell where its log ended, so new and old cannot be told apart.
+    pub stored: u64,
+    /// Records that a later one of the same id replaces.
+    pub superseded: u64,
+    pub refused: Vec<Refusal>,
+    pub warnings: Vec<Warning>,
+    pub links: Links,
+    pub broken: Vec<Broken>,
     /// What an earlier import wrote and this one did not find again.
     pub gone: Vec<Gone>,
     /// Whether what is gone was deleted.
     pub pruned: bool,
+    /// Why it was not, though that was asked for.
+    pub prune_refused: Option<String>,
 }
 
 impl Report {
@@ -65,14 +111,16 @@ impl Report {
     /// Counts a relationship: at a position beyond `log_end` it was made or changed now.
     pub fn link(&mut self, position: u64, log_end: Option<u64>) {
         match log_end {
-            Some(end) if position <= end => self.links_unchanged += 1,
-            _ => self.linked += 1,
+            Some(end) if position <= end => self.links.links_unchanged += 1,
+            _ => self.links.linked += 1,
         }
     }
 
     /// Answers come in any order; the report does not.
     pub fn sort(&mut self) {
         self.refused.sort();
+        self.warnings.sort();
+        self.broken.sort();
     }
 
     /// How many items are refused; one item may have several reasons.
@@ -82,63 +130,8 @@ impl Report {
         self.refused.len() - neighbours.filter(|(a, b)| same(a, b)).count()
     }
 
-    /// The one JSON document; `complete` is false if the server was lost on the way.
-    pub fn json(&self, complete: bool) -> Value {
-        json!({
-            "complete": complete, "files": self.files, "skipped_files": self.skipped,
-            "created": self.created, "changed": self.changed, "unchanged": self.unchanged, "stored": self.stored,
-            "refused": self.refused_items(), "refusals": self.refused, "gone": self.gone, "pruned": self.pruned,
-            "linked": self.linked, "links_unchanged": self.links_unchanged, "unlinked": self.unlinked, "links_open": self.links_open,
-        })
-    }
-
-    /// For people: a line of sums, then the refused items.
-    pub fn text(&self) -> String {
-        let mut text = format!(
-            "{} files read, {} skipped: {} created, {} changed, {} unchanged, {} refused",
-            self.files,
-            self.skipped,
-            self.created,
-            self.changed,
-            self.unchanged,
-            self.refused_items()
-        );
-        if self.stored > 0 {
-            let _ = write!(text, ", {} stored (the server did not tell which of them are new)", self.stored);
-        }
-        if self.linked + self.links_unchanged + self.unlinked + self.links_open > 0 {
-            let Self { linked, links_unchanged, unlinked, links_open, .. } = self;
-            let _ = write!(
-                text,
-                "\nlinks: {linked} made, {links_unchanged} unchanged, {unlinked} removed, {links_open} lead nowhere"
-            );
-        }
-        for refusal in &self.refused {
-            let _ = write!(text, "\n  {}", refusal.file);
-            for part in [&refusal.place, &refusal.field].into_iter().filter(|part| !part.is_empty()) {
-                let _ = write!(text, " | {part}");
-            }
-            let _ = write!(text, ": {}", refusal.reason);
-        }
-        self.tell_gone(&mut text);
-        text
-    }
-
-    fn tell_gone(&self, text: &mut String) {
-        if self.gone.is_empty() {
-            return;
-        }
-        let fate = if self.pruned { "deleted" } else { "kept; --prune deletes them" };
-        let _ = write!(text, "\n{} gone from the files ({fate})", self.gone.len());
-        for gone in self.gone.iter().take(GONE_LINES_MAX) {
-            let _ = write!(text, "\n  {} | {} | {}", gone.file, gone.id, gone.excerpt);
-        }
-        if self.gone.len() > GONE_LINES_MAX {
-            let _ = write!(text, "\n  and {} more", self.gone.len() - GONE_LINES_MAX);
-        }
-    }
-
     pub fn exit_code(&self) -> ExitCode {
-        if self.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
+        let is_done = self.refused.is_empty() && self.prune_refused.is_none();
+        if is_done { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
     }
 }

@@ -1,16 +1,25 @@
-//! Which files an import takes, and the memories in each: Markdown, plain text, JSON lines, JSON, tables.
+//! The memories in the files of an import: notes, plain text, JSON lines, JSON, tables; and what links in them can mean.
 //!
 //! Called by `brain import`. Never judges a memory's content: that is the server's to refuse.
 
-use std::{collections::HashSet, io, path::Path, path::PathBuf};
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
-use walkdir::WalkDir;
 
-use super::{markdown, report::Refusal};
+use super::{
+    existing::{self, Existing, as_stored},
+    fit::fit,
+    marks::Link,
+    names::{Entry, Index, Section},
+    note::{self, Note, Place},
+    report::{Refusal, Warning},
+    root::Root,
+    text::{Text, decode, unified},
+    walk::{Class, File, Found, Kind},
+};
 use crate::{
     api::dto::{MemoryInput, SourceDto, graph::RelationshipInput},
-    cli::records::{self, Record, csv, note},
+    cli::records::{self, Read, Record, csv, note as exported},
 };
 
 /// Where import ids come from. Decision: never to change, or every second import would duplicate every note.
@@ -25,249 +34,265 @@ const UNIT_SEPARATOR: &str = "\u{1f}";
 pub struct Item {
     pub id: Uuid,
     pub input: MemoryInput,
-    /// Whether it is a part of a note, whose links mean something; a record's relationships are records themselves.
-    pub is_note: bool,
-    /// The headings above it, outermost first.
-    pub headings: Vec<String>,
+    /// Whether its id and source are the import's, and not written in the file.
+    pub is_ours: bool,
+    /// Path below the import root.
     pub file: String,
     position: u64,
+    line: Option<u64>,
     place: String,
 }
 
 impl Item {
     pub fn refusal(&self, field: &str, reason: &str) -> Refusal {
         let (file, place) = (self.file.clone(), self.place.clone());
-        Refusal { file, position: self.position, place, field: field.to_owned(), reason: reason.to_owned() }
+        Refusal { file, position: self.position, line: self.line, place, field: field.to_owned(), reason: reason.to_owned() }
     }
 }
 
-/// The folder imported from; its name is part of each id, so the folder may move but not be renamed.
-pub struct Root {
-    path: PathBuf,
-    name: String,
-    /// Whether it is an Obsidian vault, in which `#word` in a text is a tag.
-    vault: bool,
+/// A link with the memory that holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spotted {
+    pub from: Uuid,
+    pub file: String,
+    pub line: u64,
+    pub link: Link,
 }
 
-/// Which memories of the server an import answers for: those that it, or an earlier one like it, wrote.
-pub struct Scope {
-    /// What the origin of all of them begins with.
-    mark: String,
-    /// The one file of an import of a single file.
-    only: Option<String>,
+/// A relationship that stands in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Related {
+    pub file: String,
+    pub number: u64,
+    pub line: Option<u64>,
+    pub input: RelationshipInput,
+}
+
+/// Everything in the files.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub items: Vec<Item>,
+    pub related: Vec<Related>,
+    pub links: Vec<Spotted>,
+    pub index: Index,
+    pub refused: Vec<Refusal>,
+    pub warnings: Vec<Warning>,
+    /// Notes without a word.
+    pub empty: Class,
+    /// JSON of other programs.
+    pub foreign: Class,
     /// Files that could not be read: nobody knows what they hold now.
-    unknown: HashSet<String>,
+    pub unread: HashSet<String>,
+    /// Records that a later one of the same id replaces.
+    pub superseded: u64,
 }
 
-impl Scope {
-    /// The path below the root of a memory that the import answers for.
-    pub fn file_of<'a>(&self, uri: &'a str) -> Option<&'a str> {
-        let file = uri.strip_prefix(&self.mark)?;
-        let is_ours = self.only.as_ref().is_none_or(|only| only == file) && !self.unknown.contains(file);
-        is_ours.then_some(file)
+/// Reads all files. What is not wanted is read for the names that links need. `tick` is called once for each file.
+pub fn collect(root: &Root, found: &Found, existing: &Existing, tick: impl Fn()) -> Collected {
+    let mut it = Collected { index: Index::new(root.habits), refused: found.unreadable.clone(), ..Collected::default() };
+    it.unread.extend(found.unreadable.iter().map(|refusal| refusal.file.clone()));
+    found.others.iter().for_each(|file| it.index.add_other(file));
+    let mut taken: HashSet<&String> = HashSet::new();
+    let exact: HashSet<&String> = found.files.iter().filter(|file| file.raw == file.name).map(|file| &file.raw).collect();
+    let known: HashSet<&str> = existing.memories.values().filter_map(|it| Some(it.source.as_ref()?.1.as_str())).collect();
+    for file in &found.files {
+        tick();
+        // Of a time when names were taken as the file system had them.
+        let is_raw =
+            file.raw != file.name && known.contains(root.owner(&file.raw).2) && !known.contains(root.owner(&file.name).2);
+        // Two names may differ in what is no text, or in their normal form: each file has one for itself.
+        let ways = if is_raw { [&file.raw, &file.escaped, &file.escaped] } else { [&file.name, &file.raw, &file.escaped] };
+        let below = ways
+            .into_iter()
+            .find(|way| !taken.contains(*way) && (**way == file.raw || !exact.contains(*way)))
+            .unwrap_or(&file.escaped);
+        taken.insert(below);
+        Reader { root, file, below, it: &mut it }.read();
+    }
+    it.settle();
+    it
+}
+
+impl Collected {
+    /// Of records of one id the last that can be stored is written, and once.
+    fn settle(&mut self) {
+        let mut last: HashMap<Uuid, usize> = HashMap::new();
+        let is_good = |item: &Item| as_stored(&item.input).is_some();
+        let counts = self.items.iter().fold(HashMap::<Uuid, usize>::new(), |mut counts, item| {
+            *counts.entry(item.id).or_default() += 1;
+            counts
+        });
+        let is_twice = |item: &Item| counts[&item.id] > 1 && is_good(item);
+        for (place, item) in self.items.iter().enumerate().filter(|(_, item)| is_twice(item)) {
+            last.insert(item.id, place);
+        }
+        let before = self.items.len();
+        let mut place = 0;
+        self.items.retain(|item| {
+            place += 1;
+            last.get(&item.id).is_none_or(|last| *last == place - 1 || !is_good(item))
+        });
+        self.superseded = (before - self.items.len()) as u64;
     }
 }
 
-/// The files of an import, in the order of their paths.
-pub struct Found {
-    pub root: Root,
-    pub files: Vec<PathBuf>,
-    pub skipped: u64,
-    pub unreadable: Vec<Refusal>,
+/// One file being read.
+struct Reader<'a> {
+    root: &'a Root,
+    file: &'a File,
+    /// Its path below the root by which its memories are known.
+    below: &'a str,
+    it: &'a mut Collected,
 }
 
-impl Found {
-    /// The files' paths below the root.
-    pub fn paths(&self) -> Vec<String> {
-        self.files.iter().map(|file| relative(&self.root, file)).collect()
-    }
-
-    /// What this import answers for; `unread` are the files that turned out to be unreadable.
-    pub fn scope(&self, path: &Path, unread: impl IntoIterator<Item = String>) -> Scope {
-        let only = self.files.first().filter(|_| path.is_file()).map(|file| relative(&self.root, file));
-        let unknown = self.unreadable.iter().map(|refusal| refusal.file.clone()).chain(unread).collect();
-        Scope { mark: mark(&self.root, ""), only, unknown }
-    }
-}
-
-/// Finds the files below `path`, or `path` itself; hidden ones are passed over, links are not followed.
-/// A single file has its folder as root, so that it keeps the ids it has when the folder is imported.
-pub fn find(path: &Path) -> io::Result<Found> {
-    let path = path.canonicalize()?;
-    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let vault = folder.join(".obsidian").is_dir();
-    let root = Root { path: folder.to_owned(), name, vault };
-    let mut found = Found { root, files: Vec::new(), skipped: 0, unreadable: Vec::new() };
-    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-    for entry in WalkDir::new(&path).into_iter().filter_entry(visible) {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) if entry.file_type().is_file() && kind(entry.path()).is_some() => found.files.push(entry.into_path()),
-            Ok(_) => found.skipped += 1,
-            Err(cause) => {
-                let file = cause.path().map(|path| relative(&found.root, path)).unwrap_or_default();
-                found.unreadable.push(whole_file(&file, "", cause.to_string()));
+impl Reader<'_> {
+    fn read(&mut self) {
+        let text = std::fs::read(&self.file.path).map_err(|cause| cause.to_string()).and_then(decode);
+        let Text { text, guess } = match text {
+            Ok(text) => text,
+            Err(reason) => {
+                if self.file.is_wanted {
+                    self.it.refused.push(Refusal::of_file(&self.file.name, "", reason));
+                }
+                self.it.unread.insert(self.file.name.clone());
+                return;
+            }
+        };
+        if let Some(reason) = guess.filter(|_| self.file.is_wanted) {
+            let file = self.file.name.clone();
+            self.it.warnings.push(Warning { file, line: None, field: "encoding".into(), reason });
+        }
+        match self.file.kind {
+            Kind::Markdown => match exported::read(&text) {
+                Some(memory) => self.records([(0, None, Some(memory))]),
+                None => self.note(note::read(&unified(&text), self.place())),
+            },
+            Kind::Text => self.note(note::plain(&unified(&text), self.place())),
+            Kind::Csv => {
+                let rows = csv::read(&text).into_iter().map(|row| (row.number, Some(row.line), Some(row.memory)));
+                self.records(rows.collect::<Vec<_>>());
+            }
+            Kind::JsonLines => self.json(records::read_lines(text.trim_start_matches('\u{feff}'))),
+            Kind::Json => {
+                let text = text.trim_start_matches('\u{feff}');
+                if !self.file.is_asked && records::is_foreign(text) {
+                    return self.foreign();
+                }
+                self.json(records::read_document(text));
             }
         }
     }
-    found.files.sort();
-    Ok(found)
-}
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Markdown,
-    Text,
-    JsonLines,
-    Json,
-    Csv,
-}
-
-fn kind(path: &Path) -> Option<Kind> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "md" | "markdown" => Some(Kind::Markdown),
-        "txt" => Some(Kind::Text),
-        "jsonl" => Some(Kind::JsonLines),
-        "json" => Some(Kind::Json),
-        "csv" => Some(Kind::Csv),
-        _ => None,
+    fn place(&self) -> Place<'_> {
+        Place { file: &self.file.name, logseq: self.root.habits.logseq }
     }
-}
 
-fn relative(root: &Root, path: &Path) -> String {
-    let below = path.strip_prefix(&root.path).unwrap_or(path);
-    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-fn whole_file(file: &str, field: &str, reason: String) -> Refusal {
-    Refusal { file: file.to_owned(), position: 0, place: String::new(), field: field.to_owned(), reason }
-}
-
-/// The headings and ids of the memories in a note; none when it cannot be read.
-pub fn sections(root: &Root, file: &str) -> Vec<(Vec<String>, Uuid)> {
-    let items = items(root, &root.path.join(file)).into_iter().flatten();
-    items.map(|item| (item.headings, item.id)).collect()
-}
-
-/// The memories in a file, in order; a file that cannot be read is one refusal.
-pub fn items(root: &Root, path: &Path) -> Vec<Result<Item, Refusal>> {
-    let file = relative(root, path);
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(cause) => return vec![Err(whole_file(&file, "", cause.to_string()))],
-    };
-    match kind(path) {
-        Some(Kind::Markdown) => markdown_items(root, &file, &text),
-        Some(Kind::Text) => sections_of(root, &file, "text", markdown::plain(&unified(&text))),
-        Some(Kind::Csv) => records_of(root, &file, "csv", csv::read(text.as_bytes()).into_iter().map(Some)),
-        Some(kind @ (Kind::JsonLines | Kind::Json)) => {
-            let name = if matches!(kind, Kind::Json) { "json" } else { "jsonl" };
-            let memory = |record| match record {
-                Ok(Record::Memory(memory)) => Some(Ok(*memory)),
-                Ok(Record::Relationship(_)) => None,
-                Err(reason) => Some(Err(reason)),
-            };
-            records_of(root, &file, name, json_records(kind, &text).into_iter().map(memory))
+    fn note(&mut self, note: Note) {
+        let (name, origin, below) = self.root.owner(self.below);
+        let (mut sections, file) = (Vec::new(), self.file.name.clone());
+        let (is_wanted, is_markdown) = (self.file.is_wanted, self.file.kind == Kind::Markdown);
+        if note.pieces.is_empty() && is_wanted {
+            self.it.empty.add(&file);
         }
-        None => Vec::new(),
-    }
-}
-
-/// The relationships in a file of records; what is wrong with the others is said where memories are read.
-pub fn relationships(path: &Path) -> Vec<RelationshipInput> {
-    let Some(kind @ (Kind::JsonLines | Kind::Json)) = kind(path) else { return vec![] };
-    let Ok(text) = std::fs::read_to_string(path) else { return vec![] };
-    let relationship = |record| match record {
-        Ok(Record::Relationship(relationship)) => Some(relationship),
-        _ => None,
-    };
-    json_records(kind, &text).into_iter().filter_map(relationship).collect()
-}
-
-fn json_records(kind: Kind, text: &str) -> Vec<Result<Record, String>> {
-    let text = text.trim_start_matches('\u{feff}');
-    let read = |value| Record::read(value).map_err(|cause| cause.to_string());
-    if matches!(kind, Kind::Json) {
-        return match records::read_json(text) {
-            Ok(values) => values.into_iter().map(read).collect(),
-            Err(reason) => vec![Err(reason)],
-        };
-    }
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| {
-            records::exact(line).and_then(|line| serde_json::from_str(line).map_err(|cause| cause.to_string())).and_then(read)
-        })
-        .collect()
-}
-
-/// Text as notes have it: no mark at its beginning, one kind of line ends.
-fn unified(text: &str) -> String {
-    text.trim_start_matches('\u{feff}').replace("\r\n", "\n")
-}
-
-fn markdown_items(root: &Root, file: &str, text: &str) -> Vec<Result<Item, Refusal>> {
-    if let Some(exported) = note::read(text) {
-        return records_of(root, file, "markdown", [Some(exported)]);
-    }
-    match markdown::read(&unified(text)) {
-        Ok(sections) => sections_of(root, file, "markdown", sections),
-        Err(cause) => vec![Err(whole_file(file, "front_matter", cause.to_string()))],
-    }
-}
-
-/// Memories that say all of themselves; `None` keeps the place of a record that is no memory.
-fn records_of(
-    root: &Root,
-    file: &str,
-    kind: &str,
-    records: impl IntoIterator<Item = Option<Result<MemoryInput, String>>>,
-) -> Vec<Result<Item, Refusal>> {
-    let item = |(number, record): (usize, Option<Result<MemoryInput, String>>)| {
-        let (number, place) = (number as u64, format!("record {}", number + 1));
-        let refusal =
-            |reason| Refusal { file: file.to_owned(), position: number, place: place.clone(), field: String::new(), reason };
-        Some(record?.map_err(refusal).map(|mut input| {
-            let id = input.id.take().unwrap_or_else(|| id(&root.name, file, &[], number));
-            input.source.get_or_insert_with(|| origin(root, kind, file, number));
-            Item { id, input, is_note: false, headings: vec![], file: file.to_owned(), position: number, place: place.clone() }
-        }))
-    };
-    records.into_iter().enumerate().filter_map(item).collect()
-}
-
-fn sections_of(root: &Root, file: &str, kind: &str, sections: Vec<markdown::Section>) -> Vec<Result<Item, Refusal>> {
-    let item = |(position, section): (usize, markdown::Section)| {
-        let mut input = section.input;
-        if root.vault {
-            let inline =
-                markdown::inline_tags(&input.content).into_iter().filter(|tag| !input.tags.contains(tag)).collect::<Vec<_>>();
-            input.tags.extend(inline);
+        for (position, piece) in note.pieces.into_iter().enumerate() {
+            let id = id(name, below, &piece.headings, piece.ordinal);
+            let above = piece.headings.last().cloned();
+            sections.push(Section {
+                id,
+                headings: piece.inner_headings.into_iter().chain(above).collect(),
+                anchors: piece.anchors,
+            });
+            if !is_wanted {
+                continue;
+            }
+            let mut input = piece.input;
+            input.source = Some(source(self.file.kind, name, below, position as u64));
+            origin.put(&mut input);
+            // Its properties fitted before; the place it comes from is what may be too long now.
+            fit(&mut input);
+            let spotted = |(line, link)| Spotted { from: id, file: file.clone(), line, link };
+            self.it.links.extend(piece.links.into_iter().map(spotted).filter(|_| is_markdown));
+            let (place, line) = (piece.headings.join(" > "), Some(piece.line));
+            self.it.items.push(Item { id, input, is_ours: true, file: file.clone(), position: position as u64, line, place });
         }
-        input.source = Some(origin(root, kind, file, position as u64));
-        let id = id(&root.name, file, &section.headings, section.ordinal);
-        let place = section.headings.join(" > ");
-        let is_note = kind == "markdown";
-        Ok(Item { id, input, is_note, headings: section.headings, file: file.to_owned(), position: position as u64, place })
-    };
-    sections.into_iter().enumerate().map(item).collect()
+        if is_wanted {
+            self.it.warnings.extend(note.warnings);
+        }
+        self.it.index.add(Entry { file, title: note.title, aliases: note.aliases, sections });
+    }
+
+    /// What it held before, if anything, is left alone.
+    fn foreign(&mut self) {
+        self.it.index.add_other(&self.file.name);
+        self.it.unread.insert(self.file.name.clone());
+        if self.file.is_wanted {
+            self.it.foreign.add(&self.file.name);
+        }
+    }
+
+    fn json(&mut self, read: Vec<Read>) {
+        let mut memories = Vec::new();
+        for Read { number, line, record } in read {
+            match record {
+                Ok(Record::Memory(memory)) => memories.push((number, line, Some(Ok(*memory)))),
+                Err(reason) => memories.push((number, line, Some(Err(reason)))),
+                Ok(Record::Relationship(input)) if self.file.is_wanted => {
+                    self.it.related.push(Related { file: self.file.name.clone(), number, line, input });
+                }
+                Ok(Record::Relationship(_)) => {}
+            }
+        }
+        self.records(memories);
+    }
+
+    /// Memories that say all of themselves.
+    fn records(&mut self, records: impl IntoIterator<Item = (u64, Option<u64>, Option<Result<MemoryInput, String>>)>) {
+        self.it.index.add_other(&self.file.name);
+        if !self.file.is_wanted {
+            return;
+        }
+        let (name, origin, below) = self.root.owner(self.below);
+        let file = &self.file.name;
+        for (position, line, record) in records {
+            let place = format!("record {}", position + 1);
+            match record {
+                None => {}
+                Some(Err(reason)) => {
+                    if position == 0 && line.is_none_or(|line| line <= 1) {
+                        // Nothing of the file may have been understood.
+                        self.it.unread.insert(file.clone());
+                    }
+                    let file = file.clone();
+                    self.it.refused.push(Refusal { file, position, line, place, field: String::new(), reason });
+                }
+                Some(Ok(mut input)) => {
+                    let own = input.id.take();
+                    let is_ours = input.source.is_none();
+                    if is_ours {
+                        input.source = Some(source(self.file.kind, name, below, position));
+                        let metadata = input.metadata.clone();
+                        origin.put(&mut input);
+                        if as_stored(&input).is_none() {
+                            input.metadata = metadata;
+                        }
+                    }
+                    let id = own.unwrap_or_else(|| id(name, below, &[], position));
+                    self.it.items.push(Item { id, input, is_ours, file: file.clone(), position, line, place });
+                }
+            }
+        }
+    }
 }
 
-/// Where an imported memory says that it comes from. Decision: the next import knows by it what has vanished.
-pub fn mark(root: &Root, file: &str) -> String {
-    format!("import:{}/{file}", root.name)
-}
-
-fn origin(root: &Root, kind: &str, file: &str, position: u64) -> SourceDto {
-    let (uri, id) = (Some(mark(root, file)), Some(file.to_owned()));
-    SourceDto { kind: Some(kind.to_owned()), uri, id, position: Some(position) }
+fn source(kind: Kind, name: &str, below: &str, position: u64) -> SourceDto {
+    let (uri, id) = (Some(existing::uri(name, below)), Some(below.to_owned()));
+    SourceDto { kind: Some(kind.as_str().to_owned()), uri, id, position: Some(position) }
 }
 
 /// The id of a section: the same place in the same folder gives the same memory. `ordinal` counts within the heading path,
 /// so a section that is put in above does not move the others.
-fn id(root: &str, file: &str, headings: &[String], ordinal: u64) -> Uuid {
-    let mut parts = vec![SPACE, root, file];
+fn id(name: &str, file: &str, headings: &[String], ordinal: u64) -> Uuid {
+    let mut parts = vec![SPACE, name, file];
     parts.extend(headings.iter().map(String::as_str));
     let ordinal = ordinal.to_string();
     parts.push(&ordinal);
@@ -276,30 +301,83 @@ fn id(root: &str, file: &str, headings: &[String], ordinal: u64) -> Uuid {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::{fs, path::Path};
+
+    use super::{
+        super::{names::Meaning, walk},
+        *,
+    };
+
+    fn read(files: &[(&str, &str)]) -> Collected {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("notes");
+        for (name, text) in files {
+            fs::create_dir_all(path.join(name).parent().unwrap_or(Path::new("/"))).unwrap();
+            fs::write(path.join(name), text).unwrap();
+        }
+        let existing = Existing::default();
+        let root = Root::find(&path, None, "host", &existing).unwrap();
+        collect(&root, &walk::find(&root.path, &path, true, root.habits), &existing, || {})
+    }
 
     #[test]
-    fn ids_are_stable_and_apart() {
+    fn ids_are_those_of_every_release() {
+        let it = read(&[("a.md", "Tea")]);
+        assert_eq!(it.items[0].id, id("notes", "a.md", &[], 0));
+        assert_eq!(it.items[0].id.to_string(), "e5e7482f-474a-55cc-82a6-66e47a8ccb64");
         let one = id("notes", "a.md", &["Tea".into()], 0);
-        assert_eq!(one, id("notes", "a.md", &["Tea".into()], 0));
         assert_ne!(one, id("notes", "a.md", &["Tea".into()], 1));
         assert_ne!(one, id("notes", "b.md", &["Tea".into()], 0));
         assert_ne!(one, id("other", "a.md", &["Tea".into()], 0));
     }
 
     #[test]
+    fn a_copy_of_the_folder_by_another_system_has_the_same_ids() {
+        assert_eq!(read(&[("Cafe\u{301}.md", "x")]).items[0].id, read(&[("Caf\u{e9}.md", "x")]).items[0].id);
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_two() {
+        let it = read(&[("Cafe\u{301}.md", "one"), ("Caf\u{e9}.md", "two")]);
+        assert_eq!((it.items.len(), it.superseded), (2, 0));
+        assert_ne!(it.items[0].id, it.items[1].id);
+    }
+
+    #[test]
+    fn of_records_of_one_id_the_last_good_one_is_written() {
+        let line = |n: u32, importance: f32| {
+            format!(
+                "{{\"id\":\"7f2c1e58-0000-4000-8000-000000000001\",\"content\":\"version {n}\",\"importance\":{importance}}}\n"
+            )
+        };
+        let it = read(&[("a.jsonl", &(line(0, 0.1) + &line(1, 0.2))), ("b.jsonl", &(line(2, 0.3) + &line(3, 7.0)))]);
+        let contents: Vec<&str> = it.items.iter().map(|item| item.input.content.as_str()).collect();
+        assert_eq!(
+            (contents, it.superseded),
+            (vec!["version 2", "version 3"], 2),
+            "the server refuses the last one, and says why"
+        );
+    }
+
+    #[test]
     fn a_record_keeps_its_id_and_names_its_fault() {
-        let root = Root { path: PathBuf::new(), name: "notes".into(), vault: false };
-        let text = "{\"id\":\"7f2c1e58-0000-4000-8000-000000000001\",\"content\":\"tea\"}\n\n{\"contents\":\"tea\"}";
-        let records = json_records(Kind::JsonLines, text).into_iter().map(|record| match record {
-            Ok(Record::Memory(memory)) => Some(Ok(*memory)),
-            Ok(Record::Relationship(_)) => None,
-            Err(reason) => Some(Err(reason)),
-        });
-        let items = records_of(&root, "a.jsonl", "jsonl", records);
-        assert!(items[0].as_ref().unwrap().id.to_string().starts_with("7f2c1e58"));
-        let refused = items[1].as_ref().unwrap_err();
-        assert_eq!(refused.place, "record 2");
-        assert!(refused.reason.contains("contents"));
+        let it = read(&[(
+            "a.jsonl",
+            "{\"id\":\"7f2c1e58-0000-4000-8000-000000000001\",\"content\":\"tea\"}\n\n{\"contents\":\"tea\"}",
+        )]);
+        assert!(it.items[0].id.to_string().starts_with("7f2c1e58"));
+        assert_eq!((it.refused[0].place.as_str(), it.refused[0].line), ("record 2", Some(3)));
+        assert!(it.refused[0].reason.contains("contents") && it.unread.is_empty());
+        assert!(read(&[("a.csv", "text\nx\n")]).unread.contains("a.csv"));
+    }
+
+    #[test]
+    fn notes_give_memories_with_their_origin_and_links() {
+        let it = read(&[("a.md", "See [[b]]."), ("b.md", ""), ("deep/c.txt", "Plain [[a]]"), ("pics/d.png", "x")]);
+        assert_eq!((it.items.len(), it.links.len(), it.empty.first.clone()), (2, 1, vec!["b.md".to_owned()]));
+        assert_eq!(it.items[0].input.source.as_ref().unwrap().uri.as_deref(), Some("import:notes/a.md"));
+        assert_eq!(it.items[0].input.metadata["import"]["host"], "host");
+        assert_eq!(it.index.meaning("a.md", &it.links[0].link), Meaning::Empty);
+        assert_eq!(it.index.meaning("a.md", &Link::Path("pics/d.png".into())), Meaning::File);
     }
 }
