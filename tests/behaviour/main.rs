@@ -12,6 +12,7 @@ mod graph;
 mod harness;
 mod http;
 mod idempotency;
+mod imports;
 mod keys;
 mod keyword_damage;
 mod kills;
