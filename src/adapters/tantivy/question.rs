@@ -27,6 +27,8 @@ const TAG_BOOST: f32 = 1.5;
 const TITLE_BOOST: f32 = 2.0;
 /// Whoever asks by a name wants what is called so: as much again as a rare word in it.
 const NAME_BOOST: f32 = 2.0;
+/// And this in any case: among a few memories no word is rare, and meaning would outweigh the name.
+const NAME_WORTH_MIN: f32 = 12.0;
 
 /// What is looked for: each word once, and phrases of words with their places.
 pub struct Asked {
@@ -113,7 +115,7 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
     Ok(KeywordWeights {
         words,
         phrases: in_text.chain(in_title).collect::<tantivy::Result<_>>()?,
-        name: Some((asked.line.as_str().into(), weight(fields.names, &asked.line)? * NAME_BOOST)),
+        name: Some((asked.line.as_str().into(), weight(fields.names, &asked.line)? * NAME_BOOST + NAME_WORTH_MIN)),
         title_len_mean: mean(fields.title)?,
         content_len_mean: mean(fields.content)?,
         tags_len_mean: mean(fields.tags)?,
