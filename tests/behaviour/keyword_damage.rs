@@ -93,3 +93,21 @@ async fn a_verification_finds_damage_under_a_running_brain_and_has_it_mended() {
     until_found(&world, "flamingo", &id).await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_an_earlier_release_is_removed_and_filled_again() {
+    let mut world = World::new().await;
+    let added = world.send(Method::POST, "/api/v1/memories", json!({"content": "the quokka eats flamingo flowers"})).await;
+    let id = added.body["memory"]["id"].clone();
+    until_found(&world, "quokka", &id).await;
+    let old = world.folder().join("keyword/v2");
+    world
+        .restart_after(|folder| {
+            let mut formats = fs::read_dir(folder.join("keyword")).expect("readable").flatten();
+            fs::rename(formats.next().expect("an index").path(), folder.join("keyword/v2")).expect("renamed");
+        })
+        .await;
+    until_found(&world, "flamingo", &id).await;
+    assert!(!old.exists(), "the words of all memories would lie about for ever");
+    world.end().await;
+}
