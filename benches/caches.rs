@@ -26,10 +26,9 @@ use ground::{
 use second_brain::{
     caches::{Settings, entry::Key, store::Store},
     domain::ids::SpaceId,
-    journal::subject::Prefix,
     ports::cache::{Answer, Dep, Stamp},
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Place, Roles},
 };
 
 const PREFIX: &str = "caches";
@@ -56,16 +55,7 @@ async fn measure() -> anyhow::Result<()> {
     let mut rows = vec![];
     for narrowing in [true, false] {
         let caching = Caching { narrowing, cache_audit_every: audit as u64, ..Caching::default() };
-        let (prefix, listen, roles) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into(), Roles::all());
-        let place = Place {
-            data_dir: folder.path(),
-            prefix,
-            listen,
-            roles,
-            outward: Outward::default(),
-            caching,
-            script_tags: Default::default(),
-        };
+        let place = Place { caching, ..ground::place(folder.path(), PREFIX, Roles::all())? };
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;

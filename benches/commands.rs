@@ -24,7 +24,7 @@ use second_brain::{
     journal::{codec, subject::Prefix},
     ports::IdSource,
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{Brain, Links, Roles},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -213,17 +213,7 @@ async fn post_batch(wire: &mut Wire, left: std::ops::Range<usize>) -> anyhow::Re
 async fn front_door(ground: &Ground, data_dir: &Path, (name, roles): (&str, &str)) -> anyhow::Result<Brain> {
     ground.database(name).await?.close().await;
     let roles: Roles = roles.parse().map_err(anyhow::Error::msg)?;
-    let (prefix, listen) = (Prefix::parse(name)?, ([127, 0, 0, 1], 0).into());
-    let place = Place {
-        data_dir,
-        prefix,
-        listen,
-        roles,
-        outward: Outward::default(),
-        caching: Caching::default(),
-        script_tags: Default::default(),
-    };
-    Brain::start(Links::embedded(&ground.servers, name), place).await
+    Brain::start(Links::embedded(&ground.servers, name), ground::place(data_dir, name, roles)?).await
 }
 
 /// A bare client on a stream like ours.

@@ -22,9 +22,8 @@ use ground::{
     setting,
 };
 use second_brain::{
-    journal::subject::Prefix,
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{Brain, Caching, Links, Place, Roles},
 };
 
 const PREFIX: &str = "front";
@@ -78,16 +77,7 @@ async fn measure() -> anyhow::Result<()> {
         filled = size;
         let roles: Roles =
             if with_embedder { Roles::all() } else { "api,projector,fanout".parse().map_err(anyhow::Error::msg)? };
-        let (prefix, listen) = (Prefix::parse(PREFIX)?, ([127, 0, 0, 1], 0).into());
-        let place = Place {
-            data_dir: folder.path(),
-            prefix,
-            listen,
-            roles,
-            outward: Outward::default(),
-            caching,
-            script_tags: Default::default(),
-        };
+        let place = Place { caching, ..ground::place(folder.path(), PREFIX, roles)? };
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);
         client.settle(&nats).await?;

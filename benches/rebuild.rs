@@ -22,11 +22,10 @@ use second_brain::{
         ids::{MemoryId, PrincipalId, SpaceId},
         memory::Draft,
     },
-    journal::subject::Prefix,
     ports::IdSource,
     projectors::definition,
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{Brain, Links, Roles},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -49,15 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     // Without the embedder, which would take a core for an hour.
     let roles: Roles = "api,projector".parse().map_err(anyhow::Error::msg)?;
-    let place = Place {
-        data_dir: folder.path(),
-        prefix: Prefix::parse(PREFIX)?,
-        listen: ([127, 0, 0, 1], 0).into(),
-        roles,
-        outward: Outward::default(),
-        caching: Caching::default(),
-        script_tags: Default::default(),
-    };
+    let place = ground::place(folder.path(), PREFIX, roles)?;
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;
     client.settle(&nats).await?;

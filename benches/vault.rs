@@ -8,9 +8,8 @@ use std::{fs, path::Path, process::Command, time::Instant};
 
 use ground::{Ground, setting};
 use second_brain::{
-    journal::subject::Prefix,
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{Brain, Links, Roles},
 };
 
 #[tokio::main]
@@ -21,15 +20,7 @@ async fn main() -> anyhow::Result<()> {
     let (folder, vault) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let bytes = write(vault.path(), notes)?;
     let roles: Roles = "api,projector".parse().map_err(anyhow::Error::msg)?;
-    let place = Place {
-        data_dir: folder.path(),
-        prefix: Prefix::parse("vault")?,
-        listen: ([127, 0, 0, 1], 0).into(),
-        roles,
-        outward: Outward::default(),
-        caching: Caching::default(),
-        script_tags: Default::default(),
-    };
+    let place = ground::place(folder.path(), "vault", roles)?;
     let brain = Brain::start(Links::embedded(&ground.servers, "vault"), place).await?;
     let megabytes = bytes as f64 / 1e6;
     println!("{notes} notes, {megabytes:.1} MB\n| what | time | MB/s |\n|---|---|---|");

@@ -13,7 +13,11 @@ pub mod sink;
 pub mod sockets;
 pub mod wire;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use second_brain::{
     adapters::{
@@ -23,6 +27,7 @@ use second_brain::{
     journal::subject::Prefix,
     projectors::{definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
+    wiring::{Caching, Outward, Place, Roles},
 };
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -90,6 +95,19 @@ impl Ground {
         std::fs::remove_dir_all(self.folder)?;
         Ok(())
     }
+}
+
+/// Where a brain of these roles stands in a bench: at a free port, with every setting left as it is.
+pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Result<Place<'a>> {
+    Ok(Place {
+        data_dir,
+        prefix: Prefix::parse(prefix)?,
+        listen: ([127, 0, 0, 1], 0).into(),
+        roles,
+        outward: Outward::default(),
+        caching: Caching::default(),
+        script_tags: Default::default(),
+    })
 }
 
 /// Runs a bench as `brain` runs itself: the model leaves one processor to everything else.

@@ -5,7 +5,6 @@
 use std::{collections::HashSet, fs, path::Path, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use super::{
     Usage,
     client::{Connection, Error},
     filters::Filters,
-    moment, output,
+    moment, output, progress,
     records::{self, csv, note},
 };
 use crate::{
@@ -87,8 +86,7 @@ async fn collect(filters: Filters, as_of: Option<String>, connection: &Connectio
     };
     let mut query = vec![("limit", PAGE_ROWS.to_string()), ("as_of", moment.clone())];
     query.extend(filters.query());
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{spinner} {pos} memories, {elapsed}").expect("the template is a constant"));
+    let bar = progress::counter("memories");
     let mut memories = vec![];
     let add = |rows: Vec<MemoryView>| {
         memories.extend(rows.into_iter().map(records::of));

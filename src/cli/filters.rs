@@ -5,15 +5,12 @@ use serde_json::{Map, Value, json};
 use super::{json_object, moment, number};
 use crate::domain::ids::Timestamp;
 
-/// The filters of a list of memories.
+/// What a memory is and whom it concerns: filters by one value each, under the names that the API has for them.
 #[derive(clap::Args)]
-pub struct Filters {
+struct Equal {
     /// Only this type: semantic, episodic or procedural
     #[arg(long = "type")]
     memory_type: Option<String>,
-    /// Only with this tag
-    #[arg(long)]
-    tag: Option<String>,
     /// Only of this user
     #[arg(long)]
     user_id: Option<String>,
@@ -25,38 +22,39 @@ pub struct Filters {
     run_id: Option<String>,
 }
 
+impl Equal {
+    fn given(self) -> impl Iterator<Item = (&'static str, String)> {
+        let Self { memory_type, user_id, agent_id, run_id } = self;
+        let optional = [("memory_type", memory_type), ("user_id", user_id), ("agent_id", agent_id), ("run_id", run_id)];
+        optional.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// The filters of a list of memories.
+#[derive(clap::Args)]
+pub struct Filters {
+    #[command(flatten)]
+    equal: Equal,
+    /// Only with this tag
+    #[arg(long)]
+    tag: Option<String>,
+}
+
 impl Filters {
     /// The query parameters that ask for them.
     pub fn query(self) -> impl Iterator<Item = (&'static str, String)> {
-        let optional = [
-            ("memory_type", self.memory_type),
-            ("tag", self.tag),
-            ("user_id", self.user_id),
-            ("agent_id", self.agent_id),
-            ("run_id", self.run_id),
-        ];
-        optional.into_iter().filter_map(|(name, value)| Some((name, value?)))
+        self.equal.given().chain(self.tag.map(|tag| ("tag", tag)))
     }
 }
 
 /// The filters of a search, and of a deletion of many: all of them must hold.
 #[derive(clap::Args)]
 pub struct Conditions {
-    /// Only this type: semantic, episodic or procedural
-    #[arg(long = "type")]
-    memory_type: Option<String>,
+    #[command(flatten)]
+    equal: Equal,
     /// Only with this tag; given several times, with all of them
     #[arg(long = "tag")]
     tags: Vec<String>,
-    /// Only of this user
-    #[arg(long)]
-    user_id: Option<String>,
-    /// Only of this agent
-    #[arg(long)]
-    agent_id: Option<String>,
-    /// Only of this run
-    #[arg(long)]
-    run_id: Option<String>,
     /// Only of at least this importance, 0 to 1
     #[arg(long, value_parser = number)]
     min_importance: Option<f64>,
@@ -74,10 +72,7 @@ pub struct Conditions {
 impl Conditions {
     /// All of them as one filter; empty when there is none.
     pub fn filter(self) -> Map<String, Value> {
-        let mut filters = Map::new();
-        let texts =
-            [("memory_type", self.memory_type), ("user_id", self.user_id), ("agent_id", self.agent_id), ("run_id", self.run_id)];
-        filters.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+        let mut filters: Map<String, Value> = self.equal.given().map(|(name, value)| (name.to_owned(), value.into())).collect();
         if !self.tags.is_empty() {
             filters.insert("tags".into(), self.tags.into());
         }

@@ -18,6 +18,7 @@ mod layout;
 pub mod list;
 mod moment;
 mod output;
+mod progress;
 mod records;
 pub mod relate;
 pub mod replay;

@@ -2,12 +2,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::{Method, StatusCode};
 
 use super::{
     client::{Connection, Error, REFUSED},
-    output, table,
+    output, progress, table,
 };
 use crate::{
     api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
@@ -126,9 +125,7 @@ async fn change(connection: &Connection, projection: &str, wish: &str) -> anyhow
         Err(error) => return connection.fail(&error),
     };
     let version: VersionAnswer = serde_json::from_value(answer.clone())?;
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events, {elapsed}").expect("the template is a constant");
-    bar.set_style(style);
+    let bar = progress::bar(None, "events");
     loop {
         let rows = match projections(connection).await {
             Ok(rows) => rows,

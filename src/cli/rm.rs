@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,7 +16,7 @@ use super::{
     client::{self, Connection, Error, REFUSED},
     filters::Conditions,
     layout::Layout,
-    output, table,
+    output, progress, table,
 };
 use crate::api::dto::{
     Written,
@@ -135,8 +134,7 @@ fn confirmed(looked: &DeleteAnswer, connection: &Connection) -> anyhow::Result<b
 
 /// Calls until nothing is left, with a bar of what is done.
 async fn all(input: DeleteInput, matched: u64, connection: &Connection) -> anyhow::Result<ExitCode> {
-    let bar = ProgressBar::with_draw_target(Some(matched), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} memories, {elapsed}").expect("the template is a constant"));
+    let bar = progress::bar(Some(matched), "memories");
     let mut total = DeleteAnswer::default();
     let outcome = loop {
         let position = (total.position > 0).then_some(total.position);

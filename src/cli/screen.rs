@@ -65,14 +65,8 @@ pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
-    let mut left = columns.saturating_sub(1);
-    let fits = |part: &&str| {
-        let room = left.checked_sub(UnicodeWidthStr::width(*part));
-        left = room.unwrap_or(0);
-        room.is_some()
-    };
-    let kept: String = text.graphemes(true).take_while(fits).collect();
-    format!("{}…", kept.trim_end())
+    let kept = beside_ellipsis(text.graphemes(true), columns);
+    format!("{}…", kept.concat().trim_end())
 }
 
 /// The end of the text in at most so many columns, with the ellipsis before it: of a path the end says most.
@@ -80,15 +74,20 @@ pub fn cut_start(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
+    let mut kept = beside_ellipsis(text.graphemes(true).rev(), columns);
+    kept.reverse();
+    format!("…{}", kept.concat().trim_start())
+}
+
+/// The first letters that leave room for an ellipsis in so many columns.
+fn beside_ellipsis<'a>(letters: impl Iterator<Item = &'a str>, columns: usize) -> Vec<&'a str> {
     let mut left = columns.saturating_sub(1);
-    let fits = |part: &&str| {
-        let room = left.checked_sub(UnicodeWidthStr::width(*part));
+    let fits = |letter: &&str| {
+        let room = left.checked_sub(UnicodeWidthStr::width(*letter));
         left = room.unwrap_or(0);
         room.is_some()
     };
-    let mut kept: Vec<&str> = text.graphemes(true).rev().take_while(fits).collect();
-    kept.reverse();
-    format!("…{}", kept.concat().trim_start())
+    letters.take_while(fits).collect()
 }
 
 /// Text of others without what a terminal would obey; line ends and tabs stay. What turns the direction of writing around goes as well:

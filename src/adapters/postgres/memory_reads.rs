@@ -8,7 +8,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow, types::Json};
 use super::{bigint, parked, snapshot, unsigned};
 use crate::{
     domain::{
-        ids::{MemoryId, Revision, SpaceId, StreamSeq},
+        ids::{MemoryId, Revision, SpaceId, StreamSeq, Timestamp},
         memory::{Body, Memory, MemoryType, Scope, Source},
     },
     ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
@@ -110,15 +110,23 @@ pub(super) fn readable<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> Result<T, sql
     rows.iter().filter_map(or_told).collect()
 }
 
+/// The order in which memories are paged through.
+pub(super) const NEWEST_FIRST: &str = " ORDER BY m.created_at DESC, m.id DESC";
+
+/// Narrows to what comes behind the last memory of the page before, newest first.
+pub(super) fn behind(after: Option<(Timestamp, MemoryId)>, sql: &mut QueryBuilder<Postgres>) {
+    if let Some((created_at, id)) = after {
+        sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
+    }
+}
+
 /// Built from the filters that are there, so that each mix of them has its own plan.
 fn list_sql(space: &SpaceId, query: &ListQuery, rows_max: usize) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT ");
     sql.push(COLUMNS).push(" FROM ").push(memories_of(query.at));
     sql.push(" m WHERE m.deleted_at IS NULL AND m.space = ").push_bind(space.as_str());
     standing("m", query.at, &mut sql);
-    if let Some((created_at, id)) = query.after {
-        sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
-    }
+    behind(query.after, &mut sql);
     if let Some(tag) = &query.tag {
         sql.push(" AND m.tags @> ").push_bind(vec![tag.clone()]);
     }
@@ -133,7 +141,7 @@ fn list_sql(space: &SpaceId, query: &ListQuery, rows_max: usize) -> QueryBuilder
             sql.push(condition).push_bind(wanted.clone());
         }
     }
-    sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(rows_max as i64);
+    sql.push(NEWEST_FIRST).push(" LIMIT ").push_bind(rows_max as i64);
     sql
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::{PgPool, QueryBuilder, Row};
 
 use super::{
-    memory_reads::{COLUMNS, readable, record, unavailable},
+    memory_reads::{COLUMNS, NEWEST_FIRST, behind, readable, record, unavailable},
     search_reads::{living, rows},
     snapshot, unsigned,
 };
@@ -43,10 +43,8 @@ impl PgSelectionReads {
         let mut sql = QueryBuilder::new("SELECT ");
         sql.push(COLUMNS).push(" FROM live.memories m WHERE ");
         living(&mut sql, space, filter);
-        if let Some((created_at, id)) = after {
-            sql.push(" AND (m.created_at, m.id) < (").push_bind(created_at).push(", ").push_bind(id.0).push(")");
-        }
-        sql.push(" ORDER BY m.created_at DESC, m.id DESC LIMIT ").push_bind(rows(limit));
+        behind(after, &mut sql);
+        sql.push(NEWEST_FIRST).push(" LIMIT ").push_bind(rows(limit));
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let found = sql.build().persistent(false).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;

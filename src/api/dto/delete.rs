@@ -19,10 +19,10 @@ pub struct DeleteInput {
     #[schema(value_type = Option<Object>)]
     pub filters: Option<Value>,
     /// In place of filters: every memory of the space.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
     /// Deletes nothing, and answers how many memories pass and what the newest of them are.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Most memories that this call deletes, 1 to 10,000; 1,000 unless given. `more` says whether to call again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,11 +31,6 @@ pub struct DeleteInput {
     /// What is deleted is chosen among what this position shows at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_position: Option<u64>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// What was deleted, or with `dry_run` would be.

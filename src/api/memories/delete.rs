@@ -17,7 +17,7 @@ use crate::{
         body::{self, MEMORY_BODY_BYTES_MAX},
         dto::delete::{DeleteAnswer, DeleteFailure, DeleteInput},
         error::Problem,
-        freshness,
+        freshness, query,
         search::filters,
     },
     commands::{self, Action, IfMatch, Wish},
@@ -47,7 +47,7 @@ pub async fn handle(
     state: web::Data<ApiState>,
 ) -> Result<HttpResponse, Problem> {
     let input: DeleteInput = body::of(&request, payload, MEMORY_BODY_BYTES_MAX).await?;
-    let (filter, limit) = (filter(&input)?, limit(input.limit)?);
+    let (filter, limit) = (filter(&input)?, query::limit(input.limit, LIMIT_DEFAULT, LIMIT_MAX)? as usize);
     freshness::wait_for(&state, &identity, MEMORIES, input.min_position).await?;
     let answer = if input.dry_run {
         look(&state, &identity, &filter).await?
@@ -71,15 +71,6 @@ fn filter(input: &DeleteInput) -> Result<Filter, Problem> {
         (true, false) => refused("\"all\" means every memory, and stands without filters"),
         _ => Ok(filter),
     }
-}
-
-fn limit(given: Option<u32>) -> Result<usize, Problem> {
-    let limit = given.unwrap_or(LIMIT_DEFAULT);
-    if (1..=LIMIT_MAX).contains(&limit) {
-        return Ok(limit as usize);
-    }
-    let detail = format!("limit is {limit}; it goes from 1 to {LIMIT_MAX}");
-    Err(Problem::new("read.bad_limit", detail).at("limit", Some(LIMIT_MAX.into()), Some(limit.into())))
 }
 
 /// What a deletion would do.
@@ -203,6 +194,7 @@ mod tests {
 
     #[test]
     fn a_call_has_its_bounds() {
+        let limit = |given| query::limit(given, LIMIT_DEFAULT, LIMIT_MAX);
         assert_eq!([None, Some(1), Some(10_000)].map(|given| limit(given).ok()), [Some(1_000), Some(1), Some(10_000)]);
         assert!(limit(Some(0)).is_err() && limit(Some(10_001)).is_err());
     }

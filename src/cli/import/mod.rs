@@ -28,14 +28,13 @@ use std::{
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     Usage,
     client::{Connection, Error, UNREACHABLE},
-    output,
+    output, progress,
 };
 use crate::{api::dto::Written, domain::memory::script::ScriptTags};
 use existing::{Difference, Existing};
@@ -97,7 +96,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         Err(doubt) => return doubted(connection, doubt),
     };
     let found = walk::find(&root.path, &path, root.is_whole, root.habits);
-    let bar = progress(found.files.len() as u64, "files read");
+    let bar = progress::bar(Some(found.files.len() as u64), "files read");
     let collected = source::collect(&root, &found, &existing, || bar.inc(1));
     bar.finish_and_clear();
     let mut is_confirmed = args.name.is_some();
@@ -194,7 +193,7 @@ impl Import<'_> {
     /// Puts every item that differs from what is there, many at a time; `Err` when the server is lost.
     async fn memories(&self, collected: &Collected, report: &mut Report) -> Result<(), Error> {
         let writes: Vec<Wish> = collected.items.iter().filter_map(|item| self.wish(item, report)).collect();
-        let bar = progress(writes.len() as u64, "memories");
+        let bar = progress::bar(Some(writes.len() as u64), "memories");
         let puts = writes.into_iter().map(|write| async move { (write.is_moved, store(self.connection, write.item).await) });
         let mut answers = stream::iter(puts).buffer_unordered(REQUESTS_IN_FLIGHT_MAX);
         let mut outcome = Ok(());
@@ -284,11 +283,4 @@ async fn store(connection: &Connection, item: &Item) -> Result<Written, Stopped>
         }
         Error::Strange { .. } | Error::Unsendable(_) => Stopped::Refused(vec![item.refusal("", &error.to_string())]),
     })
-}
-
-/// A bar on standard error, because standard output is for the answer alone.
-fn progress(count: u64, what: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
-    let template = format!("{{bar:40}} {{pos}}/{{len}} {what}, {{elapsed}}");
-    bar.with_style(ProgressStyle::with_template(&template).expect("the template is a constant"))
 }
