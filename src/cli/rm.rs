@@ -132,6 +132,12 @@ fn confirmed(looked: &DeleteAnswer, connection: &Connection) -> anyhow::Result<b
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
+/// What was deleted, as far as the server has said so: of a call that was cut off nobody here knows what it did.
+fn told(total: &DeleteAnswer, is_whole: bool) -> String {
+    let least = if is_whole { "" } else { "at least " };
+    format!("deleted {least}{} (position {})", memories(total.deleted), total.position)
+}
+
 /// Calls until nothing is left, with a bar of what is done.
 async fn all(input: DeleteInput, matched: u64, connection: &Connection) -> anyhow::Result<ExitCode> {
     let bar = progress::bar(Some(matched), "memories");
@@ -158,7 +164,7 @@ async fn all(input: DeleteInput, matched: u64, connection: &Connection) -> anyho
         let whole = json!({"deleted": deleted, "changed": changed, "position": position, "failed": failed, "more": total.more || outcome.is_err()});
         output::line(whole)?;
     } else {
-        output::line(format_args!("deleted {} (position {})", memories(total.deleted), total.position))?;
+        output::line(told(&total, outcome.is_ok()))?;
     }
     if total.changed > 0 {
         output::say(format_args!("{} changed meanwhile and stayed; call again to look at them", memories(total.changed)));
@@ -174,5 +180,17 @@ async fn all(input: DeleteInput, matched: u64, connection: &Connection) -> anyho
         }
         Ok(()) if total.failed.is_empty() => Ok(ExitCode::SUCCESS),
         Ok(()) => Ok(ExitCode::from(REFUSED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_has_answered_is_not_said_to_be_undone() {
+        let total = DeleteAnswer { deleted: 1, position: 7, ..DeleteAnswer::default() };
+        assert_eq!(told(&total, true), "deleted 1 memory (position 7)");
+        assert_eq!(told(&DeleteAnswer::default(), false), "deleted at least 0 memories (position 0)");
     }
 }
