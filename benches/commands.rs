@@ -76,8 +76,9 @@ async fn measure(ground: &Ground, durability: Durability) -> anyhow::Result<()> 
     // Without flushes it goes ten times as fast, and a round is to last.
     let count = setting("count", 4_000) * if durability == Durability::Os { 5 } else { 1 };
     let (rounds, flight) = (setting("rounds", 5), setting("flight", 256));
-    let log = ground.nats("ours").await?.log();
-    let commands = Commands::new(log.clone(), Arc::new(SystemClock));
+    let nats = ground.nats("ours").await?;
+    let log = nats.log();
+    let commands = Commands::new(log.clone(), nats.appender(), Arc::new(SystemClock));
     let limit = Limit::new(ground).await?;
     let folders = [tempfile::tempdir()?, tempfile::tempdir()?];
     let lone = front_door(ground, folders[0].path(), ("lone", "api")).await?;

@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let storming = setting("storm", 2_000);
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
-    let commands = Arc::new(Commands::new(nats.log(), Arc::new(SystemClock)));
+    let commands = Arc::new(Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock)));
     ground.database(PREFIX).await?.close().await;
     let folder = tempfile::tempdir()?;
     let roles: Roles = "api,projector,fanout".parse().map_err(anyhow::Error::msg)?;

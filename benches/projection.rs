@@ -57,7 +57,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
-    let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+    let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
     let caller = Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
     let append = |n: usize| {
         let (caller, commands, command_id) = (caller.clone(), &commands, SystemIds.command_id());

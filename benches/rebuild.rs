@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<()> {
     }
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;
-    let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+    let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
     fill(&commands, count).await?;
     ground.database(PREFIX).await?.close().await;
     let folder = tempfile::tempdir()?;

@@ -36,7 +36,7 @@ impl Client {
 
     /// Keys of so many others, each its own principal: who writes waits for no one else's writes when it reads.
     pub async fn others(&self, nats: &Nats, count: usize) -> anyhow::Result<Vec<String>> {
-        let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+        let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
         let mut keys = vec![];
         for _ in 0..count {
             let secret = credentials::fresh_key()?;

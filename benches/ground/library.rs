@@ -12,7 +12,7 @@ use second_brain::{
         memory, relationship,
     },
     journal::{
-        derived,
+        derived::{self, FactKey},
         events::{EmbedderV1, EmbeddingV1, HalfVector},
     },
     ports::{Clock, IdSource, log::AppendError},
@@ -43,7 +43,7 @@ pub fn caller() -> Caller {
 /// Appends memories `from..upto` with their vectors, and a relationship from every second one to any other of the same
 /// hundred thousand; the embedder has nothing left to do.
 pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, relationships: bool) -> anyhow::Result<()> {
-    let (commands, facts) = (Arc::new(Commands::new(nats.log(), Arc::new(SystemClock))), nats.derived());
+    let (commands, facts) = (Arc::new(Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock))), nats.fact_appender());
     let append = |n: usize| {
         let (commands, facts) = (&commands, &facts);
         async move {
@@ -60,7 +60,7 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
             let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };
             let event = derived::embedding_event(&space, id(n), &data, Revision(1), SystemClock.now());
             loop {
-                match facts.put_embedding(MODEL, &event, StreamSeq(0)).await {
+                match facts.append(&FactKey::embedding(MODEL, &space, id(n)), &event, Some(StreamSeq(0))).await {
                     Err(AppendError::Unknown(cause)) => eprintln!("the log has no time: {cause}"),
                     // It is there: the first answer was lost.
                     Ok(_) | Err(AppendError::Conflict) => return anyhow::Ok(()),
@@ -79,7 +79,8 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
         }
     }
     let position = nats.log().last_seq().await?.0;
-    facts.put_embedder(MODEL, &derived::embedder_event(&EmbedderV1 { model: MODEL.into(), position }, SystemClock.now())).await?;
+    let event = derived::embedder_event(&EmbedderV1 { model: MODEL.into(), position }, SystemClock.now());
+    facts.append(&FactKey::Embedder { model: MODEL.into() }, &event, None).await?;
     Ok(())
 }
 

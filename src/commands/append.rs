@@ -115,7 +115,7 @@ where
         };
         debug_assert_eq!(events.len(), 1, "commands with several events need an atomic batch");
         commands.make_sure_of_room(attempt)?;
-        match log.append(&envelope(load, revision.next(), event), expected).await {
+        match commands.appender.append(&envelope(load, revision.next(), event), expected).await {
             Ok(position) => {
                 return Ok(Outcome { state: D::evolve(state, event), revision: revision.next(), position, changed: true });
             }

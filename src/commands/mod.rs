@@ -21,7 +21,7 @@ use crate::{
         relationship, webhook,
     },
     ports::{
-        Clock, CommandLog, EventLog, QueryError,
+        Clock, CommandLog, EventAppender, EventLog, QueryError,
         storage::{NoRoom, Storage, Unwatched},
         webhooks::VaultError,
     },
@@ -111,6 +111,7 @@ pub enum Error {
 /// The write path, shared by all requests of a process.
 pub struct Commands {
     log: Arc<dyn EventLog>,
+    appender: Arc<dyn EventAppender>,
     command_log: Option<Arc<dyn CommandLog>>,
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
@@ -119,9 +120,9 @@ pub struct Commands {
 }
 
 impl Commands {
-    pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(log: Arc<dyn EventLog>, appender: Arc<dyn EventAppender>, clock: Arc<dyn Clock>) -> Self {
         let (command_log, storage, acknowledged) = (None, Arc::new(Unwatched), Acknowledged::default());
-        Self { log, command_log, storage, clock, acknowledged, script_tags: ScriptTags::default() }
+        Self { log, appender, command_log, storage, clock, acknowledged, script_tags: ScriptTags::default() }
     }
 
     /// What is done with script tags in the contents of memories; without it they are refused.

@@ -18,6 +18,23 @@ use crate::domain::{
     memory::Before,
 };
 
+/// What a derived fact is about: the newest one under a key counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FactKey {
+    /// The embedding of a memory by a model (`embedding.computed`).
+    Embedding { model: String, space: SpaceId, id: MemoryId },
+    /// How far the embedder of a model has come (`embedder.advanced`).
+    Embedder { model: String },
+    /// Up to where webhooks have had everything (`dispatcher.settled`).
+    Dispatcher,
+}
+
+impl FactKey {
+    pub fn embedding(model: &str, space: &SpaceId, id: MemoryId) -> Self {
+        Self::Embedding { model: model.to_owned(), space: space.clone(), id }
+    }
+}
+
 /// An embedding of a memory; `revision` counts the embeddings of this memory by this model from 1.
 pub fn embedding_event(space: &SpaceId, id: MemoryId, data: &EmbeddingV1, revision: Revision, at: Timestamp) -> Envelope {
     // Whatever makes it another vector is part of the wish: the log takes an equal wish for one that it has.

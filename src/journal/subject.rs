@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::derived::FactKey;
 use crate::domain::ids::{MemoryId, SpaceId};
 
 /// Number of partitions, fixed for ever: the token stands in every stored subject.
@@ -55,20 +56,24 @@ impl Prefix {
         format!("{}.derived.embedding.*.*.{space}.>", self.0)
     }
 
-    /// `<prefix>.derived.embedding.<model>.<pp>.<space>.<id>`: the newest embedding of a memory by a model.
-    pub fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> String {
+    /// The newest embeddings of one memory, of every model.
+    pub fn embeddings_of(&self, space: &SpaceId, id: MemoryId) -> String {
+        self.embedding("*", space, id)
+    }
+
+    /// One subject per key of a derived fact: `<prefix>.derived.embedding.<model>.<pp>.<space>.<id>`, `<prefix>.derived.embedder.<model>`,
+    /// `<prefix>.derived.dispatcher`.
+    pub fn fact(&self, key: &FactKey) -> String {
+        match key {
+            FactKey::Embedding { model, space, id } => self.embedding(model, space, *id),
+            FactKey::Embedder { model } => format!("{}.derived.embedder.{model}", self.0),
+            FactKey::Dispatcher => format!("{}.derived.dispatcher", self.0),
+        }
+    }
+
+    fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> String {
         let id = id.to_string();
         format!("{}.derived.embedding.{model}.{:02x}.{space}.{id}", self.0, partition(space, &id))
-    }
-
-    /// `<prefix>.derived.embedder.<model>`: how far the embedder of a model has come.
-    pub fn embedder(&self, model: &str) -> String {
-        format!("{}.derived.embedder.{model}", self.0)
-    }
-
-    /// `<prefix>.derived.dispatcher`: what webhooks have had.
-    pub fn dispatcher(&self) -> String {
-        format!("{}.derived.dispatcher", self.0)
     }
 
     /// Where a projection announces its commits.
@@ -96,8 +101,16 @@ mod tests {
         let subject = prefix.event(&SpaceId::default_space(), "memory", "0190f3d2-0000-7000-8000-000000000001");
         insta::assert_snapshot!(subject, @"brain.ev.1f.default.memory.0190f3d2-0000-7000-8000-000000000001");
         let id = "0190f3d2-0000-7000-8000-000000000001".parse().expect("an id");
-        let derived = prefix.embedding("minilm-l6-v2", &SpaceId::default_space(), id);
-        insta::assert_snapshot!(derived, @"brain.derived.embedding.minilm-l6-v2.1f.default.0190f3d2-0000-7000-8000-000000000001");
+        let facts = [
+            FactKey::embedding("minilm-l6-v2", &SpaceId::default_space(), id),
+            FactKey::Embedder { model: "minilm-l6-v2".into() },
+            FactKey::Dispatcher,
+        ];
+        insta::assert_snapshot!(facts.map(|key| prefix.fact(&key)).join("\n"), @r"
+        brain.derived.embedding.minilm-l6-v2.1f.default.0190f3d2-0000-7000-8000-000000000001
+        brain.derived.embedder.minilm-l6-v2
+        brain.derived.dispatcher
+        ");
         assert_eq!(Prefix::parse("a.b"), Err(InvalidPrefix("a.b".into())));
     }
 }

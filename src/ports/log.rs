@@ -1,4 +1,5 @@
-//! Appending to the log and reading it, by what the caller must do next; and the stream of derived facts beside it.
+//! The two streams, each as two ports: one that reads, handed to whoever asks, and one that appends, handed to its writers alone. Errors are
+//! sorted by what the caller must do next.
 
 use std::sync::Arc;
 
@@ -8,7 +9,10 @@ use futures::{StreamExt, stream::BoxStream};
 use super::unit;
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
-    journal::{Envelope, Recorded, codec, derived},
+    journal::{
+        Envelope, Recorded, codec,
+        derived::{self, FactKey},
+    },
 };
 
 /// Why an append has no position.
@@ -98,7 +102,7 @@ pub trait EventReader: Send + Sync {
 /// An event, or why its message cannot be understood.
 pub type Readable = Result<Recorded, (StreamSeq, codec::Error)>;
 
-/// The event log: the truth.
+/// The event log, the truth, as everybody may read it.
 #[async_trait]
 pub trait EventLog: EventReader {
     /// The newest event of an aggregate, read through the leader; `None` when it never existed.
@@ -109,7 +113,11 @@ pub trait EventLog: EventReader {
 
     /// Position of the newest event of a space; 0 when it has none.
     async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError>;
+}
 
+/// The way into the event log. Only `commands` is handed it.
+#[async_trait]
+pub trait EventAppender: Send + Sync {
     /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers with a position,
     /// which is this very event's.
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
@@ -125,34 +133,27 @@ pub enum VectorOf {
     Nothing,
 }
 
-/// Facts that are dear to compute, the newest per memory and model, in a stream with positions of its own.
+/// Facts that are dear to compute, the newest under each key, in a stream with positions of its own, as everybody may read them.
 #[async_trait]
 pub trait DerivedLog: EventReader {
-    /// The newest embedding of a memory by this model.
-    async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError>;
+    /// The newest fact under a key; `None` when there never was one.
+    async fn newest(&self, key: &FactKey) -> Result<Option<Recorded>, ReadError>;
 
     /// What the newest vector of a memory by this model is of.
     async fn vector_of(&self, model: &str, space: &SpaceId, id: MemoryId, text: &str) -> Result<VectorOf, ReadError> {
-        let Some(recorded) = self.embedding(model, space, id).await? else { return Ok(VectorOf::Nothing) };
+        let Some(recorded) = self.newest(&FactKey::embedding(model, space, id)).await? else { return Ok(VectorOf::Nothing) };
         let known = derived::embedding(&recorded.event).ok();
         let of_this = known.filter(|known| known.content_hash == derived::content_hash(text));
         let halves = of_this.and_then(|known| known.vector.numbers());
         let numbers = halves.map(|halves| halves.iter().map(|number| number.to_f32()).collect::<Vec<_>>());
         Ok(numbers.map_or(VectorOf::AnotherText(recorded.seq), |numbers| VectorOf::Text(unit(&numbers))))
     }
+}
 
-    /// Records an embedding (`embedding.computed`) if the newest one of its memory still stands at `expected` (0 = none).
-    async fn put_embedding(&self, model: &str, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError>;
-
-    /// How far the embedder of this model has come (`embedder.advanced`); `None` when it never ran.
-    async fn embedder(&self, model: &str) -> Result<Option<Recorded>, ReadError>;
-
-    /// Records how far the embedder of this model has come.
-    async fn put_embedder(&self, model: &str, event: &Envelope) -> Result<StreamSeq, AppendError>;
-
-    /// Up to where webhooks have had everything (`dispatcher.settled`); `None` when nothing was ever dispatched.
-    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError>;
-
-    /// Records up to where webhooks have had everything.
-    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError>;
+/// The way into the stream of derived facts. Only reactors and the dispatcher of webhooks are handed it.
+#[async_trait]
+pub trait FactAppender: Send + Sync {
+    /// Records the newest fact under its key. With `expected`, only if the one before still stands there (0 = none); else it replaces
+    /// whatever there is.
+    async fn append(&self, key: &FactKey, fact: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError>;
 }

@@ -21,7 +21,7 @@ pub use self::{
     keyword::{
         KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, PhraseWeight, Statistics, WordWeight, Words,
     },
-    log::{DerivedLog, EventLog, EventReader, Readable, VectorOf},
+    log::{DerivedLog, EventAppender, EventLog, EventReader, FactAppender, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, End, Filter, Hit, Optional, SearchReads, Test, ValueTest},
     selection::SelectionReads,

@@ -15,12 +15,13 @@ use crate::{
         memory::{self, Field},
     },
     journal::{
-        Envelope, Recorded, derived,
+        Envelope, Recorded,
+        derived::{self, FactKey},
         events::{self, EmbedderV1, EmbeddingV1, HalfVector, Storable},
     },
     patience::Patience,
     ports::{
-        Clock, DerivedLog, EmbedError, Embedder, EventLog, Urgency,
+        Clock, DerivedLog, EmbedError, Embedder, EventLog, FactAppender, Urgency,
         log::{AppendError, Events, ReadError},
         storage::{NoRoom, Storage},
     },
@@ -75,6 +76,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub struct Reactor {
     pub log: Arc<dyn EventLog>,
     pub derived: Arc<dyn DerivedLog>,
+    pub facts: Arc<dyn FactAppender>,
     pub embedder: Arc<dyn Embedder>,
     pub storage: Arc<dyn Storage>,
     pub clock: Arc<dyn Clock>,
@@ -109,8 +111,8 @@ impl Reactor {
     }
 
     async fn follow(&self, patience: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
-        let model = self.embedder.model();
-        let mut recorded = match self.derived.embedder(model).await? {
+        let position = FactKey::Embedder { model: self.embedder.model().into() };
+        let mut recorded = match self.derived.newest(&position).await? {
             Some(Recorded { event, .. }) => StreamSeq(derived::embedder(&event)?.position),
             None => StreamSeq(0),
         };
@@ -130,10 +132,9 @@ impl Reactor {
     }
 
     async fn record_position(&self, position: StreamSeq) -> Result<(), Interrupted> {
-        let model = self.embedder.model();
-        let data = EmbedderV1 { model: model.into(), position: position.0 };
-        let event = derived::embedder_event(&data, self.clock.now());
-        self.derived.put_embedder(model, &event).await.map_err(Interrupted::Append)?;
+        let model: String = self.embedder.model().into();
+        let event = derived::embedder_event(&EmbedderV1 { model: model.clone(), position: position.0 }, self.clock.now());
+        self.facts.append(&FactKey::Embedder { model }, &event, None).await.map_err(Interrupted::Append)?;
         metrics::gauge!("brain_embedder_position").set(position.0 as f64);
         Ok(())
     }
@@ -176,7 +177,7 @@ impl Reactor {
     /// The embedding's place is read before the text: see the head of this file.
     async fn wanted(&self, subject: Subject) -> Result<Option<Wanted>, Interrupted> {
         let (space, id) = &subject;
-        let before = self.derived.embedding(self.embedder.model(), space, *id).await?;
+        let before = self.derived.newest(&FactKey::embedding(self.embedder.model(), space, *id)).await?;
         let (expected, revision, old_hash) = match before {
             // One that cannot be read is replaced.
             Some(Recorded { seq, event }) => {
@@ -208,7 +209,8 @@ impl Reactor {
         };
         let (space, id) = &wanted.subject;
         let event = derived::embedding_event(space, *id, &data, wanted.revision, self.clock.now());
-        match self.derived.put_embedding(self.embedder.model(), &event, wanted.expected).await {
+        let key = FactKey::embedding(self.embedder.model(), space, *id);
+        match self.facts.append(&key, &event, Some(wanted.expected)).await {
             Ok(_) => Ok(None),
             Err(AppendError::Conflict | AppendError::Duplicate) => Ok(Some(wanted.subject)),
             Err(other) => Err(Interrupted::Append(other)),

@@ -124,7 +124,7 @@ impl Brain {
         tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
         let commands = write_path(&nats, &postgres, &links, &clock, script_tags);
-        let webhooks = outward.webhooks(data_dir, &links, (&tail, &events, &derived), (&postgres, &commands, &clock))?;
+        let webhooks = outward.webhooks(data_dir, &links, (&tail, &nats), (&postgres, &commands, &clock))?;
         if roles.include(Role::Fanout) {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
         }
@@ -263,12 +263,13 @@ fn project(
 }
 
 fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>, script_tags: ScriptTags) -> Arc<Commands> {
-    let commands = Commands::new(nats.log(), clock.clone()).with_storage(links.storage.clone());
+    let commands = Commands::new(nats.log(), nats.appender(), clock.clone()).with_storage(links.storage.clone());
     Arc::new(commands.with_command_log(postgres.command_log()).with_script_tags(script_tags))
 }
 
 fn reactor(nats: &Nats, embedder: Arc<dyn Embedder>, links: &Links, clock: &Arc<dyn Clock>) -> Reactor {
-    Reactor { log: nats.log(), derived: nats.derived(), embedder, storage: links.storage.clone(), clock: clock.clone() }
+    let (derived, facts) = (nats.derived(), nats.fact_appender());
+    Reactor { log: nats.log(), derived, facts, embedder, storage: links.storage.clone(), clock: clock.clone() }
 }
 
 fn search_parts(postgres: &Postgres, keyword: Arc<dyn KeywordIndex>, model: Arc<dyn Embedder>) -> SearchParts {

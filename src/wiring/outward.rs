@@ -13,6 +13,7 @@ use super::Links;
 use crate::{
     adapters::{
         http::{Guard, Sender},
+        nats::Nats,
         postgres::Postgres,
         vault::MasterKey,
     },
@@ -27,7 +28,7 @@ use crate::{
         live::Hub,
         webhooks::{EndpointControl, Parts, Settings},
     },
-    ports::{Clock, DerivedLog, EventLog},
+    ports::Clock,
 };
 
 /// Settings of what leaves the machine.
@@ -52,7 +53,7 @@ impl Outward {
         &self,
         data_dir: &Path,
         links: &Links,
-        (tail, events, derived): (&Arc<Tail>, &Arc<dyn EventLog>, &Arc<dyn DerivedLog>),
+        (tail, nats): (&Arc<Tail>, &Nats),
         (postgres, commands, clock): (&Postgres, &Arc<Commands>, &Arc<dyn Clock>),
     ) -> anyhow::Result<Parts> {
         crate::cli::client::install_tls();
@@ -66,8 +67,9 @@ impl Outward {
         };
         Ok(Parts {
             tail: tail.clone(),
-            log: events.clone(),
-            derived: derived.clone(),
+            log: nats.log(),
+            derived: nats.derived(),
+            facts: nats.fact_appender(),
             store: postgres.deliveries(),
             sender: Arc::new(sender),
             vault: Arc::new(vault),

@@ -247,7 +247,7 @@ async fn a_key_of_the_first_release_still_has_its_answer() {
     event.id = second_brain::domain::ids::EventId(Uuid::new_v5(&command_id.0, b"event 0"));
     (event.command_id, event.correlation_id, event.aggregate_id) = (command_id, command_id.0, command_id.to_string());
     event.command_hash = hash_of_the_first_release(MemoryId(command_id.0), "Tea");
-    let position = log.append(&event, StreamSeq(0)).await.expect("appended").0;
+    let position = world.appender().await.append(&event, StreamSeq(0)).await.expect("appended").0;
     let create = |content: &str| {
         reply(world.request(Method::POST, "/api/v1/memories").header("Idempotency-Key", "old").json(&json!({"content": content})))
     };

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use second_brain::{
     domain::ids::{CommandId, EventId, Revision, SpaceId, StreamSeq},
     journal::Envelope,
-    ports::EventLog,
+    ports::{EventAppender, EventLog},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ async fn model(world: &World, log: &dyn EventLog) -> Envelope {
 }
 
 /// The first event of memory `n`, with fields that nobody checked, as other releases may have written it.
-async fn append(log: &dyn EventLog, model: &Envelope, n: usize, fields: Value) -> u64 {
+async fn append(log: &dyn EventAppender, model: &Envelope, n: usize, fields: Value) -> u64 {
     let mut event = model.clone();
     event.aggregate_id = path(n).rsplit('/').next().expect("an id").to_owned();
     event.revision = Revision(1);
@@ -54,7 +54,7 @@ async fn assert_whole(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_with_dates_that_no_table_holds_starts_serves_and_is_filled_again() {
     let mut world = World::new().await;
-    let log = world.log().await;
+    let (log, appender) = (world.log().await, world.appender().await);
     let model = model(&world, &*log).await;
     let mut last = 0;
     for (n, date) in ["0000-12-24T00:00:00Z", "-0300-01-01T00:00:00Z", "+12345-01-01T00:00:00Z", "0000-12-31T23:00:00Z"]
@@ -62,7 +62,7 @@ async fn a_log_with_dates_that_no_table_holds_starts_serves_and_is_filled_again(
         .enumerate()
     {
         for field in ["occurred_at", "created_at"] {
-            last = append(&*log, &model, 10 * n + usize::from(field == "created_at"), json!({field: date})).await;
+            last = append(&*appender, &model, 10 * n + usize::from(field == "created_at"), json!({field: date})).await;
         }
     }
     let list = format!("/api/v1/memories?limit=200&min_position={last}");
@@ -83,7 +83,7 @@ async fn a_log_with_dates_that_no_table_holds_starts_serves_and_is_filled_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_is_put_aside_by_the_aggregate_however_much_of_it_comes() {
     let mut world = World::new().await;
-    let log = world.log().await;
+    let (log, appender) = (world.log().await, world.appender().await);
     let model = model(&world, &*log).await;
     let mut last = 0;
     for n in 0..40 {
@@ -93,7 +93,7 @@ async fn poison_is_put_aside_by_the_aggregate_however_much_of_it_comes() {
             2 => json!({"importance": {"not": "a number"}}),
             _ => json!({"tags": ["good"]}),
         };
-        last = append(&*log, &model, n, fields).await;
+        last = append(&*appender, &model, n, fields).await;
     }
     let list = format!("/api/v1/memories?limit=200&min_position={last}");
     assert_eq!(world.get(&list).await.body["memories"].as_array().map(Vec::len), Some(11));

@@ -4,10 +4,14 @@ use async_trait::async_trait;
 
 use super::stream::NatsStream;
 use crate::{
-    domain::ids::{MemoryId, SpaceId, StreamSeq},
-    journal::{Envelope, Recorded, derived, subject::Prefix},
+    domain::ids::{SpaceId, StreamSeq},
+    journal::{
+        Envelope, Recorded,
+        derived::{self, FactKey},
+        subject::Prefix,
+    },
     ports::{
-        DerivedLog, EventReader,
+        DerivedLog, EventReader, FactAppender,
         log::{AppendError, Events, ReadError, Readable},
     },
 };
@@ -30,7 +34,7 @@ impl EventReader for NatsDerived {
 
     async fn of_aggregate(&self, space: &SpaceId, (kind, id): (&str, &str)) -> Result<Vec<Readable>, ReadError> {
         match id.parse() {
-            Ok(id) if kind == "embedding" => self.stream.all_of(&self.prefix.embedding("*", space, id), derived::decode).await,
+            Ok(id) if kind == "embedding" => self.stream.all_of(&self.prefix.embeddings_of(space, id), derived::decode).await,
             _ => Ok(vec![]),
         }
     }
@@ -44,28 +48,14 @@ impl EventReader for NatsDerived {
 
 #[async_trait]
 impl DerivedLog for NatsDerived {
-    async fn embedding(&self, model: &str, space: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError> {
-        self.stream.last(&self.prefix.embedding(model, space, id)).await
+    async fn newest(&self, key: &FactKey) -> Result<Option<Recorded>, ReadError> {
+        self.stream.last(&self.prefix.fact(key)).await
     }
+}
 
-    async fn put_embedding(&self, model: &str, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError> {
-        let id = event.aggregate_id.parse().map_err(|cause| AppendError::Refused(Box::new(cause) as _))?;
-        self.stream.append(self.prefix.embedding(model, &event.space, id), event, Some(expected)).await
-    }
-
-    async fn embedder(&self, model: &str) -> Result<Option<Recorded>, ReadError> {
-        self.stream.last(&self.prefix.embedder(model)).await
-    }
-
-    async fn put_embedder(&self, model: &str, event: &Envelope) -> Result<StreamSeq, AppendError> {
-        self.stream.append(self.prefix.embedder(model), event, None).await
-    }
-
-    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError> {
-        self.stream.last(&self.prefix.dispatcher()).await
-    }
-
-    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError> {
-        self.stream.append(self.prefix.dispatcher(), event, None).await
+#[async_trait]
+impl FactAppender for NatsDerived {
+    async fn append(&self, key: &FactKey, fact: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
+        self.stream.append(self.prefix.fact(key), fact, expected).await
     }
 }

@@ -1,4 +1,4 @@
-//! The stream EVENTS as the log. Implements [`EventLog`] for the write path and all readers of events.
+//! The stream EVENTS as the log: [`EventLog`] for all readers of events, [`EventAppender`] for the write path.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::{Envelope, Recorded, codec, subject::Prefix},
     ports::{
-        EventLog, EventReader,
+        EventAppender, EventLog, EventReader,
         log::{AppendError, Events, ReadError, Readable},
     },
 };
@@ -51,7 +51,10 @@ impl EventLog for NatsLog {
     async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError> {
         self.stream.last_position(&self.prefix.events_of(space)).await
     }
+}
 
+#[async_trait]
+impl EventAppender for NatsLog {
     async fn append(&self, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError> {
         let subject = self.prefix.event(&event.space, &event.aggregate, &event.aggregate_id);
         self.stream.append(subject, event, Some(expected)).await

@@ -18,7 +18,7 @@ use self::{derived::NatsDerived, log::NatsLog, stream::NatsStream};
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
-    ports::{DerivedLog, EventLog},
+    ports::{DerivedLog, EventAppender, EventLog, FactAppender},
 };
 
 /// The streams' definitions; name, subjects and replicas are added at start.
@@ -109,6 +109,11 @@ impl Nats {
         Arc::new(NatsLog { stream: self.events.clone(), prefix: self.prefix.clone() })
     }
 
+    /// The way into the log, for `commands` alone.
+    pub fn appender(&self) -> Arc<dyn EventAppender> {
+        Arc::new(NatsLog { stream: self.events.clone(), prefix: self.prefix.clone() })
+    }
+
     /// A name of this very log, which another one of the same name does not have.
     pub async fn epoch(&self) -> Result<String, Error> {
         self.events.epoch().await
@@ -120,6 +125,11 @@ impl Nats {
     }
 
     pub fn derived(&self) -> Arc<dyn DerivedLog> {
+        Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// The way into the stream of derived facts, for those who find them.
+    pub fn fact_appender(&self) -> Arc<dyn FactAppender> {
         Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
     }
 

@@ -8,7 +8,7 @@ use crate::{
     api::{ApiState, error::Problem},
     caches::entry::Entry,
     domain::ids::{MemoryId, StreamSeq},
-    journal::Recorded,
+    journal::{Recorded, derived::FactKey},
     ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
     queries::search::{self, LIMIT_MAX, Question, tests_any},
 };
@@ -68,6 +68,6 @@ async fn has_come_since(state: &ApiState, question: &Question, kept: &Entry, id:
         }
         from = StreamSeq(seq.0 + 1);
     }
-    let vector = state.derived.embedding(state.search.embedder.model(), space, id).await?;
+    let vector = state.derived.newest(&FactKey::embedding(state.search.embedder.model(), space, id)).await?;
     Ok(vector.is_some_and(|vector| kept.stamp.derived.is_some_and(|derived| vector.seq > derived)))
 }

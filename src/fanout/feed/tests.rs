@@ -11,7 +11,7 @@ use crate::{
         memory::Before,
     },
     journal::Envelope,
-    ports::{EventLog, log::AppendError},
+    ports::EventLog,
 };
 
 /// A log in memory whose readers are cut every few events.
@@ -86,10 +86,6 @@ impl EventLog for Log {
 
     async fn last_of(&self, _: &SpaceId) -> Result<StreamSeq, ReadError> {
         self.last_seq().await
-    }
-
-    async fn append(&self, _: &Envelope, _: StreamSeq) -> Result<StreamSeq, AppendError> {
-        unimplemented!("followers do not write")
     }
 }
 

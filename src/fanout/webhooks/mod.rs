@@ -29,7 +29,7 @@ use crate::{
         webhook::Reason,
     },
     ports::{
-        Clock, DerivedLog, EventLog,
+        Clock, DerivedLog, EventLog, FactAppender,
         webhooks::{Attempt, DeliveryStore, HttpSender, Prober, Vault, WebhookRecord},
     },
 };
@@ -78,6 +78,7 @@ pub struct Parts {
     pub tail: Arc<Tail>,
     pub log: Arc<dyn EventLog>,
     pub derived: Arc<dyn DerivedLog>,
+    pub facts: Arc<dyn FactAppender>,
     pub store: Arc<dyn DeliveryStore>,
     pub sender: Arc<dyn HttpSender>,
     pub vault: Arc<dyn Vault>,

@@ -4,7 +4,10 @@
 use super::Parts;
 use crate::{
     domain::ids::StreamSeq,
-    journal::{derived, events::DispatcherV1},
+    journal::{
+        derived::{self, FactKey},
+        events::DispatcherV1,
+    },
     ports::{
         log::{AppendError, ReadError},
         webhooks::DeliveryError,
@@ -21,7 +24,7 @@ enum Error {
 
 /// The newest position that was written down; 0 when there is none, or when it is of another log.
 pub async fn read(parts: &Parts) -> Result<StreamSeq, ReadError> {
-    let Some(recorded) = parts.derived.dispatcher().await? else { return Ok(StreamSeq(0)) };
+    let Some(recorded) = parts.derived.newest(&FactKey::Dispatcher).await? else { return Ok(StreamSeq(0)) };
     let position = derived::dispatcher(&recorded.event).map_or(StreamSeq(0), |data| StreamSeq(data.position));
     let end = parts.log.last_seq().await?;
     Ok(if position > end { StreamSeq(0) } else { position })
@@ -44,6 +47,6 @@ async fn write(parts: &Parts, known: StreamSeq) -> Result<StreamSeq, Error> {
         return Ok(known);
     }
     let event = derived::dispatcher_event(&DispatcherV1 { position: position.0 }, parts.clock.now());
-    parts.derived.put_dispatcher(&event).await?;
+    parts.facts.append(&FactKey::Dispatcher, &event, None).await?;
     Ok(position)
 }

@@ -119,10 +119,6 @@ impl EventLog for Log {
     async fn last_of(&self, _: &SpaceId) -> Result<StreamSeq, ReadError> {
         unreachable!("the embedder follows all spaces")
     }
-
-    async fn append(&self, _: &Envelope, _: StreamSeq) -> Result<StreamSeq, AppendError> {
-        unreachable!("the embedder appends no events")
-    }
 }
 
 #[async_trait]
@@ -136,30 +132,26 @@ impl EventReader for Facts {
     }
 }
 
+/// The tests have one memory and one model, so the kind of a fact names it.
+fn name(key: &FactKey) -> String {
+    match key {
+        FactKey::Embedding { id, .. } => id.to_string(),
+        FactKey::Embedder { .. } => "embedder".into(),
+        FactKey::Dispatcher => "dispatcher".into(),
+    }
+}
+
 #[async_trait]
 impl DerivedLog for Facts {
-    async fn embedding(&self, _: &str, _: &SpaceId, id: MemoryId) -> Result<Option<Recorded>, ReadError> {
-        Ok(self.0.fact(&id.to_string()))
+    async fn newest(&self, key: &FactKey) -> Result<Option<Recorded>, ReadError> {
+        Ok(self.0.fact(&name(key)))
     }
+}
 
-    async fn put_embedding(&self, _: &str, event: &Envelope, expected: StreamSeq) -> Result<StreamSeq, AppendError> {
-        self.0.put(&event.aggregate_id, event, Some(expected))
-    }
-
-    async fn embedder(&self, _: &str) -> Result<Option<Recorded>, ReadError> {
-        Ok(self.0.fact("embedder"))
-    }
-
-    async fn put_embedder(&self, _: &str, event: &Envelope) -> Result<StreamSeq, AppendError> {
-        self.0.put("embedder", event, None)
-    }
-
-    async fn dispatcher(&self) -> Result<Option<Recorded>, ReadError> {
-        Ok(None)
-    }
-
-    async fn put_dispatcher(&self, event: &Envelope) -> Result<StreamSeq, AppendError> {
-        self.0.put("dispatcher", event, None)
+#[async_trait]
+impl FactAppender for Facts {
+    async fn append(&self, key: &FactKey, fact: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
+        self.0.put(&name(key), fact, expected)
     }
 }
 
@@ -218,7 +210,8 @@ async fn run_until(streams: &Arc<Streams>, model: &Arc<Model>, position: StreamS
     let stop = CancellationToken::new();
     let (log, facts) = (Arc::new(Log(streams.clone())), Arc::new(Facts(streams.clone())));
     let (embedder, clock) = (model.clone(), Arc::new(Standing));
-    let running = run(Reactor { log, derived: facts, embedder, storage: Arc::new(Unwatched), clock }, stop.clone());
+    let reactor = Reactor { log, derived: facts.clone(), facts, embedder, storage: Arc::new(Unwatched), clock };
+    let running = run(reactor, stop.clone());
     let reached = async {
         while streams.position() < position.0 {
             tokio::time::sleep(Duration::from_millis(1)).await;

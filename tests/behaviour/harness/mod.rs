@@ -30,8 +30,11 @@ use second_brain::{
         memory::ScriptTags,
     },
     fanout::webhooks::Settings,
-    journal::{derived, subject::Prefix},
-    ports::{Clock, EventLog, storage::Storage},
+    journal::{
+        derived::{self, FactKey},
+        subject::Prefix,
+    },
+    ports::{Clock, EventAppender, EventLog, storage::Storage},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
     wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
@@ -376,6 +379,11 @@ impl World {
         self.nats().await.log()
     }
 
+    /// A way into the log, past all that a brain checks.
+    pub async fn appender(&self) -> Arc<dyn EventAppender> {
+        self.nats().await.appender()
+    }
+
     /// The stream of events, and the way to it.
     async fn stream(&self) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
         let access = self.servers.as_ref().expect("held").nats();
@@ -405,26 +413,27 @@ impl World {
 
     /// Up to where the log was told that webhooks have had everything.
     pub async fn settled(&self) -> u64 {
-        let recorded = self.nats().await.derived().dispatcher().await.expect("the log answers");
+        let recorded = self.nats().await.derived().newest(&FactKey::Dispatcher).await.expect("the log answers");
         recorded.map_or(0, |recorded| derived::dispatcher(&recorded.event).expect("its shape").position)
     }
 
     /// Records a vector of a text that a memory had before, as an embedder does that comes too late; answers its place among vectors.
     pub async fn embed_late(&self, id: &str, text: &str) -> u64 {
-        let (facts, space, id) = (self.nats().await.derived(), SpaceId::default_space(), MemoryId(id.parse().expect("an id")));
-        let newest = facts.embedding("minilm-l6-v2", &space, id).await.expect("the log answers").expect("it has a vector");
+        let (nats, space, id) = (self.nats().await, SpaceId::default_space(), MemoryId(id.parse().expect("an id")));
+        let key = FactKey::embedding("minilm-l6-v2", &space, id);
+        let newest = nats.derived().newest(&key).await.expect("the log answers").expect("it has a vector");
         let mut data = derived::embedding(&newest.event).expect("its shape");
         data.content_hash = derived::content_hash(text);
         // Two vectors for one position would be the same wish.
         data.memory_position -= 1;
         let event = derived::embedding_event(&space, id, &data, Revision(1), SystemClock.now());
-        facts.put_embedding("minilm-l6-v2", &event, newest.seq).await.expect("recorded").0
+        nats.fact_appender().append(&key, &event, Some(newest.seq)).await.expect("recorded").0
     }
 
     /// A key to another space, known to the brain when this returns.
     pub async fn stranger(&self) -> String {
         let nats = self.nats().await;
-        let commands = Commands::new(nats.log(), Arc::new(SystemClock));
+        let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
         let key = credentials::fresh_key().expect("randomness");
         let space = "stranger".parse().expect("a space");
         credentials::record(&commands, &key, space, SystemClock.now()).await.expect("recorded");
