@@ -28,7 +28,7 @@ use second_brain::{
     domain::ids::SpaceId,
     ports::cache::{Answer, Dep, Stamp},
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Place, Roles},
+    wiring::{Brain, Links, Place, Roles},
 };
 
 const PREFIX: &str = "caches";
@@ -54,7 +54,7 @@ async fn measure() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut rows = vec![];
     for narrowing in [true, false] {
-        let caching = Caching { narrowing, cache_audit_every: audit as u64, ..Caching::default() };
+        let caching = Settings { narrowing, audit_every: audit as u64, ..Settings::default() };
         let place = Place { caching, ..ground::place(folder.path(), PREFIX, Roles::all())? };
         let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
         let client = Arc::new(Client::new(&brain)?);

@@ -25,6 +25,7 @@ use ground::{
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
     commands::{Action, Caller, Commands, Identity, Wish},
+    config::Webhooks,
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
         memory::Draft,
@@ -53,7 +54,8 @@ async fn main() -> anyhow::Result<()> {
     ground.database(PREFIX).await?.close().await;
     let folder = tempfile::tempdir()?;
     let roles: Roles = "api,projector,fanout".parse().map_err(anyhow::Error::msg)?;
-    let outward = Outward { webhook_allow_loopback: true, ..Outward::default() };
+    let loopback = Webhooks { allow_loopback: true, ..Webhooks::default() };
+    let outward = Outward { webhooks: loopback, ..Outward::default() };
     let place = Place { outward, ..ground::place(folder.path(), PREFIX, roles)? };
     let brain = Brain::start(Links::embedded(&ground.servers, PREFIX), place).await?;
     let client = Client::new(&brain)?;

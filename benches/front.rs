@@ -22,8 +22,9 @@ use ground::{
     setting,
 };
 use second_brain::{
+    caches::Settings,
     runtime::Durability,
-    wiring::{Brain, Caching, Links, Place, Roles},
+    wiring::{Brain, Links, Place, Roles},
 };
 
 const PREFIX: &str = "front";
@@ -55,14 +56,15 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure() -> anyhow::Result<()> {
     if std::env::var_os("BRAIN_LOG").is_some() {
-        second_brain::telemetry::log_to_stderr(second_brain::telemetry::Telling::Steps);
+        let filter = second_brain::config::Config::of_environment()?.logging.filter;
+        second_brain::telemetry::log_to_stderr(second_brain::telemetry::Telling::Steps, filter);
     }
     let sizes = [setting("small", 10_000), setting("middle", 100_000), setting("large", 0)];
     let (seconds, questions) = (setting("seconds", 20), setting("questions", 5_000));
-    let caching = Caching {
-        cache_max_bytes: if setting("cache", 1) == 1 { Caching::default().cache_max_bytes } else { 0 },
-        cache_audit_every: setting("audit", 0) as u64,
-        ..Caching::default()
+    let caching = Settings {
+        max_bytes: if setting("cache", 1) == 1 { Settings::default().max_bytes } else { 0 },
+        audit_every: setting("audit", 0) as u64,
+        ..Settings::default()
     };
     let with_embedder = setting("embedder", 1) == 1;
     let ground = Ground::new(Durability::Os).await?;
@@ -96,7 +98,7 @@ async fn measure() -> anyhow::Result<()> {
             show_stages(&before.0, &client.counters(STAGES).await?);
             show_ends(&before.1, &client.counters(ENDS).await?);
         }
-        if caching.cache_audit_every > 0 {
+        if caching.audit_every > 0 {
             let [audited, stale] = client.counters(["brain_cache_audited{", "brain_cache_stale{"]).await?;
             println!("\naudited: {audited}, stale: {stale}\n");
         }

@@ -38,7 +38,8 @@ const PREFIX: &str = "rebuild";
 async fn main() -> anyhow::Result<()> {
     let (count, rounds, writes) = (setting("count", 100_000), setting("rounds", 3), setting("writes", 400));
     if std::env::var_os("BRAIN_LOG").is_some() {
-        second_brain::telemetry::log_to_stderr(second_brain::telemetry::Telling::Steps);
+        let filter = second_brain::config::Config::of_environment()?.logging.filter;
+        second_brain::telemetry::log_to_stderr(second_brain::telemetry::Telling::Steps, filter);
     }
     let ground = Ground::new(Durability::Os).await?;
     let nats = ground.nats(PREFIX).await?;

@@ -51,7 +51,8 @@ async fn main() -> anyhow::Result<()> {
     admin.execute("ANALYZE").await?;
 
     let questions: Vec<String> = (0..queries).map(|n| language.question(n)).collect();
-    let model = MiniLm::new(Arc::new(|| Ok(second_brain::runtime::model_dir(&|step| eprintln!("{step}"))?)))?;
+    let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
+    let model = MiniLm::new(Arc::new(move || Ok(second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?)))?;
     let (known, embedding) = vectors(&model, &questions).await?;
     let parts = SearchParts { reads: postgres.search_reads(), keyword: index.clone(), embedder: Arc::new(Known(known.clone())) };
     let mut raw = PgConnection::connect(&ground.servers.postgres().owner_url("search")).await?;

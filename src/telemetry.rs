@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// How much is logged where no variable says it. `actix_http` calls each malformed request an error, so that anybody could fill the log;
+/// How much is logged where no setting says it. `actix_http` calls each malformed request an error, so that anybody could fill the log;
 /// what an operator needs of the server (no workers, no descriptors) is `actix_server`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Telling {
@@ -28,9 +28,6 @@ impl Telling {
         }
     }
 }
-
-/// Variables that say exactly what is logged; the first one that is set counts.
-const FILTER_VARIABLES: [&str; 2] = ["BRAIN_LOG", "RUST_LOG"];
 
 /// How often times are summed up.
 const SUM_UP_EVERY: Duration = Duration::from_secs(5);
@@ -85,11 +82,9 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_webhook_attempts", Kind::Counter, "requests to endpoints, by what came of them"),
 ];
 
-/// Logs to standard error, filtered by `BRAIN_LOG` or `RUST_LOG`. Once per process.
-pub fn log_to_stderr(telling: Telling) {
-    let set =
-        FILTER_VARIABLES.into_iter().find_map(|name| Some((name, std::env::var(name).ok().filter(|text| !text.is_empty())?)));
-    let parsed = set.as_ref().map(|(_, text)| EnvFilter::try_new(without_payloads(text)));
+/// Logs to standard error as the filter says that somebody has set, with the place where, else as `telling` says. Once per process.
+pub fn log_to_stderr(telling: Telling, set: Option<(String, String)>) {
+    let parsed = set.as_ref().map(|(text, _)| EnvFilter::try_new(without_payloads(text)));
     let (filter, refused) = match parsed {
         Some(Ok(filter)) => (filter, None),
         Some(Err(cause)) => (EnvFilter::new(telling.filter()), Some(cause)),
@@ -102,8 +97,8 @@ pub fn log_to_stderr(telling: Telling) {
         // Whoever read standard error may have gone. That is told to nobody, and ends nothing.
         .log_internal_errors(false)
         .init();
-    if let (Some((variable, text)), Some(cause)) = (set, refused) {
-        tracing::warn!(variable, text, %cause, "this is no filter of logs and is passed over");
+    if let (Some((text, origin)), Some(cause)) = (set, refused) {
+        tracing::warn!(origin, text, %cause, "this is no filter of logs and is passed over");
     }
 }
 

@@ -28,7 +28,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["*"]),
     ("wiring", &["*"]),
     ("cli", &["*"]),
-    ("config", &[]),
+    // Settings become what those that read them take: rules of the domain, of caches, of the servers.
+    ("config", &["domain", "journal", "caches", "runtime"]),
     ("patience", &[]),
     ("telemetry", &[]),
 ];

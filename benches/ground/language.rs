@@ -36,7 +36,8 @@ struct Topic {
 impl Language {
     /// Reads the model's vocabulary, which is in order of frequency, and embeds all questions.
     pub async fn new() -> anyhow::Result<Self> {
-        let folder = second_brain::runtime::model_dir(&|step| eprintln!("{step}"))?;
+        let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
+        let folder = second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?;
         let words = vocabulary(&serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json"))?)?);
         let model = MiniLm::new(Arc::new(move || Ok(folder.clone())))?;
         let mut language = Self { words, topics: vec![] };

@@ -24,10 +24,12 @@ use second_brain::{
         nats::{Access, Nats},
         postgres::Postgres,
     },
+    caches,
+    config::Config,
     journal::subject::Prefix,
     projectors::{definition, keeper::prepare},
     runtime::{Durability, Options, Servers},
-    wiring::{Caching, Outward, Place, Roles},
+    wiring::{Outward, Place, Roles},
 };
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -41,7 +43,9 @@ impl Ground {
     pub async fn new(durability: Durability) -> anyhow::Result<Self> {
         second_brain::cli::client::install_tls();
         let folder = std::env::temp_dir().join(format!("second-brain-bench-{}-{durability:?}", std::process::id()));
-        let options = Options { data_dir: folder.clone(), durability, progress: Arc::new(|step: &str| eprintln!("{step}")) };
+        let programs = Config::of_environment()?.servers.programs;
+        let progress = Arc::new(|step: &str| eprintln!("{step}"));
+        let options = Options { data_dir: folder.clone(), durability, programs, progress };
         let servers = tokio::task::spawn_blocking(move || Servers::start(options)).await??;
         Ok(Self { servers: Arc::new(servers), folder })
     }
@@ -105,8 +109,9 @@ pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Resu
         listen: ([127, 0, 0, 1], 0).into(),
         roles,
         outward: Outward::default(),
-        caching: Caching::default(),
+        caching: caches::Settings::default(),
         script_tags: Default::default(),
+        cache_dir: Config::of_environment()?.folders.cache_dir,
     })
 }
 

@@ -9,41 +9,36 @@ use reqwest::Url;
 use super::{
     Usage,
     client::{ANSWER_WAIT, CONNECT_WAIT, Connection, install_tls},
+    settings::{Flags, OfClient},
 };
-use crate::wiring::credentials::{self, Credentials};
-
-const URL: (&str, &str) = ("--url", "BRAIN_URL");
-const KEY: (&str, &str) = ("--key", "BRAIN_API_KEY");
+use crate::{
+    config::{client, folders},
+    wiring::credentials::{self, Credentials},
+};
 
 /// Which server and how to answer; the same for every verb.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Server and output")]
 pub struct ConnectionArgs {
-    /// Address of the server, for instance http://127.0.0.1:7700
-    #[arg(long, env = "BRAIN_URL", global = true)]
-    pub url: Option<String>,
-    /// API key
-    #[arg(long, env = "BRAIN_API_KEY", hide_env_values = true, global = true)]
-    pub key: Option<String>,
-    /// Data folder whose credentials.json is used where --url or --key is absent
-    #[arg(long, env = "BRAIN_DATA_DIR", global = true)]
-    pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: Flags<OfClient>,
     /// Print one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,
 }
 
 impl ConnectionArgs {
-    /// The connection; credentials.json is read only where an argument is missing.
+    /// The connection; credentials.json is read only where a setting is missing.
     /// Errors: a usage error that names what is wrong and where it stands.
     pub fn open(self) -> anyhow::Result<Connection> {
-        let url = self.url.map(|url| address(&url, &place(URL, &url))).transpose()?;
-        let key = self.key.map(|key| secret(&key, &place(KEY, &key))).transpose()?;
+        let settings = self.settings.settle()?;
+        let said = |setting| settings.maybe::<String>(setting).map(|text| (text, settings.row(setting).origin.to_string()));
+        let url = said(&client::URL).map(|(url, place)| address(&url, &place)).transpose()?;
+        let key = said(&client::KEY).map(|(key, place)| secret(&key, &place)).transpose()?;
         let (url, key) = match (url, key) {
             (Some(url), Some(key)) => (url, key),
             (url, key) => {
-                let dir = self.data_dir.unwrap_or_else(crate::runtime::default_data_dir);
-                let path = credentials::path(&dir);
+                let path = credentials::path(&settings.of::<PathBuf>(&folders::DATA_DIR));
                 let shown = path.display().to_string();
                 let text = std::fs::read_to_string(&path).map_err(|cause| {
                     let ways = "give --url and --key, or --data-dir with the folder of a brain";
@@ -64,16 +59,6 @@ impl ConnectionArgs {
         let (http, url) = (http.build()?, url.as_str().trim_end_matches('/').to_owned());
         Ok(Connection { http, url, key, retries_for: Duration::ZERO, json: self.json })
     }
-}
-
-/// Where a value was given: by the variable if that holds the same, else on the command line.
-fn place((flag, variable): (&str, &str), value: &str) -> String {
-    let is_variable = std::env::var(variable).is_ok_and(|held| held == value);
-    let is_flag = std::env::args_os().any(|argument| {
-        let argument = argument.to_string_lossy();
-        argument == flag || argument.starts_with(&format!("{flag}="))
-    });
-    (if is_variable && !is_flag { variable } else { flag }).to_owned()
 }
 
 /// A server's address; `place` says where it was given.

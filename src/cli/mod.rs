@@ -6,6 +6,7 @@
 pub mod add;
 pub mod caches;
 pub mod client;
+pub mod config;
 pub mod connect;
 pub mod events;
 pub mod export;
@@ -26,6 +27,7 @@ pub mod rm;
 mod screen;
 pub mod search;
 pub mod serve;
+pub mod settings;
 pub mod status;
 mod table;
 pub mod up;
@@ -46,10 +48,6 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(told) => return tell(&told),
     };
-    if let Err(unknown) = crate::config::check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
-        output::say(format_args!("brain: {unknown}"));
-        return ExitCode::from(client::USAGE);
-    }
     leave_a_core_free();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -96,7 +94,7 @@ fn leave_a_core_free() {
 /// The command line cannot be obeyed as it stands.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Usage(String);
+pub struct Usage(String);
 
 /// Reads an argument that is a JSON object.
 fn json_object(text: &str) -> Result<Map<String, Value>, String> {
@@ -136,6 +134,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
         Verb::Caches(verb) => caches::run(verb.args, &verb.connection.open()?).await,
+        Verb::Config(args) => config::run(&args),
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }
 }

@@ -1,41 +1,25 @@
 //! `brain up`: starts the embedded servers, serves everything, and drains on SIGTERM or Ctrl-C. Called by the command line.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::output;
+use super::{
+    output,
+    settings::{Flags, OfUp},
+};
 use crate::{
-    domain::memory::ScriptTags,
-    journal::subject::Prefix,
-    runtime::{self, Durability, Servers},
+    runtime::{self, Servers},
     telemetry::{self, Telling},
-    wiring::{self, Brain, Caching, Links, Outward, Place, Roles},
+    wiring::{self, Brain, Links, Place, Roles},
 };
 
 /// Start the server. The first start fetches nats-server and Postgres once and says so.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of the log, the read model, the key and the logs
-    #[arg(long, env = "BRAIN_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Address and port to serve HTTP on
-    #[arg(long, default_value = "127.0.0.1:7700")]
-    pub listen: std::net::SocketAddr,
-    /// power: an acknowledged write survives a power cut; os: it survives a crash of brain, and writes are faster
-    #[arg(long, value_enum, default_value_t = Durability::Power)]
-    pub durability: Durability,
     #[command(flatten)]
-    pub outward: Outward,
-    #[command(flatten)]
-    pub caching: Caching,
-    /// What becomes of a content with a script tag outside of Markdown code: refuse or allow
-    #[arg(long, env = "BRAIN_SCRIPT_TAGS", default_value = "refuse")]
-    pub script_tags: ScriptTags,
-    /// First token of every subject and stream name
-    #[arg(long, env = "BRAIN_PREFIX", default_value = "brain")]
-    pub prefix: String,
+    pub settings: Flags<OfUp>,
     /// Say on standard error what is done, -vv in detail; BRAIN_LOG or RUST_LOG say it exactly
     #[arg(long, short, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -43,31 +27,32 @@ pub struct Args {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    telemetry::log_to_stderr(match args.verbose {
+    let config = args.settings.config()?;
+    let telling = match args.verbose {
         0 => Telling::Troubles,
         1 => Telling::Steps,
         _ => Telling::Details,
-    });
+    };
+    telemetry::log_to_stderr(telling, config.logging.filter.clone());
     runtime::close_to_others();
     runtime::raise_descriptors();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let prefix = Prefix::parse(&args.prefix)?;
-    if let Some(warning) = wiring::exposure(args.listen) {
+    let (listen, durability) = (config.http.listen, config.servers.durability);
+    if let Some(warning) = wiring::exposure(listen) {
         output::say(format_args!("brain: {warning}"));
     }
     // A port that is taken is said at once, not after a cluster was made for nothing. It is let go until somebody answers there.
-    drop(wiring::bind(args.listen)?);
-    let data_dir = args.data_dir.unwrap_or_else(runtime::default_data_dir);
+    drop(wiring::bind(listen)?);
+    let data_dir = config.folders.data_dir.clone();
     let options = runtime::Options {
         data_dir: data_dir.clone(),
-        durability: args.durability,
+        durability,
+        programs: config.servers.programs.clone(),
         progress: Arc::new(|step: &str| output::say(format_args!("brain: {step}"))),
     };
     let starting = async {
         let servers = Arc::new(tokio::task::spawn_blocking(move || Servers::start(options)).await??);
-        let (roles, outward, caching) = (Roles::all(), args.outward, args.caching);
-        let (listen, script_tags) = (args.listen, args.script_tags);
-        let place = Place { data_dir: &data_dir, prefix, listen, roles, outward, caching, script_tags };
+        let place = Place::of(config, &data_dir, Roles::all());
         anyhow::Ok((Brain::start(Links::embedded(&servers, "brain"), place).await?, servers))
     };
     let (brain, servers) = tokio::select! {
@@ -79,7 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    greet(&brain.greeting(args.durability));
+    greet(&brain.greeting(durability));
     told_to_stop(&mut terminate).await;
     output::say("brain: draining");
     brain.stop().await;

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, caches, connect, events, export, get, graph, history, import, list, relate, replay, rm, search, serve, status, up,
-    update, webhooks,
+    add, caches, config, connect, events, export, get, graph, history, import, list, relate, replay, rm, search, serve, status,
+    up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -114,6 +114,11 @@ pub enum Verb {
     /// Show what answers are kept in memory, or let them go
     #[command(after_help = "Examples:\n  brain caches --limit 5\n  brain caches --flush")]
     Caches(Client<caches::Args>),
+    /// Show every setting, its value and where that comes from; check them
+    #[command(
+        after_help = "Examples:\n  brain config\n  brain config --check --config /etc/brain.toml\n  brain config --list --for serve\n\nThe flags of brain up and brain serve are taken as well.\nColumns: setting, value, from, read by; with --list setting, takes, default, names, read by, what it is\nExit codes: 0 all is well, 2 something set is unknown, of another type or out of range."
+    )]
+    Config(config::Args),
     /// Show the log, the projections and the parts of a running brain
     #[command(after_help = "Examples:\n  brain status\n  brain status --json")]
     Status(Client<status::Args>),

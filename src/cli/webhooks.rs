@@ -37,9 +37,9 @@ enum Wish {
     Update {
         /// The webhook's id
         id: Uuid,
-        /// The new address
+        /// The new address; --url is the server's
         #[arg(long)]
-        url: Option<String>,
+        address: Option<String>,
         /// Types of events; repeat it for several
         #[arg(long = "event")]
         events: Vec<String>,
@@ -153,9 +153,9 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         Wish::Add(add) => written(connection, connection.request(Method::POST, ALL).body(&input(add)), "added").await,
         Wish::List => connection.show(connection.get(ALL).send().await, |page: WebhookPage| table::webhooks(&page.webhooks)),
         Wish::Show(One { id }) => connection.show(get(id, "").send().await, |view: WebhookView| table::webhook(&view)),
-        Wish::Update { id, url, events, description } => {
+        Wish::Update { id, address, events, description } => {
             let events = (!events.is_empty()).then_some(events);
-            let patch = WebhookPatch { url, events, description, ..WebhookPatch::default() };
+            let patch = WebhookPatch { url: address, events, description, ..WebhookPatch::default() };
             let request = connection.request(Method::PATCH, &format!("{ALL}/{id}")).body(&patch);
             written(connection, request, "updated").await
         }

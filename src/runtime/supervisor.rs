@@ -133,8 +133,8 @@ impl Supervisor {
         let claim = claim::take(&data, progress)?;
         let now = Instant::now();
         let disk = Disk { watch: Watch::start(&data.root, room), log_is_stuck: false, measure_at: now, ask_at: now };
-        let nats_program = locate::nats(account, progress)?;
-        let postgres_program = locate::postgres(account, progress)?;
+        let nats_program = locate::nats(&options.programs, account, progress)?;
+        let postgres_program = locate::postgres(&options.programs, account, progress)?;
         let secrets = data.secrets()?;
         postgres::prepare_cluster(&postgres_program, &data, &secrets, account, progress)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -2,7 +2,6 @@
 //! Programs must be installed or fetchable; nothing stands in for them.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -32,7 +31,8 @@ fn both_servers_start_survive_a_death_and_stop() {
     // As root a temporary folder may be closed to the servers' account; the data folder itself is opened by the start.
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let folder = place.path().join("data");
-    let options = Options { data_dir: folder.clone(), durability: Durability::Os, progress: Arc::new(|_| ()) };
+    let programs = crate::config::Config::of_environment().unwrap().servers.programs;
+    let options = Options { data_dir: folder.clone(), durability: Durability::Os, programs, progress: Arc::new(|_| ()) };
     let servers = Servers::start(options.clone()).unwrap();
     let root_mode = if account::is_root() { 0o710 } else { 0o700 };
     assert_eq!(

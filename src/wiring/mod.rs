@@ -11,17 +11,19 @@ mod health;
 mod links;
 mod outward;
 mod positions;
-mod roles;
 
 pub use self::{
-    caching::Caching,
     door::{bind, exposure},
     links::Links,
     outward::Outward,
-    roles::{Role, Roles},
 };
+pub use crate::config::{Role, Roles};
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use actix_web::{
     App, HttpServer,
@@ -42,9 +44,10 @@ use crate::{
         tantivy::TantivyIndex,
     },
     api::{self, ApiState, admission::Seats, live::door::Door},
-    caches::embeddings::RememberedQueries,
+    caches::{self, embeddings::RememberedQueries},
     commands::Commands,
-    domain::{ids::SpaceId, memory::ScriptTags},
+    config::Config,
+    domain::{ids::SpaceId, memory::ScriptTags, webhook::Retry},
     fanout::{self, feed::Tail, live::Hub},
     journal::subject::Prefix,
     ports::{Clock, Embedder, EventReader, KeywordIndex, Positions},
@@ -80,15 +83,35 @@ pub struct Place<'a> {
     pub listen: SocketAddr,
     pub roles: Roles,
     pub outward: Outward,
-    pub caching: Caching,
+    pub caching: caches::Settings,
     pub script_tags: ScriptTags,
+    /// Where the embedding model is unpacked.
+    pub cache_dir: PathBuf,
+}
+
+impl<'a> Place<'a> {
+    /// As the settings have it.
+    pub fn of(config: Config, data_dir: &'a Path, roles: Roles) -> Self {
+        let Config { folders, http, servers, cache, webhooks, security, memories, logging: _ } = config;
+        let outward = Outward { webhooks, security, allowed_origins: http.allowed_origins, ..Outward::default() };
+        Self {
+            data_dir,
+            prefix: servers.prefix,
+            listen: http.listen,
+            roles,
+            outward,
+            caching: cache.settings(),
+            script_tags: memories.script_tags,
+            cache_dir: folders.cache_dir,
+        }
+    }
 }
 
 /// Everything that a running brain consists of.
 pub struct Brain {
     pub credentials: Credentials,
     pub address: SocketAddr,
-    data_dir: std::path::PathBuf,
+    data_dir: PathBuf,
     proven: durability::Proof,
     http: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -103,7 +126,7 @@ impl Brain {
     /// Connects to the servers, makes the read models ready, follows the log and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, caching, script_tags } = place;
+        let Place { data_dir, prefix, listen, roles, outward, caching, script_tags, cache_dir } = place;
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
         let postgres = with_tables(&links).await?;
@@ -116,16 +139,16 @@ impl Brain {
         let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
         let keyword = Keyword::new(index.clone());
         let tail = Tail::new(events.clone());
-        let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(model_folder))?);
+        let model: Arc<dyn Embedder> = Arc::new(MiniLm::new(Arc::new(move || model_folder(&cache_dir)))?);
         if roles.include(Role::Reactor) {
             let embedder = reactor(&nats, model.clone(), &links, &clock);
             tasks.spawn(reactors::embedder::run(embedder, stop.clone()));
         }
         tasks.spawn(telemetry::sum_up(stop.clone()));
         let (socket, address) = bind(listen)?;
-        let commands = write_path(&nats, &postgres, &links, &clock, script_tags);
+        let commands = write_path(&nats, &postgres, &links, &clock, (script_tags, outward.webhooks.retry.clone()));
         let webhooks = outward.webhooks(data_dir, &links, (&tail, &nats), (&postgres, &commands, &clock))?;
-        if roles.include(Role::Fanout) {
+        if roles.include(Role::Fanout) && outward.webhooks.enabled {
             tasks.spawn(fanout::webhooks::run(webhooks.clone(), stop.clone()));
         }
         if roles.include(Role::Fanout) || roles.include(Role::Api) {
@@ -141,7 +164,7 @@ impl Brain {
         }
         let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: postgres.positions(), keyword: keyword.clone() });
         let told = roles.include(Role::Api).then(|| caching::Told::new(&tail, (&events, &derived), &index, model.model()));
-        let caches = caching.start(told, positions.clone(), (&tasks, &stop)).await;
+        let caches = caching::start(caching, told, positions.clone(), (&tasks, &stop)).await;
         let hub = Hub::new(tail.clone(), events.clone(), nats.epoch().await?);
         let door = Door { keys: directory.clone(), clock: clock.clone(), vault: webhooks.vault.clone() };
         let state = ApiState {
@@ -262,9 +285,15 @@ fn project(
     stopped
 }
 
-fn write_path(nats: &Nats, postgres: &Postgres, links: &Links, clock: &Arc<dyn Clock>, script_tags: ScriptTags) -> Arc<Commands> {
+fn write_path(
+    nats: &Nats,
+    postgres: &Postgres,
+    links: &Links,
+    clock: &Arc<dyn Clock>,
+    (script_tags, retry): (ScriptTags, Retry),
+) -> Arc<Commands> {
     let commands = Commands::new(nats.log(), nats.appender(), clock.clone()).with_storage(links.storage.clone());
-    Arc::new(commands.with_command_log(postgres.command_log()).with_script_tags(script_tags))
+    Arc::new(commands.with_command_log(postgres.command_log()).with_script_tags(script_tags).with_retry(retry))
 }
 
 fn reactor(nats: &Nats, embedder: Arc<dyn Embedder>, links: &Links, clock: &Arc<dyn Clock>) -> Reactor {
@@ -281,9 +310,9 @@ fn operator(postgres: &Postgres, nats: &Nats, keyword: Arc<Keyword>) -> Arc<Oper
 }
 
 /// Where the model's files are; fetched at the first call if need be.
-fn model_folder() -> Result<std::path::PathBuf, Box<dyn std::error::Error + Send + Sync>> {
+fn model_folder(cache_dir: &Path) -> Result<PathBuf, Box<dyn std::error::Error + Send + Sync>> {
     // A target of its own: the first fetch takes a while, and is told also where other steps are not.
-    Ok(runtime::model_dir(&|step| tracing::info!(target: "second_brain::fetching", "{step}"))?)
+    Ok(runtime::model_dir(cache_dir, &|step| tracing::info!(target: "second_brain::fetching", "{step}"))?)
 }
 
 fn serve(

@@ -1,9 +1,6 @@
-//! What goes out of a brain: how webhooks are put together, and what of it is a setting. Called when a brain starts.
+//! What goes out of a brain: how webhooks are put together. Called when a brain starts.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -19,6 +16,7 @@ use crate::{
     },
     api::{LiveParts, WebhookParts, live::door::Door},
     commands::Commands,
+    config,
     domain::{
         ids::{SpaceId, WebhookId},
         webhook::Reason,
@@ -32,18 +30,13 @@ use crate::{
 };
 
 /// Settings of what leaves the machine.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default)]
 pub struct Outward {
-    /// The key that seals secrets; all processes of an instance share it [default: master.key in the data folder]
-    #[arg(long, env = "BRAIN_MASTER_KEY_FILE")]
-    pub master_key_file: Option<PathBuf>,
-    /// Let webhooks go to this machine, also by http: for development
-    #[arg(long, env = "BRAIN_WEBHOOK_ALLOW_LOOPBACK")]
-    pub webhook_allow_loopback: bool,
-    /// Sites whose pages may call the API and open live connections, beside this server's own, separated by commas
-    #[arg(long, env = "BRAIN_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub webhooks: config::Webhooks,
+    pub security: config::Security,
+    /// Sites whose pages may call, beside our own.
     pub allowed_origins: Vec<String>,
-    #[arg(skip)]
+    /// What only the tests change.
     pub settings: Settings,
 }
 
@@ -57,9 +50,9 @@ impl Outward {
         (postgres, commands, clock): (&Postgres, &Arc<Commands>, &Arc<dyn Clock>),
     ) -> anyhow::Result<Parts> {
         crate::cli::client::install_tls();
-        let guard = Guard { allow_loopback: self.webhook_allow_loopback };
+        let guard = Guard { allow_loopback: self.webhooks.allow_loopback };
         let sender = Sender::new(guard).context("cannot set up TLS for webhooks")?;
-        let vault = match &self.master_key_file {
+        let vault = match &self.security.master_key_file {
             Some(path) => MasterKey::open(path)?,
             // Alone, a brain makes its own key; one of several must be told which it is.
             None if links.is_embedded || data_dir.join("master.key").exists() => MasterKey::open(&data_dir.join("master.key"))?,

@@ -150,7 +150,8 @@ mod tests {
     use crate::ports::DIMENSIONS;
 
     fn minilm() -> MiniLm {
-        MiniLm::new(Arc::new(|| Ok(crate::runtime::model_dir(&|_| {})?))).expect("a thread")
+        let folders = crate::config::Config::of_environment().expect("good settings").folders;
+        MiniLm::new(Arc::new(move || Ok(crate::runtime::model_dir(&folders.cache_dir, &|_| {})?))).expect("a thread")
     }
 
     async fn embed(model: &MiniLm, texts: &[&str]) -> Vec<Vec<f32>> {

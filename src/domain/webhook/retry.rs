@@ -42,6 +42,15 @@ pub struct Retry {
 }
 
 impl Retry {
+    /// Where this says nothing, what the defaults say.
+    pub fn or(self, defaults: &Self) -> Self {
+        Self {
+            max_retries: self.max_retries.or(defaults.max_retries),
+            base_delay_s: self.base_delay_s.or(defaults.base_delay_s),
+            timeout_s: self.timeout_s.or(defaults.timeout_s),
+        }
+    }
+
     pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout_s.unwrap_or(TIMEOUT_S_DEFAULT))
     }

@@ -24,7 +24,9 @@ use second_brain::{
         postgres::Postgres,
         system::SystemClock,
     },
+    caches,
     commands::Commands,
+    config::{Config, Webhooks},
     domain::{
         ids::{MemoryId, Revision, SpaceId},
         memory::ScriptTags,
@@ -36,8 +38,8 @@ use second_brain::{
     },
     ports::{Clock, EventAppender, EventLog, storage::Storage},
     projectors::{Definition, keeper::prepare},
-    runtime::{Durability, Options, Servers},
-    wiring::{Brain, Caching, Links, Outward, Place, Roles, credentials},
+    runtime::{Durability, Options, Programs, Servers},
+    wiring::{Brain, Links, Outward, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -64,10 +66,15 @@ fn servers() -> Arc<Servers> {
     }
     let folder = std::env::temp_dir().join(format!("second-brain-behaviour-{}", std::process::id()));
     let progress = Arc::new(|step: &str| eprintln!("{step}"));
-    let options = Options { data_dir: folder.clone(), durability: Durability::Os, progress };
+    let options = Options { data_dir: folder.clone(), durability: Durability::Os, programs: programs(), progress };
     let servers = Arc::new(Servers::start(options).expect("the embedded servers start"));
     *shared = Some(Shared { servers: servers.clone(), folder, users: 1 });
     servers
+}
+
+/// What the environment says of the servers' programs.
+fn programs() -> Programs {
+    Config::of_environment().expect("good settings").servers.programs
 }
 
 /// One use of the servers ends; the last user stops them and removes their folder.
@@ -143,11 +150,12 @@ pub struct World {
     name: String,
     client: reqwest::Client,
     settings: Settings,
-    caching: Caching,
+    caching: caches::Settings,
     /// In place of the disk's own watch.
     storage: Option<Arc<dyn Storage>>,
     origins: Vec<String>,
     script_tags: ScriptTags,
+    webhooks: Webhooks,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -196,7 +204,7 @@ impl World {
     /// A brain that asks every kept answer again and counts those that are stale.
     pub async fn that_audits() -> Self {
         let mut world = Self::unstarted().await;
-        world.caching.cache_audit_every = 1;
+        world.caching.audit_every = 1;
         world.start().await;
         world
     }
@@ -222,7 +230,7 @@ impl World {
     /// A brain with servers of its own, which a test may kill.
     pub async fn with_own_servers() -> Self {
         let data_dir = std::env::temp_dir().join(format!("second-brain-{}", fresh_name()));
-        let options = Options { data_dir, durability: Durability::Power, progress: Arc::new(|_: &str| ()) };
+        let options = Options { data_dir, durability: Durability::Power, programs: programs(), progress: Arc::new(|_: &str| ()) };
         let started = tokio::task::spawn_blocking(move || Servers::start(options)).await.expect("no panic");
         let mut world = Self::on(Arc::new(started.expect("the embedded servers start")), None).await;
         world.start().await;
@@ -257,19 +265,36 @@ impl World {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
-        let caching = Caching::default();
+        let caching = caches::Settings::default();
         let (brain, servers, storage, proxies, origins) = (None, Some(servers), None, None, vec![]);
         let script_tags = ScriptTags::default();
-        Self { brain, servers, folder, name, client, settings, caching, storage, origins, script_tags, proxies, _lease: lease }
+        let webhooks = Webhooks::default();
+        Self {
+            brain,
+            servers,
+            folder,
+            name,
+            client,
+            settings,
+            caching,
+            storage,
+            origins,
+            script_tags,
+            webhooks,
+            proxies,
+            _lease: lease,
+        }
     }
 
     async fn start(&mut self) {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let (settings, allowed_origins) = (self.settings, self.origins.clone());
-        let outward = Outward { webhook_allow_loopback: true, settings, allowed_origins, ..Outward::default() };
+        let webhooks = Webhooks { allow_loopback: true, ..self.webhooks.clone() };
+        let outward = Outward { webhooks, settings, allowed_origins, ..Outward::default() };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
-        let place = Place { data_dir, prefix, listen, roles, outward, caching, script_tags };
+        let cache_dir = programs().cache_dir;
+        let place = Place { data_dir, prefix, listen, roles, outward, caching, script_tags, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {
