@@ -25,7 +25,7 @@ pub fn encode(event: &Envelope) -> Result<Vec<u8>, Error> {
 
 /// Reads an envelope and lifts its data to the newest version of its event.
 pub fn decode(bytes: &[u8]) -> Result<Envelope, Error> {
-    let mut reader = rmp_serde::Deserializer::new(bytes).with_human_readable();
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
     let event = Envelope::deserialize(&mut reader).map_err(Error::Decode)?;
     Ok(upcast::lift(event)?)
 }
