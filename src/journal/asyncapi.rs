@@ -3,22 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::public;
+use super::{catalog, public};
 
 /// What each type of event tells, for people.
 fn summary(kind: &str) -> &'static str {
-    match kind {
-        "memory.created" => "A memory was created",
-        "memory.updated" => "A memory was changed",
-        "memory.deleted" => "A memory was deleted; it can be restored",
-        "memory.restored" => "A deleted memory was restored",
-        "relationship.created" => "A relationship between two memories was made",
-        "relationship.updated" => "A relationship's weight or properties were changed",
-        "relationship.deleted" => "A relationship was deleted",
-        "webhook.enabled" => "A webhook was switched on",
-        "webhook.disabled" => "A webhook was switched off: asked, gone or failing",
-        other => public::planned(other).unwrap_or("An event"),
-    }
+    catalog::find(kind).and_then(catalog::EventType::summary).unwrap_or("An event")
 }
 
 /// The channels that live streams have, as they are subscribed to.

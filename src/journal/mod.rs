@@ -3,6 +3,7 @@
 //! Called by the write path (encode) and by every reader of the log (decode, upcast). Never talks to NATS itself.
 
 pub mod asyncapi;
+pub mod catalog;
 pub mod codec;
 pub mod derived;
 pub mod envelope;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Recorded, upcast};
+use super::{Recorded, catalog, upcast};
 
 /// One public event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -40,14 +40,12 @@ pub struct PublicEvent {
 /// The public form of an event; `None` when it is not for the world.
 pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
     let event = &recorded.event;
-    if event.space.is_sys() || !is_public(&event.kind) {
+    if event.space.is_sys() || !catalog::is_public(&event.kind) {
         return None;
     }
-    let mut aggregate = event.data.as_object().cloned().unwrap_or_default();
-    if event.aggregate == "webhook" {
-        // Addresses, headers and secrets are between brain and the endpoint's owner.
-        aggregate.retain(|field, _| matches!(field.as_str(), "description" | "disabled_reason" | "disabled_at"));
-    }
+    let shown = |field: &&str| Some(((*field).to_owned(), event.data.get(*field)?.clone()));
+    let mut aggregate: Map<String, Value> =
+        catalog::public_fields(&event.aggregate).iter().filter_map(shown).collect();
     aggregate.insert("id".into(), event.aggregate_id.clone().into());
     aggregate.insert("revision".into(), event.revision.0.into());
     let mut data = Map::from_iter([
@@ -75,27 +73,6 @@ pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
     })
 }
 
-/// Public events that nothing emits yet; they are registered, so that whoever will want them can ask for them now.
-const PLANNED: [(&str, &str); 4] = [
-    ("graph.built", "The knowledge graph was rebuilt"),
-    ("analysis.completed", "A task of analysis has ended"),
-    ("reasoning.query", "A reasoning query was executed"),
-    ("export.completed", "A task of export has ended"),
-];
-
-/// What an event that nothing emits yet will tell.
-pub fn planned(kind: &str) -> Option<&'static str> {
-    PLANNED.iter().find(|(planned, _)| *planned == kind).map(|(_, meaning)| *meaning)
-}
-
-/// Whether events of this type are for the world. Of webhooks only that one was switched on or off.
-pub fn is_public(kind: &str) -> bool {
-    kind.starts_with("memory.")
-        || kind.starts_with("relationship.")
-        || matches!(kind, "webhook.enabled" | "webhook.disabled")
-        || planned(kind).is_some()
-}
-
 /// Types of events by name, or all of an aggregate by `memory.*`; `*` is every type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Types(Vec<String>);
@@ -107,8 +84,7 @@ pub struct UnknownType(pub String);
 
 /// Every type of public events, those included that nothing emits yet.
 pub fn known() -> Vec<&'static str> {
-    let planned = PLANNED.iter().map(|(kind, _)| *kind);
-    upcast::KNOWN.iter().map(|(kind, _)| *kind).filter(|kind| is_public(kind)).chain(planned).collect()
+    catalog::EVENTS.iter().filter(|event| event.summary().is_some()).map(|event| event.name).collect()
 }
 
 impl Types {

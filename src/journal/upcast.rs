@@ -1,36 +1,15 @@
 //! Old events become new ones here, one total function per (type, version). Called by the codec on every read; never writes.
 //!
-//! To change a stored shape, add the new struct to `events/`, raise the version in [`KNOWN`], and add a step to [`lift`]; the frozen
+//! To change a stored shape, add the new struct to `events/`, raise the version in [`super::catalog`], and add a step to [`lift`]; the frozen
 //! examples prove that old bytes still read. Keys are at version 2, of which every key of version 1 is one.
 
 use serde_json::Value;
 
-use super::envelope::Envelope;
+use super::{
+    catalog::{self, MEMORY, RELATIONSHIP, WEBHOOK},
+    envelope::Envelope,
+};
 use crate::domain::{ids::Timestamp, limits};
-
-/// Every event that may stand in the log or among the derived facts, with the newest version of its data.
-pub const KNOWN: [(&str, u16); 20] = [
-    ("memory.created", 2),
-    ("memory.updated", 2),
-    ("memory.deleted", 2),
-    ("memory.restored", 2),
-    ("relationship.created", 1),
-    ("relationship.updated", 1),
-    ("relationship.deleted", 1),
-    ("webhook.registered", 1),
-    ("webhook.updated", 1),
-    ("webhook.enabled", 1),
-    ("webhook.disabled", 1),
-    ("webhook.secret_rotated", 1),
-    ("webhook.secret_revoked", 1),
-    ("webhook.deleted", 1),
-    ("space.created", 1),
-    ("key.issued", 2),
-    ("key.revoked", 2),
-    ("embedding.computed", 1),
-    ("embedder.advanced", 1),
-    ("dispatcher.settled", 1),
-];
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -42,7 +21,7 @@ pub enum Error {
 
 /// The newest version of an event type.
 pub fn newest(kind: &str) -> Option<u16> {
-    KNOWN.iter().find(|(known, _)| *known == kind).map(|(_, version)| *version)
+    catalog::find(kind).filter(|event| event.is_stored()).map(|event| event.version)
 }
 
 /// Lifts an event to the newest version of its type.
@@ -52,7 +31,7 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
     let event = match (event.aggregate.as_str(), event.version) {
-        ("memory", 1) => with_no_title(event),
+        (MEMORY, 1) => with_no_title(event),
         _ => event,
     };
     let at = limits::time(event.at).unwrap_or_else(|nearest| nearest);
@@ -74,14 +53,14 @@ fn with_no_title(mut event: Envelope) -> Envelope {
 /// changed; the log itself keeps what was said.
 fn storable(mut event: Envelope) -> Envelope {
     match event.aggregate.as_str() {
-        "memory" | "relationship" => {
+        MEMORY | RELATIONSHIP => {
             for field in ["occurred_at", "created_at", "updated_at", "deleted_at"] {
                 if let Some(Value::String(text)) = event.data.get_mut(field) {
                     hold_time(text);
                 }
             }
         }
-        "webhook" => {
+        WEBHOOK => {
             if let Some(Value::String(url)) =
                 event.data.get_mut("url").filter(|url| url.as_str().is_some_and(|url| url.contains('\0')))
             {

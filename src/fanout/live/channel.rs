@@ -7,8 +7,8 @@ use crate::{
     domain::{ids::MemoryId, memory::MemoryType, webhook::Filter},
     fanout::filter,
     journal::{
-        Recorded,
-        public::{self, Types, UnknownType},
+        Recorded, catalog,
+        public::{Types, UnknownType},
     },
 };
 
@@ -149,7 +149,7 @@ impl Narrowing {
 impl Wish {
     pub fn wants(&self, recorded: &Recorded) -> bool {
         let event = &recorded.event;
-        public::is_public(&event.kind)
+        catalog::is_public(&event.kind)
             && self.types.include(&event.kind)
             && self.channel.carries(recorded)
             && filter::passes(&self.filter, recorded)

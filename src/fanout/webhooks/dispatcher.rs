@@ -21,7 +21,7 @@ use crate::{
         webhook::Event,
     },
     fanout::feed::Subscription,
-    journal::{Recorded, events::Storable, public},
+    journal::{Recorded, catalog, events::Storable},
     patience::Patience,
     ports::{
         Follow, Next,
@@ -193,7 +193,7 @@ impl Desk {
             }
             found.endpoints.push(endpoint);
         }
-        if recorded.seq <= self.settled || !public::is_public(&event.kind) {
+        if recorded.seq <= self.settled || !catalog::is_public(&event.kind) {
             return;
         }
         let wanting = self.endpoints.values().filter(|it| it.space == event.space && matching::wants(&it.webhook, recorded));

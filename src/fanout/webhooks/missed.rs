@@ -12,7 +12,7 @@ use tokio::{sync::Notify, time::sleep};
 use super::{Parts, dispatcher::delivery, matching};
 use crate::{
     domain::ids::WebhookId,
-    journal::{Recorded, public},
+    journal::{Recorded, catalog},
     patience::Patience,
     ports::{
         log::{self, ReadError},
@@ -109,7 +109,7 @@ async fn redeliver(parts: &Parts, wakes: &Wakes, endpoint: &Endpoint, mut wish: 
         while let Some(events) = events.as_mut().filter(|_| wish.at < end && looked_at < PIECE) {
             let (seq, recorded) = log::next(events).await.map_err(unreadable)?;
             (wish.at, looked_at) = (seq, looked_at + 1);
-            let is_wanted = |it: &Recorded| public::is_public(&it.event.kind) && matching::wants(&endpoint.webhook, it);
+            let is_wanted = |it: &Recorded| catalog::is_public(&it.event.kind) && matching::wants(&endpoint.webhook, it);
             found.extend(recorded.filter(|it| seq <= end && is_wanted(it)).map(|it| delivery(endpoint.id, &it)));
         }
         if wish.at >= end {

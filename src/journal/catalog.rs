@@ -1,0 +1,153 @@
+//! Every aggregate and every type of event, in one list: what it is called, what of it is for the world, and since which version it has
+//! its shape. Whoever asks "is this event public", "which events does this projection want" or "what does it tell" asks here.
+//!
+//! A new event gets a line here, a stored shape in [`super::events`] and an example that stays readable; a new aggregate a constant and the
+//! fields of it that the world is shown.
+
+/// A memory, a relationship between two, an endpoint that is told of events.
+pub const MEMORY: &str = "memory";
+pub const RELATIONSHIP: &str = "relationship";
+pub const WEBHOOK: &str = "webhook";
+/// A space, and a key that opens one.
+pub const SPACE: &str = "space";
+pub const KEY: &str = "key";
+/// Facts that were derived: they stand in a stream of their own.
+pub const EMBEDDING: &str = "embedding";
+pub const EMBEDDER: &str = "embedder";
+pub const DISPATCHER: &str = "dispatcher";
+
+/// Who is told of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Subscribers and webhooks of its space; what it tells, for people.
+    Public(&'static str),
+    /// Nobody outside.
+    Private,
+    /// As public, but nothing emits it yet: it can be asked for already.
+    Planned(&'static str),
+}
+
+/// A type of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// `memory.created`; fixed for ever.
+    pub name: &'static str,
+    pub aggregate: &'static str,
+    /// The newest version of its data; older ones are lifted to it.
+    pub version: u16,
+    pub audience: Audience,
+}
+
+use Audience::{Planned, Private, Public};
+
+const fn of(name: &'static str, aggregate: &'static str, version: u16, audience: Audience) -> EventType {
+    EventType { name, aggregate, version, audience }
+}
+
+/// Every event that may stand in the log or among the derived facts, and those that are planned.
+pub const EVENTS: [EventType; 24] = [
+    of("memory.created", MEMORY, 2, Public("A memory was created")),
+    of("memory.updated", MEMORY, 2, Public("A memory was changed")),
+    of("memory.deleted", MEMORY, 2, Public("A memory was deleted; it can be restored")),
+    of("memory.restored", MEMORY, 2, Public("A deleted memory was restored")),
+    of("relationship.created", RELATIONSHIP, 1, Public("A relationship between two memories was made")),
+    of("relationship.updated", RELATIONSHIP, 1, Public("A relationship's weight or properties were changed")),
+    of("relationship.deleted", RELATIONSHIP, 1, Public("A relationship was deleted")),
+    of("webhook.registered", WEBHOOK, 1, Private),
+    of("webhook.updated", WEBHOOK, 1, Private),
+    of("webhook.enabled", WEBHOOK, 1, Public("A webhook was switched on")),
+    of("webhook.disabled", WEBHOOK, 1, Public("A webhook was switched off: asked, gone or failing")),
+    of("webhook.secret_rotated", WEBHOOK, 1, Private),
+    of("webhook.secret_revoked", WEBHOOK, 1, Private),
+    of("webhook.deleted", WEBHOOK, 1, Private),
+    of("space.created", SPACE, 1, Private),
+    of("key.issued", KEY, 2, Private),
+    of("key.revoked", KEY, 2, Private),
+    of("embedding.computed", EMBEDDING, 1, Private),
+    of("embedder.advanced", EMBEDDER, 1, Private),
+    of("dispatcher.settled", DISPATCHER, 1, Private),
+    of("graph.built", "graph", 1, Planned("The knowledge graph was rebuilt")),
+    of("analysis.completed", "analysis", 1, Planned("A task of analysis has ended")),
+    of("reasoning.query", "reasoning", 1, Planned("A reasoning query was executed")),
+    of("export.completed", "export", 1, Planned("A task of export has ended")),
+];
+
+impl EventType {
+    /// Whether it stands in logs today.
+    pub fn is_stored(&self) -> bool {
+        !matches!(self.audience, Planned(_))
+    }
+
+    /// What it tells, for people; `None` for one that the world is not told of.
+    pub fn summary(&self) -> Option<&'static str> {
+        match self.audience {
+            Public(summary) | Planned(summary) => Some(summary),
+            Private => None,
+        }
+    }
+}
+
+/// The type of this name.
+pub fn find(name: &str) -> Option<&'static EventType> {
+    EVENTS.iter().find(|event| event.name == name)
+}
+
+/// Every event that may stand in the log or among the derived facts.
+pub fn stored() -> impl Iterator<Item = &'static EventType> {
+    EVENTS.iter().filter(|event| event.is_stored())
+}
+
+/// Whether events of this type are for the world.
+pub fn is_public(name: &str) -> bool {
+    find(name).is_some_and(|event| event.summary().is_some())
+}
+
+/// The fields of an aggregate that public events show. What is not named here is never told: a field that is stored for our own sake
+/// stays ours until somebody adds it.
+pub fn public_fields(aggregate: &str) -> &'static [&'static str] {
+    match aggregate {
+        MEMORY => &[
+            "title",
+            "content",
+            "memory_type",
+            "metadata",
+            "tags",
+            "importance",
+            "source",
+            "user_id",
+            "agent_id",
+            "run_id",
+            "occurred_at",
+            "created_at",
+            "updated_at",
+            "deleted_at",
+        ],
+        RELATIONSHIP => {
+            &["source_id", "target_id", "relationship_type", "weight", "properties", "created_at", "updated_at", "deleted_at"]
+        }
+        // Addresses, headers and secrets are between brain and the endpoint's owner.
+        WEBHOOK => &["description", "disabled_reason", "disabled_at"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_begins_with_its_aggregate_and_stands_once() {
+        for (index, event) in EVENTS.iter().enumerate() {
+            assert!(event.name.starts_with(&format!("{}.", event.aggregate)), "{}", event.name);
+            assert!(EVENTS[..index].iter().all(|other| other.name != event.name), "{} stands twice", event.name);
+        }
+    }
+
+    #[test]
+    fn whatever_is_public_shows_something() {
+        for event in stored().filter(|event| event.summary().is_some()) {
+            assert!(!public_fields(event.aggregate).is_empty(), "{} shows nothing", event.name);
+        }
+        assert!(!is_public("webhook.registered") && !is_public("key.issued") && !is_public("memory.eaten"));
+    }
+}
