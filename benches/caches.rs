@@ -115,7 +115,7 @@ fn weigh() -> anyhow::Result<()> {
     for number in 0..ANSWERS {
         let body = vec![number as u8; BODY_BYTES].into();
         let answer = Answer { body, deps: vec![Dep(number)], is_whole: true, ..Answer::default() };
-        let key = Key::new(&space, "memory", format!("{:036}", number));
+        let key = Key::new(&space, "v1", "memory", format!("{:036}", number));
         let (entry, taken) = store.put(key, answer, Stamp::default());
         anyhow::ensure!(taken.is_ok() && entry.body.plain().len() == BODY_BYTES, "it is kept and can be given");
     }

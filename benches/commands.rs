@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ground::{Ground, median, processor::Spent, setting, wire::Wire};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
-    commands::{Action, Caller, Commands, Identity, Wish},
+    commands::{Actor, CommandKey, Commands, MemoryAction, Request},
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
         memory::Draft,
@@ -155,13 +155,13 @@ fn content(n: usize) -> String {
 
 async fn create(commands: &Commands, n: usize) -> anyhow::Result<()> {
     let command_id = SystemIds.command_id();
-    let caller = Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
+    let actor = Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
     let draft = Draft { content: content(n), tags: vec!["bench".into()], ..Draft::default() };
-    let action = Action::Create { draft, created_at: None };
+    let action = MemoryAction::Create { draft, created_at: None };
     commands
-        .memory(Wish {
-            caller,
-            identity: Identity { seed: command_id, fresh: true },
+        .memory(Request {
+            actor,
+            key: CommandKey { seed: command_id, fresh: true },
             id: MemoryId(command_id.0),
             if_match: None,
             action,

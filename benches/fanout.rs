@@ -24,7 +24,7 @@ use ground::{
 };
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
-    commands::{Action, Caller, Commands, Identity, Wish},
+    commands::{Actor, CommandKey, Commands, MemoryAction, Request},
     config::Webhooks,
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
@@ -83,12 +83,12 @@ async fn main() -> anyhow::Result<()> {
     ground.end().await
 }
 
-fn wish(n: usize) -> Wish {
-    let (command_id, caller) =
-        (SystemIds.command_id(), Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
+fn wish(n: usize) -> Request<MemoryId, MemoryAction> {
+    let (command_id, actor) =
+        (SystemIds.command_id(), Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
     let draft = Draft { content: format!("Note {n}: where the blue tin stands."), ..Draft::default() };
-    let action = Action::Create { draft, created_at: None };
-    Wish { caller, identity: Identity { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
+    let action = MemoryAction::Create { draft, created_at: None };
+    Request { actor, key: CommandKey { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
 }
 
 type Arrivals = Arc<Mutex<Vec<Instant>>>;

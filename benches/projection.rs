@@ -15,7 +15,7 @@ use second_brain::{
         postgres::Postgres,
         system::{SystemClock, SystemIds},
     },
-    commands::{Action, Caller, Commands, Identity, Wish},
+    commands::{Actor, CommandKey, Commands, MemoryAction, Request},
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId, StreamSeq},
         memory::Draft,
@@ -58,15 +58,15 @@ async fn main() -> anyhow::Result<()> {
 
 async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
     let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
-    let caller = Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
+    let actor = Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
     let append = |n: usize| {
-        let (caller, commands, command_id) = (caller.clone(), &commands, SystemIds.command_id());
+        let (actor, commands, command_id) = (actor.clone(), &commands, SystemIds.command_id());
         let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));
         let draft = Draft { content, tags: vec![format!("tag{}", n % 50)], ..Draft::default() };
-        let action = Action::Create { draft, created_at: None };
-        let wish = Wish {
-            caller,
-            identity: Identity { seed: command_id, fresh: true },
+        let action = MemoryAction::Create { draft, created_at: None };
+        let wish = Request {
+            actor,
+            key: CommandKey { seed: command_id, fresh: true },
             id: MemoryId(command_id.0),
             if_match: None,
             action,

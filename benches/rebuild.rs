@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use ground::{Ground, client::Client, median, quantile, resident_kib, setting};
 use second_brain::{
     adapters::system::{SystemClock, SystemIds},
-    commands::{Action, Caller, Commands, Identity, Wish},
+    commands::{Actor, CommandKey, Commands, MemoryAction, Request},
     domain::{
         ids::{MemoryId, PrincipalId, SpaceId},
         memory::Draft,
@@ -97,13 +97,13 @@ impl Times {
     }
 }
 
-fn wish(n: usize) -> Wish {
-    let (command_id, caller) =
-        (SystemIds.command_id(), Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
+fn wish(n: usize) -> Request<MemoryId, MemoryAction> {
+    let (command_id, actor) =
+        (SystemIds.command_id(), Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
     let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));
     let draft = Draft { content, tags: vec![format!("tag{}", n % 50)], ..Draft::default() };
-    let action = Action::Create { draft, created_at: None };
-    Wish { caller, identity: Identity { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
+    let action = MemoryAction::Create { draft, created_at: None };
+    Request { actor, key: CommandKey { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }
 }
 
 async fn fill(commands: &Commands, count: usize) -> anyhow::Result<()> {

@@ -8,18 +8,21 @@
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
 //! - [`replay`]: rebuild, rollback, verify: what an operator does with read models. Absent there: effects.
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
-//! - [`fanout`]: one tail of the log per node, shared by all that follow it: webhooks, live streams. Absent there: writes to the log.
+//! - [`fanout`]: one tail of the log per node, shared by all that follow it: webhooks, live streams. Absent there: the way into the log.
 //! - [`queries`]: the questions that reads ask.
 //! - [`caches`]: answers that are still true, ended by the log. Absent there: questions.
-//! - [`api`]: the HTTP edge. Absent there: adapters, SQL.
+//! - [`app`]: what may be done, whatever is spoken: who may, how new, kept or asked, how many at a time. Absent there: HTTP, adapters.
+//! - [`api`]: the HTTP edge: each handler parses, asks [`app`], and writes. Absent there: ports of read models, adapters, SQL.
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`patience`]: pauses between tries, for every loop that waits an outage out.
 //! - [`telemetry`]: logs and the list of metrics.
-//! - [`config`], [`wiring`], [`cli`]: settings, composition, verbs.
+//! - [`config`]: every setting, described once: its names, bounds and default; flag, variable, `brain.toml`. Absent there: the parts' own
+//!   reading of the environment.
+//! - [`wiring`], [`cli`]: composition, verbs.
 //!
 //! # Invariants
-//! - Nothing but [`commands`] appends an event; nothing but [`projectors`] writes a read model.
+//! - Nothing but [`commands`] appends an event: nobody else is handed a [`ports::EventAppender`]. Nothing but [`projectors`] writes a read model.
 //! - The newest event on an aggregate's subject *is* its state ([`journal::envelope::Envelope::data`]).
 //! - An event type, once released, keeps its schema; old ones are lifted by [`journal::upcast`].
 //! - What no store can hold is refused by [`domain::limits`]. What cannot be applied nevertheless is parked by [`projectors`], and stops
@@ -27,7 +30,7 @@
 //! - An idempotency key means one wish of one caller on one resource; what is acknowledged under it stands in the log.
 //!
 //! # A memory is captured
-//! [`api`] authenticates and reads the body; [`commands::Commands::memory`] loads the newest event, lets
+//! [`api`] authenticates and reads the body; [`app::memories`] names the command; [`commands::Commands::memory`] loads the newest event, lets
 //! [`domain::memory::MemoryDecider`] decide, and appends with the expected sequence. The answer carries the position.
 //! The engine in [`projectors`] reads the event, applies it in one transaction with its checkpoint, and reads at that
 //! position show it.
@@ -39,7 +42,7 @@
 //! it is a row and, unless it went well, the time of the next attempt. What was sent and not written down is sent again under the same id.
 //!
 //! # A question is asked again
-//! [`caches::Caches::serve`] gives the kept answer if the tail has told of everything that the caller has written. Else one asks and those
+//! [`app::cached`] names the question; [`caches::Caches::serve`] gives the kept answer if the tail has told of everything that the caller has written. Else one asks and those
 //! who come meanwhile wait for it: it notes what the projections show at least, asks [`queries`], and hands the answer with what it depends
 //! on to [`caches::store`]. The [`caches::invalidator`] follows the node's tails of both streams; what an event touches, and what a change
 //! could enter, goes at once, and a fill that raced it is refused by [`caches::ledger`].
@@ -55,6 +58,7 @@
 
 pub mod adapters;
 pub mod api;
+pub mod app;
 pub mod caches;
 pub mod cli;
 pub mod commands;

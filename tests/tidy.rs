@@ -21,8 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("caches", &["ports", "journal", "domain"]),
     ("reactors", &["patience", "ports", "journal", "domain"]),
     ("queries", &["ports", "journal", "domain"]),
+    ("app", &["commands", "queries", "caches", "ports", "journal", "domain"]),
     // Sockets and streams are driven from the API, which is why it may use `fanout` (its part `live`).
-    ("api", &["commands", "queries", "caches", "fanout", "ports", "journal", "domain"]),
+    // Views are made of what queries and ports give.
+    ("api", &["app", "commands", "queries", "caches", "fanout", "ports", "journal", "domain"]),
     // Decision 2026-11-23: adapters may use `projectors`, for the port `Store` and the batch that it stores; it stands beside its only caller.
     ("adapters", &["ports", "journal", "domain", "projectors"]),
     ("runtime", &["*"]),

@@ -6,7 +6,7 @@ use second_brain::{
         nats::Nats,
         system::{SystemClock, SystemIds},
     },
-    commands::{Action, Caller, Commands, Error, Identity, RelationshipAction, RelationshipWish, Wish},
+    commands::{Actor, CommandKey, Commands, Error, MemoryAction, RelationshipAction, Request},
     domain::{
         ids::{MemoryId, PrincipalId, RelationshipId, Revision, SpaceId, StreamSeq},
         memory, relationship,
@@ -36,8 +36,8 @@ pub fn id(n: usize) -> MemoryId {
     MemoryId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | n as u128))
 }
 
-pub fn caller() -> Caller {
-    Caller { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) }
+pub fn actor() -> Actor {
+    Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) }
 }
 
 /// Appends memories `from..upto` with their vectors, and a relationship from every second one to any other of the same
@@ -50,11 +50,11 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
             let (content, space) = (language.text(n), SpaceId::default_space());
             let content_hash = derived::content_hash(&content);
             let draft = memory::Draft { content, tags: vec![format!("tag{}", n % TAGS)], ..memory::Draft::default() };
-            let wish = |identity| {
-                let action = Action::Create { draft: draft.clone(), created_at: None };
-                Wish { caller: caller(), identity, id: id(n), if_match: None, action }
+            let wish = |key| {
+                let action = MemoryAction::Create { draft: draft.clone(), created_at: None };
+                Request { actor: actor(), key, id: id(n), if_match: None, action }
             };
-            let done = patiently(|identity| commands.memory(wish(identity))).await?;
+            let done = patiently(|key| commands.memory(wish(key))).await?;
             let vector = HalfVector::from_f32(&language.vector(n));
             let (model, recipe) = (MODEL.to_owned(), "topic and noise".to_owned());
             let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };
@@ -91,20 +91,20 @@ async fn relate(commands: &Commands, source: usize, target: usize) -> anyhow::Re
     let (source, target, relationship_type) = (id(source), id(target), "references".to_owned());
     let relationship_id = RelationshipId::of(source, &relationship_type, target);
     let draft = relationship::Draft { source, target, relationship_type, weight: Some(0.5), properties: Default::default() };
-    let wish = |identity| {
+    let wish = |key| {
         let action = RelationshipAction::Create { draft: draft.clone(), created_at: None };
-        RelationshipWish { caller: caller(), identity, id: relationship_id, if_match: None, action }
+        Request { actor: actor(), key, id: relationship_id, if_match: None, action }
     };
-    patiently(|identity| commands.relationship(wish(identity))).await?;
+    patiently(|key| commands.relationship(wish(key))).await?;
     Ok(())
 }
 
 /// Sends a command until the log has time for it; it is the same command each time.
-async fn patiently<T, F: Future<Output = Result<T, Error>>>(send: impl Fn(Identity) -> F) -> Result<T, Error> {
+async fn patiently<T, F: Future<Output = Result<T, Error>>>(send: impl Fn(CommandKey) -> F) -> Result<T, Error> {
     let command_id = SystemIds.command_id();
     let mut is_fresh = true;
     loop {
-        match send(Identity { seed: command_id, fresh: is_fresh }).await {
+        match send(CommandKey { seed: command_id, fresh: is_fresh }).await {
             Err(Error::Unavailable(cause)) => eprintln!("the log has no time: {cause}"),
             done => return done,
         }

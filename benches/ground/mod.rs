@@ -41,7 +41,7 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new(durability: Durability) -> anyhow::Result<Self> {
-        second_brain::cli::client::install_tls();
+        second_brain::adapters::http::install_tls();
         let folder = std::env::temp_dir().join(format!("second-brain-bench-{}-{durability:?}", std::process::id()));
         let programs = Config::of_environment()?.servers.programs;
         let progress = Arc::new(|step: &str| eprintln!("{step}"));
@@ -122,7 +122,7 @@ pub fn run(bench: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
         unsafe { std::env::set_var(name, "1") };
     }
     // Bugs are not to pass in silence.
-    let shown = tracing_subscriber::EnvFilter::new("error,second_brain::api::search::audit=debug");
+    let shown = tracing_subscriber::EnvFilter::new("error,second_brain::app::search::audit=debug");
     tracing_subscriber::fmt().with_env_filter(shown).with_writer(std::io::stderr).init();
     tokio::runtime::Runtime::new()?.block_on(bench)
 }

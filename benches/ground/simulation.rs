@@ -253,7 +253,7 @@ impl Simulation {
 
     fn read(&mut self) {
         let question = self.dice.below(QUERIES);
-        let key = Key::new(&space(), "simulated", question.to_string());
+        let key = Key::new(&space(), "v1", "simulated", question.to_string());
         self.store.expect_narrowed();
         if let Some(entry) = self.store.get(&key) {
             self.findings.hits += 1;

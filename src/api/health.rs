@@ -1,29 +1,36 @@
 //! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; shows numbers only.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, http::Method, web};
 use serde_json::json;
-use tokio::time::timeout;
 
-use super::{ApiState, error::Problem};
-use crate::queries::status::Status;
+use super::http::{error::Problem, route::Route};
+use crate::{app::status::Overview, queries::status::Status};
 
-/// How long a part may take to answer before it counts as away.
-const ANSWER_WAIT: Duration = Duration::from_secs(3);
 /// How old what the metrics tell of projections may be.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 
-/// When the numbers of the metrics were last asked for.
-#[derive(Default)]
-pub struct Scrapes(Mutex<Option<Instant>>);
+/// The metrics, and when those of their numbers that have to be asked for were last asked for.
+pub struct Scrapes {
+    /// In Prometheus' text format.
+    text: MetricsText,
+    last: Mutex<Option<Instant>>,
+}
+
+/// Writes all metrics as Prometheus reads them.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Scrapes {
+    pub fn new(text: MetricsText) -> Self {
+        Self { text, last: Mutex::default() }
+    }
+
     fn is_due(&self) -> bool {
-        let (mut last, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        let (mut last, now) = (self.last.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
         let is_due = last.is_none_or(|last| now - last >= SCRAPE_EVERY);
         if is_due {
             *last = Some(now);
@@ -32,37 +39,38 @@ impl Scrapes {
     }
 }
 
-pub async fn live() -> HttpResponse {
+/// What every process serves, whatever its roles.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, "/health/live", || web::to(live), "Whether the process answers"),
+        Route::new(Method::GET, "/health/ready", || web::to(ready), "Whether it can serve requests"),
+        Route::new(Method::GET, "/metrics", || web::to(metrics), "Metrics for Prometheus"),
+    ]
+}
+
+async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
 }
 
-pub async fn ready(state: web::Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let not_ready = |reason: String| Problem::new("health.not_ready", reason);
-    (state.ready)().map_err(not_ready)?;
-    let (log, positions) = tokio::join!(timeout(ANSWER_WAIT, state.log.last_seq()), timeout(ANSWER_WAIT, state.positions.all()));
-    if !matches!(log, Ok(Ok(_))) {
-        return Err(not_ready("nats does not answer: writes are refused until it does".into()));
-    }
-    if !matches!(positions, Ok(Ok(_))) {
-        return Err(not_ready("postgres does not answer: writes are accepted, reads are refused until it does".into()));
-    }
+async fn ready(overview: web::Data<Overview>) -> Result<HttpResponse, Problem> {
+    overview.ready().await.map_err(|reason| Problem::new("health.not_ready", reason))?;
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }
 
-pub async fn metrics(state: web::Data<ApiState>, scrapes: web::Data<Scrapes>) -> HttpResponse {
+async fn metrics(overview: web::Data<Overview>, scrapes: web::Data<Scrapes>) -> HttpResponse {
     // While the log or Postgres is away the last known numbers stand, and readiness says why. Nobody needs a key to come here, so what
     // has to be asked for is asked at most once a second, however many scrapers there are.
     if scrapes.is_due()
-        && let Ok(status) = super::status::of(&state).await
+        && let Ok(status) = overview.figures().await
     {
         record(&status);
     }
-    let totals = state.caches.store.totals();
+    let totals = overview.cache_totals();
     metrics::gauge!("brain_cache_entries").set(totals.entries as f64);
     metrics::gauge!("brain_cache_bytes", "of" => "content").set(totals.content_bytes as f64);
     metrics::gauge!("brain_cache_bytes", "of" => "packed").set(totals.packed_bytes as f64);
     metrics::gauge!("brain_cache_bytes", "of" => "overhead").set(totals.overhead_bytes as f64);
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((state.metrics)())
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((scrapes.text)())
 }
 
 /// What is only known by asking, as gauges.

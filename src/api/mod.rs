@@ -1,109 +1,82 @@
-//! The HTTP edge: who asks, what they sent, and what the answer looks like on the wire.
+//! The HTTP edge: who asks, what they sent, and what the answer looks like on the wire. What is asked for is done by [`crate::app`].
 //!
-//! Called by wiring, which hands over [`ApiState`] and runs the server. Never touches NATS or SQL; decides nothing itself.
+//! - [`http`]: the mechanics that all surfaces share.
+//! - [`v1`]: the native API. Another surface is a folder beside it.
+//! - [`live`]: sockets and streams. [`health`]: what supervisors and scrapers ask.
+//!
+//! Called by wiring, which hands over [`Edge`] and runs the server. Absent here: NATS, SQL, use cases.
 
-pub mod admission;
-pub mod auth;
-mod body;
-mod cached;
-pub mod caches;
-pub mod compression;
-pub mod connections;
-pub mod cors;
-pub mod dto;
-mod edge;
-pub mod error;
-pub mod events;
-mod freshness;
-mod graph;
-pub mod headers;
-mod health;
+pub mod health;
+pub mod http;
 pub mod live;
-mod memories;
-pub mod openapi;
-mod precondition;
-mod query;
-mod relationships;
-pub mod replay;
-pub mod routes;
-mod search;
-mod status;
-mod webhooks;
+pub mod v1;
 
 use std::sync::Arc;
 
 use actix_web::web;
-use tokio_util::sync::CancellationToken;
 
+use self::http::{
+    admission::Intake,
+    auth::Authenticator,
+    route::{self, Route},
+};
 use crate::{
-    caches::Caches,
-    commands::Commands,
-    domain::ids::KeyId,
-    fanout::live::Hub,
-    ports::replay::Replay,
-    ports::webhooks::{HttpSender, Prober, Vault, WebhookReads},
-    ports::{
-        Clock, DerivedLog, EventLog, Feed, GraphReads, HistoryReads, IdSource, KeyDirectory, MemoryReads, Positions,
-        SelectionReads,
-    },
-    queries::{search::SearchParts, status::Part},
+    app::{App, admission::Queues, status::Overview},
+    ports::{Clock, KeyDirectory},
 };
 
-/// Everything the handlers need. More than ten fields, because it is the list of what the edge may touch and holds no state itself.
-pub struct ApiState {
-    pub commands: Arc<Commands>,
-    pub memories: Arc<dyn MemoryReads>,
-    pub selection: Arc<dyn SelectionReads>,
-    pub graph: Arc<dyn GraphReads>,
-    pub history: Arc<dyn HistoryReads>,
-    pub caches: Arc<Caches>,
-    pub search: SearchParts,
-    pub replay: Arc<dyn Replay>,
-    pub webhooks: WebhookParts,
-    pub live: LiveParts,
-    pub seats: admission::Seats,
-    pub positions: Arc<dyn Positions>,
-    pub log: Arc<dyn EventLog>,
-    pub feed: Arc<dyn Feed>,
-    pub derived: Arc<dyn DerivedLog>,
+/// What the edge is made of; each handler is given the part that it speaks of.
+pub struct Edge {
+    pub app: App,
+    pub live: live::Live,
+    pub queues: Arc<Queues>,
     pub keys: Arc<dyn KeyDirectory>,
-    /// The key that stands in this process's credentials.json.
-    pub file_key: KeyId,
     pub clock: Arc<dyn Clock>,
-    pub ids: Arc<dyn IdSource>,
-    /// The parts that run, as `status` shows them.
-    pub parts: Arc<dyn Fn() -> Vec<Part> + Send + Sync>,
-    /// The metrics in Prometheus' text format.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// `Err` says in one sentence what is not ready.
-    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    pub metrics: health::MetricsText,
 }
 
-/// What the handlers of webhooks need.
-pub struct WebhookParts {
-    pub reads: Arc<dyn WebhookReads>,
-    pub vault: Arc<dyn Vault>,
-    pub sender: Arc<dyn HttpSender>,
-    pub prober: Arc<dyn Prober>,
+/// Every route of a process that serves clients.
+pub fn routes() -> Vec<Route> {
+    v1::routes().into_iter().chain(health::routes()).collect()
 }
 
-/// What the sockets and streams need.
-pub struct LiveParts {
-    pub hub: Arc<Hub>,
-    pub door: live::door::Door,
-    /// Sites whose pages may connect, beside our own: `https://example.org`.
-    pub origins: Vec<String>,
-    /// Tells all connections to go and come again.
-    pub stop: CancellationToken,
-}
-
-/// Registers every route, or only those of health and metrics; give the result to `App::configure`. Clone it for each worker.
-pub fn configure(state: ApiState, whole: bool) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
-    let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
-    let state = web::Data::new(state);
-    let scrapes = web::Data::new(health::Scrapes::default());
+/// Registers every route; give the result to `actix_web::App::configure`. Clone it for each worker.
+pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let authenticator = Authenticator { keys: edge.keys, clock: edge.clock };
+    let (live, scrapes) = (web::Data::new(edge.live), web::Data::new(health::Scrapes::new(edge.metrics)));
+    let intake = web::Data::new(Intake { queues: edge.queues, bodies: Default::default() });
+    let app = edge.app;
     move |config| {
-        config.app_data(state.clone()).app_data(scrapes.clone());
-        routes::register(config, &gate, whole);
+        let app = app.clone();
+        config
+            .app_data(web::Data::from(app.memories))
+            .app_data(web::Data::from(app.relationships))
+            .app_data(web::Data::from(app.search))
+            .app_data(web::Data::from(app.graph))
+            .app_data(web::Data::from(app.webhooks))
+            .app_data(web::Data::from(app.events))
+            .app_data(web::Data::from(app.projections))
+            .app_data(web::Data::from(app.caches))
+            .app_data(web::Data::from(app.status))
+            .app_data(live.clone())
+            .app_data(scrapes.clone())
+            .app_data(intake.clone());
+        route::register(config, routes(), &authenticator);
     }
 }
+
+/// As [`configure`], for a process that serves no clients: how it stands, for supervisors and scrapers.
+pub fn configure_health(
+    overview: Arc<Overview>,
+    metrics: health::MetricsText,
+) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let authenticator = Authenticator { keys: overview.keys.clone(), clock: overview.clock.clone() };
+    let scrapes = web::Data::new(health::Scrapes::new(metrics));
+    move |config| {
+        config.app_data(web::Data::from(overview.clone())).app_data(scrapes.clone());
+        route::register(config, health::routes(), &authenticator);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,17 +24,18 @@ const ENTRY_BYTES: usize = 570;
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Question {
     space: SpaceId,
+    surface: &'static str,
     kind: &'static str,
     text: Box<str>,
 }
 
-/// A question of one space: its kind, and everything that chooses the answer, as text.
+/// A question of one space: the surface that writes its answer, its kind, and everything that chooses the answer, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(Arc<Question>);
 
 impl Key {
-    pub fn new(space: &SpaceId, kind: &'static str, text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Question { space: space.clone(), kind, text: text.into() }))
+    pub fn new(space: &SpaceId, surface: &'static str, kind: &'static str, text: impl Into<Box<str>>) -> Self {
+        Self(Arc::new(Question { space: space.clone(), surface, kind, text: text.into() }))
     }
 
     pub fn space(&self) -> &SpaceId {

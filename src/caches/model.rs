@@ -236,7 +236,7 @@ impl World {
             }
         };
         let answer = Answer { body: vec![shown].into(), deps, narrow, is_whole: true, ..Answer::default() };
-        let key = Key::new(&SpaceId::default_space(), "model", "the only one");
+        let key = Key::new(&SpaceId::default_space(), "v1", "model", "the only one");
         // A question has one answer: the store replaces the one before.
         let before: Vec<u32> = self.ledger.kept().map(|entry| entry.id).collect();
         let entry = Arc::new(Entry::new(self.next_id, key, answer, stamp, 0));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{client::Connection, idempotency_key, json_object, number, table};
-use crate::api::dto::{MemoryInput, SourceDto, Written};
+use crate::api::v1::dto::{MemoryInput, SourceDto, Written};
 
 #[derive(clap::Args)]
 pub struct Args {

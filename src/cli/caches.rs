@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 
 use super::{client::Connection, table};
-use crate::api::caches::{CachesAnswer, FlushedAnswer};
+use crate::api::v1::caches::{CachesAnswer, FlushedAnswer};
 
 #[derive(clap::Args)]
 pub struct Args {

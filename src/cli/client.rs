@@ -15,11 +15,11 @@ use serde_json::Value;
 use super::{layout::Layout, output, screen::Screen};
 use crate::{
     api::{
-        dto::{
+        http::error::Problem,
+        v1::dto::{
             MemoryPage, MemoryView,
             graph::{RelationshipPage, RelationshipView},
         },
-        error::Problem,
     },
     patience::Patience,
 };
@@ -94,12 +94,6 @@ impl Error {
             }
         }
     }
-}
-
-/// Chooses the TLS implementation for every HTTP client of the process; needed before the first one is built.
-pub fn install_tls() {
-    // A second installation fails because the first one stands, which is what is wanted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Connection {

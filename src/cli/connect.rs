@@ -8,10 +8,11 @@ use reqwest::Url;
 
 use super::{
     Usage,
-    client::{ANSWER_WAIT, CONNECT_WAIT, Connection, install_tls},
+    client::{ANSWER_WAIT, CONNECT_WAIT, Connection},
     settings::{Flags, OfClient},
 };
 use crate::{
+    adapters::http::install_tls,
     config::{client, folders},
     wiring::credentials::{self, Credentials},
 };

@@ -10,7 +10,7 @@ use super::{
     screen::{Screen, cut, one_line, width},
 };
 use crate::{
-    api::events::EventPage,
+    api::v1::events::EventPage,
     journal::public::PublicEvent,
     queries::events::{LIMIT_MAX, WAIT_S_MAX},
 };

@@ -16,7 +16,7 @@ use super::{
     records::{self, csv, note},
 };
 use crate::{
-    api::dto::{
+    api::v1::dto::{
         MemoryInput, MemoryPage, MemoryView,
         graph::{RelationshipInput, RelationshipPage, RelationshipView},
     },

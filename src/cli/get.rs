@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use uuid::Uuid;
 
 use super::{client::Connection, moment, table};
-use crate::api::dto::MemoryView;
+use crate::api::v1::dto::MemoryView;
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::{client::Connection, moment, output, table};
-use crate::api::dto::graph::{GraphStats, NeighborsAnswer, PathAnswer};
+use crate::api::v1::dto::graph::{GraphStats, NeighborsAnswer, PathAnswer};
 
 #[derive(clap::Args)]
 pub struct Args {

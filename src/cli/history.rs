@@ -6,7 +6,7 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use super::{client::Connection, layout::Layout, screen::printable, table};
-use crate::api::dto::{
+use crate::api::v1::dto::{
     Written,
     history::{DiffAnswer, HistoryPage},
 };

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{client::Connection, filters::Filters, layout::Layout, moment, table};
-use crate::api::dto::MemoryPage;
+use crate::api::v1::dto::MemoryPage;
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{client::Connection, json_object, number};
 use crate::{
-    api::dto::graph::{Related, RelationshipInput},
+    api::v1::dto::graph::{Related, RelationshipInput},
     domain::ids::{MemoryId, RelationshipId},
 };
 

@@ -9,7 +9,7 @@ use super::{
     output, progress, table,
 };
 use crate::{
-    api::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
+    api::v1::replay::{ParkedAnswer, ProjectionsAnswer, RetryAnswer, RetryInput, SkipAnswer, VerifyAnswer, VersionAnswer},
     queries::status::{ProjectionView, Status},
 };
 

@@ -18,7 +18,7 @@ use super::{
     layout::Layout,
     output, progress, table,
 };
-use crate::api::dto::{
+use crate::api::v1::dto::{
     Written,
     delete::{DeleteAnswer, DeleteInput},
 };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use reqwest::Method;
 
 use super::{client::Connection, filters::Conditions, layout::Layout, table};
-use crate::api::dto::search::{SearchAnswer, SearchInput};
+use crate::api::v1::dto::search::{SearchAnswer, SearchInput};
 
 /// Find memories. Words count most, meaning helps; put a phrase between double quotes to prefer it.
 #[derive(clap::Args)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{add, client::Connection, json_object, number, table};
-use crate::api::dto::Written;
+use crate::api::v1::dto::Written;
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -12,7 +12,7 @@ use super::{
     moment, table,
 };
 use crate::{
-    api::dto::webhook::{
+    api::v1::dto::webhook::{
         AttemptView, DeliveryAnswer, DeliveryPage, FilterDto, HealthAnswer, RecoverAnswer, RedeliverAnswer, RotateInput,
         SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
     },

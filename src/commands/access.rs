@@ -1,7 +1,7 @@
 //! Commands on spaces and keys. Called by wiring when a brain starts; idempotent by state.
 
 use super::{
-    Commands, Error, Identity,
+    CommandKey, Commands, Error,
     append::{self, Load},
     fingerprint::Fingerprint,
 };
@@ -31,13 +31,13 @@ impl Commands {
 /// Commands on spaces and keys are idempotent by state, so their id only needs to be stable and their own.
 fn load(aggregate: &'static str, id: String, actor: PrincipalId, at: Timestamp) -> Load {
     let key = format!("{aggregate} {id} {}", at.timestamp_micros());
-    let identity = Identity { seed: CommandId::keyed(&SpaceId::sys(), actor, &key), fresh: false };
+    let key = CommandKey { seed: CommandId::keyed(&SpaceId::sys(), actor, &key), fresh: false };
     Load {
         space: SpaceId::sys(),
         actor,
         aggregate,
         id,
-        identity,
+        key,
         action: "record",
         fingerprint: Fingerprint::NONE,
         at,

@@ -8,7 +8,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{Commands, Error, Identity, IfMatch, fingerprint::Fingerprint};
+use super::{CommandKey, Commands, Error, IfMatch, fingerprint::Fingerprint};
 use crate::{
     domain::{
         decider::Decider,
@@ -33,7 +33,7 @@ pub struct Load {
     pub actor: PrincipalId,
     pub aggregate: &'static str,
     pub id: String,
-    pub identity: Identity,
+    pub key: CommandKey,
     /// What is done to the aggregate: the key's scope.
     pub action: &'static str,
     pub fingerprint: Fingerprint,
@@ -47,15 +47,15 @@ pub struct Load {
 
 impl Load {
     fn command_id(&self) -> CommandId {
-        self.identity.command_id(self.action)
+        self.key.command_id(self.action)
     }
 
     /// Whether this command has caused the event. The first release's command ids were the keys' own.
     fn caused(&self, found: &Recorded) -> bool {
-        [self.command_id(), self.identity.seed].contains(&found.event.command_id)
+        [self.command_id(), self.key.seed].contains(&found.event.command_id)
     }
 
-    /// Whether the event was caused by the same wish.
+    /// Whether the event was caused by the same request.
     fn asked_for(&self, caused: &Recorded) -> bool {
         let Envelope { command_id, command_hash, .. } = caused.event;
         let Fingerprint { current, first_release } = self.fingerprint;
@@ -93,7 +93,7 @@ where
         } else {
             log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?
         };
-        if (attempt > 0 || !load.identity.fresh)
+        if (attempt > 0 || !load.key.fresh)
             && let Some(earlier) = commands.earlier_outcome(load, newest.as_ref()).await?
         {
             return outcome_of::<D>(earlier);
@@ -140,7 +140,7 @@ impl Commands {
 
     /// The event that a keyed command has already caused, looked up before anything else is checked.
     pub(super) async fn repeated(&self, load: &Load) -> Result<Option<Recorded>, Error> {
-        if load.identity.fresh {
+        if load.key.fresh {
             return Ok(None);
         }
         let newest = self.log.last(&load.space, load.aggregate, &load.id).await.map_err(unreadable)?;
@@ -187,7 +187,7 @@ impl Commands {
     async fn search_command_log(&self, load: &Load, end: StreamSeq) -> Result<Option<Recorded>, Error> {
         let nobody = || Error::HistoryUnavailable(QueryError::Unavailable("this process has no command log".into()));
         let command_log = self.command_log.as_ref().ok_or_else(nobody)?;
-        let ids = [load.command_id(), load.identity.seed];
+        let ids = [load.command_id(), load.key.seed];
         let found = command_log.find(&load.space, (load.aggregate, &load.id), &ids, end).await;
         match found.map_err(Error::HistoryUnavailable)? {
             Some(seq) => self.log.next(&load.space, load.aggregate, &load.id, seq).await.map_err(unreadable),
@@ -231,7 +231,7 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
         command_id,
         command_hash: load.fingerprint.current,
         // All that was done under one key belongs together.
-        correlation_id: load.identity.seed.0,
+        correlation_id: load.key.seed.0,
         causation_id: None,
         at: load.at,
         changed: stored.changed,

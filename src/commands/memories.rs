@@ -3,13 +3,13 @@
 use futures::TryStreamExt;
 
 use super::{
-    Caller, Commands, Error, Identity, IfMatch,
+    Commands, Done, Error, IfMatch, Request,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{MemoryId, StreamSeq, Timestamp},
+        ids::{MemoryId, Timestamp},
         memory::{self, Draft, MemoryDecider, ScriptTags, draft::Patch},
     },
     journal::Recorded,
@@ -18,7 +18,7 @@ use crate::{
 
 /// What a client wants done to one memory. The instant is the write path's to add.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Action {
+pub enum MemoryAction {
     Create {
         draft: Draft,
         created_at: Option<Timestamp>,
@@ -34,7 +34,7 @@ pub enum Action {
     Undo,
 }
 
-impl Action {
+impl MemoryAction {
     /// The action's name, which is part of a keyed command's id and so on disk.
     pub fn name(&self) -> &'static str {
         match self {
@@ -48,64 +48,48 @@ impl Action {
     }
 }
 
-/// One command on one memory. The same identity with the same action has one effect, however often it is sent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
-    pub caller: Caller,
-    pub identity: Identity,
-    pub id: MemoryId,
-    pub if_match: Option<IfMatch>,
-    pub action: Action,
-}
-
-/// The memory after the command, and the position from which reads show it. `changed` is false for "already so".
-#[derive(Clone, Debug, PartialEq)]
-pub struct Done {
-    pub record: MemoryRecord,
-    pub position: StreamSeq,
-    pub changed: bool,
-}
-
 impl Commands {
     /// Decides and records one command on one memory.
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn memory(&self, wish: Wish) -> Result<Done, Error> {
+    pub async fn memory(&self, request: Request<MemoryId, MemoryAction>) -> Result<Done<MemoryRecord>, Error> {
         let (at, script_tags) = (self.clock.now(), self.script_tags);
-        let undoes = wish.action == Action::Undo;
+        let undoes = request.action == MemoryAction::Undo;
         let mut load = Load {
-            space: wish.caller.space,
-            actor: wish.caller.principal,
+            space: request.actor.space,
+            actor: request.actor.principal,
             aggregate: "memory",
-            id: wish.id.to_string(),
-            identity: wish.identity,
-            action: wish.action.name(),
-            fingerprint: wish.identity.fingerprint(|| Fingerprint::of_memory(wish.id, &wish.action)),
+            id: request.id.to_string(),
+            key: request.key,
+            action: request.action.name(),
+            fingerprint: request.key.fingerprint(|| Fingerprint::of_memory(request.id, &request.action)),
             at,
-            if_match: wish.if_match.clone(),
-            new_id: wish.identity.fresh && wish.id.0 == wish.identity.seed.0,
-            replaces: matches!(wish.action, Action::Put { .. }),
+            if_match: request.if_match.clone(),
+            new_id: request.key.fresh && request.id.0 == request.key.seed.0,
+            replaces: matches!(request.action, MemoryAction::Put { .. }),
         };
-        let command = match wish.action {
-            Action::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, script_tags },
-            Action::Update(patch) => memory::Command::Update { patch, at, script_tags },
-            Action::Put { draft, created_at } => memory::Command::Put { draft, at, created_at, script_tags },
-            Action::Delete => memory::Command::Delete { at },
-            Action::Restore => memory::Command::Restore { at },
-            Action::Undo => match self.repeated(&load).await? {
-                Some(earlier) => return done(wish.id, append::outcome_of::<MemoryDecider>(earlier)?),
+        let command = match request.action {
+            MemoryAction::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, script_tags },
+            MemoryAction::Update(patch) => memory::Command::Update { patch, at, script_tags },
+            MemoryAction::Put { draft, created_at } => memory::Command::Put { draft, at, created_at, script_tags },
+            MemoryAction::Delete => memory::Command::Delete { at },
+            MemoryAction::Restore => memory::Command::Restore { at },
+            MemoryAction::Undo => match self.repeated(&load).await? {
+                Some(earlier) => return done(request.id, append::outcome_of::<MemoryDecider>(earlier)?),
                 None => self.undoing(&mut load).await?,
             },
         };
         let outcome = append::run::<MemoryDecider, _>(self, &load, || command.clone(), Error::Memory).await;
         let outcome = match outcome {
             // The client named no revision: the guard of the undo was ours.
-            Err(Error::PreconditionFailed { aggregate, .. }) if undoes && !wish.if_match.is_some_and(|it| it.names_a_state()) => {
+            Err(Error::PreconditionFailed { aggregate, .. })
+                if undoes && !request.if_match.is_some_and(|it| it.names_a_state()) =>
+            {
                 return Err(Error::Contention { aggregate });
             }
             other => other?,
         };
         self.acknowledged.note(load.actor, outcome.position);
-        done(wish.id, outcome)
+        done(request.id, outcome)
     }
 
     /// The command that leads back to the state before the last event, guarded against anything that happens meanwhile.
@@ -127,7 +111,7 @@ impl Commands {
     }
 }
 
-fn done(id: MemoryId, outcome: Outcome<memory::State>) -> Result<Done, Error> {
+fn done(id: MemoryId, outcome: Outcome<memory::State>) -> Result<Done<MemoryRecord>, Error> {
     let Outcome { state, revision, position, changed } = outcome;
     let memory = state.ok_or(memory::Rejection::NotFound)?;
     Ok(Done { record: MemoryRecord { id, revision, memory }, position, changed })

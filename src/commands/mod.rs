@@ -31,34 +31,34 @@ use acknowledged::Acknowledged;
 use fingerprint::Fingerprint;
 
 pub use self::{
-    memories::{Action, Done, Wish},
+    memories::MemoryAction,
     precondition::IfMatch,
-    relationships::{RelationshipAction, RelationshipDone, RelationshipWish},
-    webhooks::{Material, WebhookAction, WebhookDone, WebhookWish},
+    relationships::RelationshipAction,
+    webhooks::{Material, WebhookAction},
 };
 
-/// Who asks, and in which space.
+/// Who acts, and in which space: as events name their cause.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Caller {
+pub struct Actor {
     pub space: SpaceId,
     pub principal: PrincipalId,
 }
 
-/// What makes a command one and the same, however often it is sent: an Idempotency-Key, or an id made for this very wish.
+/// What makes a command one and the same, however often it is sent: an Idempotency-Key, or an id made for this very request.
 ///
 /// Decision 2026-11-27: a key stands for one wish per principal, resource and action. An agent may send one key with all that it does in a
 /// turn; the same key with another wish of the same action on the same resource is refused. The first release took a key for one wish of
 /// the whole log, but looked for it on one aggregate only, and so acknowledged what it never wrote.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Identity {
+pub struct CommandKey {
     /// What the key stands for, see [`CommandId::keyed`]; without a key the command's own id.
     pub seed: CommandId,
     /// It was made for this wish, so it has never been sent before.
     pub fresh: bool,
 }
 
-impl Identity {
-    /// The identity of item `index` of a batch, or of a further command that one request makes.
+impl CommandKey {
+    /// The key of item `index` of a batch, or of a further command that one request makes.
     pub fn item(self, index: usize) -> Self {
         Self { seed: self.seed.item(index), ..self }
     }
@@ -71,6 +71,24 @@ impl Identity {
     fn command_id(self, action: &str) -> CommandId {
         if self.fresh { self.seed } else { self.seed.action(action) }
     }
+}
+
+/// One command on one aggregate. The same key with the same action has one effect, however often it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request<Id, Action> {
+    pub actor: Actor,
+    pub key: CommandKey,
+    pub id: Id,
+    pub if_match: Option<IfMatch>,
+    pub action: Action,
+}
+
+/// The aggregate after the command, and the position from which reads show it. `changed` is false for "already so".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done<Record> {
+    pub record: Record,
+    pub position: StreamSeq,
+    pub changed: bool,
 }
 
 /// Why a command has no effect, or (`Unavailable`) none that is known.

@@ -1,13 +1,13 @@
 //! Commands on relationships. Called by the API; sees to it that both ends are living memories of the same space.
 
 use super::{
-    Caller, Commands, Error, Identity, IfMatch,
+    Commands, Done, Error, Request,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{MemoryId, RelationshipId, SpaceId, StreamSeq, Timestamp},
+        ids::{MemoryId, RelationshipId, SpaceId, Timestamp},
         memory::MemoryDecider,
         relationship::{self, Draft, Patch, Rejection, RelationshipDecider},
     },
@@ -35,52 +35,38 @@ impl RelationshipAction {
     }
 }
 
-/// One command on one relationship; see [`super::Wish`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct RelationshipWish {
-    pub caller: Caller,
-    pub identity: Identity,
-    pub id: RelationshipId,
-    pub if_match: Option<IfMatch>,
-    pub action: RelationshipAction,
-}
-
-/// The relationship after the command, and the position from which reads show it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RelationshipDone {
-    pub record: RelationshipRecord,
-    pub position: StreamSeq,
-    pub changed: bool,
-}
-
 impl Commands {
     /// Decides and records one command on one relationship.
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn relationship(&self, wish: RelationshipWish) -> Result<RelationshipDone, Error> {
+    pub async fn relationship(
+        &self,
+        request: Request<RelationshipId, RelationshipAction>,
+    ) -> Result<Done<RelationshipRecord>, Error> {
         use relationship::Command;
         let at = self.clock.now();
         let load = Load {
-            space: wish.caller.space,
-            actor: wish.caller.principal,
+            space: request.actor.space,
+            actor: request.actor.principal,
             aggregate: "relationship",
-            id: wish.id.to_string(),
-            identity: wish.identity,
-            action: wish.action.name(),
-            fingerprint: wish.identity.fingerprint(|| Fingerprint::of_relationship(wish.id, &wish.action)),
+            id: request.id.to_string(),
+            key: request.key,
+            action: request.action.name(),
+            fingerprint: request.key.fingerprint(|| Fingerprint::of_relationship(request.id, &request.action)),
             at,
-            if_match: wish.if_match,
+            if_match: request.if_match,
             new_id: false,
-            replaces: matches!(wish.action, RelationshipAction::Put { .. }),
+            replaces: matches!(request.action, RelationshipAction::Put { .. }),
         };
-        if let RelationshipAction::Create { draft, created_at } | RelationshipAction::Put { draft, created_at } = &wish.action {
+        if let RelationshipAction::Create { draft, created_at } | RelationshipAction::Put { draft, created_at } = &request.action
+        {
             // What is wrong in itself is said first. A repeated wish has its first answer, even if an end is gone since.
             draft.clone().validate(*created_at).map_err(Rejection::Invalid)?;
             if let Some(earlier) = self.repeated(&load).await? {
-                return done(wish.id, append::outcome_of::<RelationshipDecider>(earlier)?);
+                return done(request.id, append::outcome_of::<RelationshipDecider>(earlier)?);
             }
             self.both_live(&load.space, draft).await?;
         }
-        let command = match wish.action {
+        let command = match request.action {
             RelationshipAction::Create { draft, created_at } => Command::Create { draft, at, created_at },
             RelationshipAction::Put { draft, created_at } => Command::Put { draft, at, created_at },
             RelationshipAction::Update(patch) => Command::Update { patch, at },
@@ -88,7 +74,7 @@ impl Commands {
         };
         let outcome = append::run::<RelationshipDecider, _>(self, &load, || command.clone(), Error::Relationship).await?;
         self.acknowledged.note(load.actor, outcome.position);
-        done(wish.id, outcome)
+        done(request.id, outcome)
     }
 
     async fn both_live(&self, space: &SpaceId, draft: &Draft) -> Result<(), Error> {
@@ -106,8 +92,8 @@ impl Commands {
     }
 }
 
-fn done(id: RelationshipId, outcome: Outcome<relationship::State>) -> Result<RelationshipDone, Error> {
+fn done(id: RelationshipId, outcome: Outcome<relationship::State>) -> Result<Done<RelationshipRecord>, Error> {
     let Outcome { state, revision, position, changed } = outcome;
     let relationship = state.ok_or(Rejection::NotFound)?;
-    Ok(RelationshipDone { record: RelationshipRecord { id, revision, relationship }, position, changed })
+    Ok(Done { record: RelationshipRecord { id, revision, relationship }, position, changed })
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Caller, Commands, Error, Identity, IfMatch,
+    CommandKey, Commands, Done, Error, Request,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
-        ids::{CommandId, PrincipalId, SpaceId, StreamSeq, Timestamp, WebhookId},
+        ids::{CommandId, PrincipalId, SpaceId, Timestamp, WebhookId},
         violation::Violation,
         webhook::{self, Asymmetric, Draft, Patch, Reason, Rejection, Retry, Secret, WebhookDecider},
     },
@@ -61,43 +61,29 @@ pub struct Material {
     pub asymmetric: Option<([u8; 32], String)>,
 }
 
-/// One command on one webhook; see [`super::Wish`].
-#[derive(Clone)]
-pub struct WebhookWish {
-    pub caller: Caller,
-    pub identity: Identity,
-    pub id: WebhookId,
-    pub if_match: Option<IfMatch>,
-    pub action: WebhookAction,
-}
-
-/// The webhook after the command, and the position from which reads show it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WebhookDone {
-    pub record: WebhookRecord,
-    pub position: StreamSeq,
-    pub changed: bool,
-}
-
 impl Commands {
     /// Decides and records one command on one webhook.
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn webhook(&self, wish: WebhookWish, vault: &dyn Vault) -> Result<WebhookDone, Error> {
+    pub async fn webhook(
+        &self,
+        request: Request<WebhookId, WebhookAction>,
+        vault: &dyn Vault,
+    ) -> Result<Done<WebhookRecord>, Error> {
         let at = self.clock.now();
-        let WebhookWish { caller, identity, id, if_match, action } = wish;
-        let sealer = Sealer { vault, at, retry: &self.retry, place: &|field: &str| webhook::place(&caller.space, id, field) };
+        let Request { actor, key, id, if_match, action } = request;
+        let sealer = Sealer { vault, at, retry: &self.retry, place: &|field: &str| webhook::place(&actor.space, id, field) };
         let load = Load {
-            actor: caller.principal,
+            actor: actor.principal,
             aggregate: "webhook",
             id: id.to_string(),
-            identity,
+            key,
             action: action.name(),
-            fingerprint: identity.fingerprint(|| Fingerprint::of_webhook(id, &action)),
+            fingerprint: key.fingerprint(|| Fingerprint::of_webhook(id, &action)),
             at,
             if_match,
-            new_id: identity.fresh && id.0 == identity.seed.0,
+            new_id: key.fresh && id.0 == key.seed.0,
             replaces: false,
-            space: caller.space.clone(),
+            space: actor.space.clone(),
         };
         let command = sealer.command(action)?;
         let outcome = append::run::<WebhookDecider, _>(self, &load, || command.clone(), Error::Webhook).await?;
@@ -110,13 +96,13 @@ impl Commands {
         let at = self.clock.now();
         let actor = PrincipalId(uuid::Uuid::nil());
         let key = format!("disable webhook {id} {}", at.timestamp_micros());
-        let identity = Identity { seed: CommandId::keyed(space, actor, &key), fresh: true };
+        let key = CommandKey { seed: CommandId::keyed(space, actor, &key), fresh: true };
         let load = Load {
             space: space.clone(),
             actor,
             aggregate: "webhook",
             id: id.to_string(),
-            identity,
+            key,
             action: "disable",
             fingerprint: Fingerprint::NONE,
             at,
@@ -212,8 +198,8 @@ fn check_events(patterns: &[String]) -> Result<(), Error> {
     if broken.is_empty() { Ok(()) } else { Err(Error::Webhook(Rejection::Invalid(broken))) }
 }
 
-fn done(id: WebhookId, outcome: Outcome<webhook::State>) -> Result<WebhookDone, Error> {
+fn done(id: WebhookId, outcome: Outcome<webhook::State>) -> Result<Done<WebhookRecord>, Error> {
     let Outcome { state, revision, position, changed } = outcome;
     let webhook = state.ok_or(Rejection::NotFound)?;
-    Ok(WebhookDone { record: WebhookRecord { id, revision, webhook }, position, changed })
+    Ok(Done { record: WebhookRecord { id, revision, webhook }, position, changed })
 }

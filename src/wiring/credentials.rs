@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    api::auth::sha256_hex,
+    api::http::auth::sha256_hex,
     commands::Commands,
     domain::{
         access::{Key, KeyCommand, KeyScope},

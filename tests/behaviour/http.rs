@@ -1,7 +1,7 @@
 //! HTTP's own rules hold on every route of the list: conditions, HEAD, other sites' pages, media types, what caches are told.
 
 use reqwest::{Method, StatusCode};
-use second_brain::api::routes::{self, Route};
+use second_brain::api::{self, http::route::Route};
 use serde_json::{Value, json};
 
 use crate::harness::{Reply, World, reply};
@@ -29,7 +29,7 @@ async fn created(world: &World) -> (String, Value) {
 async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
     let world = World::new().await;
     let (memory, _) = created(&world).await;
-    for route in routes::all() {
+    for route in api::routes() {
         for query in ["erase=true", "%65rase=true", "erase"] {
             let address = format!("{}?{query}", path(&route));
             let refused = reply(world.request(method(&route), &address)).await;
@@ -39,11 +39,16 @@ async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
             let expected = if route.scope.is_some() { 401 } else { 400 };
             assert_eq!(stranger.status.as_u16(), expected, "{} {address}", route.method);
         }
-        for name in route.query.iter().filter(|name| **name != "token") {
-            // What the list names is read by the handler, which refuses fields that it does not know.
+        for parameter in (route.query)().into_iter().filter(|parameter| parameter.name != "token") {
+            // What the description names is read by the handler, which refuses fields that it does not know; and as what it says it is.
+            let name = &parameter.name;
             let asked = world.request(method(&route), &format!("{}?{name}=%F0%9F%8D%B5", path(&route)));
             let answer = asked.send().await.expect("an answer");
             assert!(!answer.status().is_server_error(), "{} {name}: {answer:?}", route.path);
+            let schema = serde_json::to_value(&parameter.schema).expect("plain JSON").to_string();
+            if ["integer", "number", "boolean", "enum", "uuid"].iter().any(|kind| schema.contains(&format!("\"{kind}\""))) {
+                assert!(answer.status().is_client_error(), "{} {name} is {schema}: {answer:?}", route.path);
+            }
             if answer.status().is_client_error() {
                 let text = answer.text().await.expect("a body");
                 assert!(!text.contains("unknown field"), "{} {name}: {text}", route.path);
@@ -92,7 +97,7 @@ async fn if_match_is_compared_as_http_says() {
 async fn head_is_get_without_the_body() {
     let world = World::new().await;
     let (memory, _) = created(&world).await;
-    let gets: Vec<Route> = routes::all().into_iter().filter(|route| route.method.as_str() == "GET").collect();
+    let gets: Vec<Route> = api::routes().into_iter().filter(|route| route.method.as_str() == "GET").collect();
     for route in &gets {
         let address = if route.path == "/api/v1/memories/{id}" { memory.clone() } else { path(route) };
         let head = reply(world.request(Method::HEAD, &address)).await;

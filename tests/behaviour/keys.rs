@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use second_brain::{
-    api::routes,
+    api,
     domain::ids::{CommandId, MemoryId, PrincipalId, SpaceId, StreamSeq},
     ports::EventLog,
 };
@@ -21,7 +21,7 @@ const TOGETHER: usize = 8;
 type Route = (Method, &'static str);
 
 fn writing_routes() -> Vec<Route> {
-    let keyed = routes::all().into_iter().filter(|route| route.headers.contains(&"Idempotency-Key"));
+    let keyed = api::routes().into_iter().filter(|route| route.headers.contains(&"Idempotency-Key"));
     keyed.map(|route| (route.method.as_str().parse().expect("a method"), route.path)).collect()
 }
 

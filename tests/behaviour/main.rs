@@ -31,6 +31,7 @@ mod script_tags;
 mod scripts;
 mod search;
 mod search_exact;
+mod settings;
 mod storage;
 mod time;
 mod vault;

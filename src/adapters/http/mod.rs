@@ -2,6 +2,7 @@
 //! never reads more of an answer than it needs. Implements [`HttpSender`].
 
 mod guard;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ use url::Url;
 
 pub use guard::Guard;
 use guard::{Machine, Vetted};
+pub use tls::install_tls;
 
 use crate::ports::webhooks::{HttpSender, Post, Reply, SendError};
 
@@ -137,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_flips_is_looked_at_each_time_and_reaches_nothing_closed() {
-        crate::cli::client::install_tls();
+        tls::install_tls();
         let (here, connections) = sink().await;
         let closed: SocketAddr = "10.0.0.1:0".parse().unwrap();
         let flips = vec![vec![here], vec![closed], vec![here, closed], vec![here]];

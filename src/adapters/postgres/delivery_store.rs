@@ -1,5 +1,7 @@
 //! The durable state of webhooks, for the dispatcher and its lanes. Implements [`DeliveryStore`]; sees every space, as brain_owner.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::{Connection, PgConnection, PgPool, Row, postgres::PgRow, types::Json};
 use tokio::sync::Mutex;
@@ -8,15 +10,20 @@ use super::{bigint, projection_store::Fault, unsigned};
 use crate::{
     domain::ids::{EventId, SpaceId, StreamSeq, Timestamp, WebhookId},
     journal::events::WebhookV1,
-    ports::webhooks::{
-        Breaker, Condition, Delivery, DeliveryError, DeliveryStore, DispatchClaim, Dispatched, Due, Endpoint, Outcome,
-        Redelivery, Standing,
+    ports::{
+        Clock,
+        webhooks::{
+            Breaker, Condition, Delivery, DeliveryError, DeliveryStore, DispatchClaim, Dispatched, Due, Endpoint, Outcome,
+            Redelivery, Standing,
+        },
     },
 };
 
 /// Keeps deliveries in Postgres. A lost commit is no harm: what was sent is sent again under the same id.
 pub struct PgDeliveries {
     owner: PgPool,
+    /// The one clock of deliveries: the times that are due are compared with it, so they are told by it as well. Postgres' own may differ.
+    clock: Arc<dyn Clock>,
     /// Holds the advisory lock of the one dispatcher.
     lock: Mutex<Option<PgConnection>>,
 }
@@ -29,8 +36,8 @@ fn unavailable(cause: sqlx::Error) -> DeliveryError {
 }
 
 impl PgDeliveries {
-    pub fn new(owner: PgPool) -> Self {
-        Self { owner, lock: Mutex::new(None) }
+    pub fn new(owner: PgPool, clock: Arc<dyn Clock>) -> Self {
+        Self { owner, clock, lock: Mutex::new(None) }
     }
 
     async fn take(&self, start: StreamSeq) -> Result<Option<DispatchClaim>, sqlx::Error> {
@@ -56,18 +63,18 @@ impl PgDeliveries {
             return Ok(false);
         }
         for endpoint in &found.endpoints {
-            write_endpoint_or_tell(&mut transaction, endpoint).await?;
+            write_endpoint_or_tell(&mut transaction, endpoint, self.clock.now()).await?;
         }
-        insert(&mut transaction, &found.deliveries).await?;
+        insert(&mut transaction, &found.deliveries, self.clock.now()).await?;
         transaction.commit().await?;
         Ok(true)
     }
 }
 
 /// Under a savepoint: an endpoint that Postgres cannot hold stays as it was, and is told of.
-async fn write_endpoint_or_tell(connection: &mut PgConnection, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
+async fn write_endpoint_or_tell(connection: &mut PgConnection, endpoint: &Endpoint, now: Timestamp) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("SAVEPOINT endpoint").execute(&mut *connection).await?;
-    let end = match write_endpoint(connection, endpoint).await.map_err(Fault::from) {
+    let end = match write_endpoint(connection, endpoint, now).await.map_err(Fault::from) {
         Ok(()) => "RELEASE SAVEPOINT endpoint",
         Err(Fault::Poison(error)) => {
             tracing::error!(webhook = %endpoint.id, %error, "the endpoint cannot be written down: it is sent to as it was before");
@@ -79,10 +86,10 @@ async fn write_endpoint_or_tell(connection: &mut PgConnection, endpoint: &Endpoi
     Ok(())
 }
 
-async fn write_endpoint(connection: &mut PgConnection, endpoint: &Endpoint) -> Result<(), sqlx::Error> {
+async fn write_endpoint(connection: &mut PgConnection, endpoint: &Endpoint, now: Timestamp) -> Result<(), sqlx::Error> {
     const FORGET: &str = "WITH gone AS (DELETE FROM brain.endpoints WHERE webhook = $1), \
         missed AS (DELETE FROM brain.redeliveries WHERE webhook = $1) \
-        UPDATE brain.deliveries SET state = 'discarded', finished_at = clock_timestamp() WHERE webhook = $1 AND state = 'pending'";
+        UPDATE brain.deliveries SET state = 'discarded', finished_at = $2 WHERE webhook = $1 AND state = 'pending'";
     // Whoever switches an endpoint on again starts it with a clean slate.
     const KEEP: &str = "INSERT INTO brain.endpoints AS e (space, webhook, definition, ver) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (webhook) DO UPDATE SET definition = excluded.definition, ver = excluded.ver, \
@@ -91,7 +98,7 @@ async fn write_endpoint(connection: &mut PgConnection, endpoint: &Endpoint) -> R
             failing_since = CASE WHEN $5 THEN NULL ELSE e.failing_since END \
         WHERE e.ver < excluded.ver";
     if endpoint.webhook.deleted_at.is_some() {
-        sqlx::query(FORGET).bind(endpoint.id.0).execute(connection).await?;
+        sqlx::query(FORGET).bind(endpoint.id.0).bind(now).execute(connection).await?;
         return Ok(());
     }
     sqlx::query(KEEP)
@@ -105,10 +112,10 @@ async fn write_endpoint(connection: &mut PgConnection, endpoint: &Endpoint) -> R
     Ok(())
 }
 
-async fn insert(connection: &mut PgConnection, deliveries: &[Delivery]) -> Result<(), sqlx::Error> {
+async fn insert(connection: &mut PgConnection, deliveries: &[Delivery], now: Timestamp) -> Result<(), sqlx::Error> {
     const SQL: &str = "INSERT INTO brain.deliveries \
             (webhook, seq, space, event_id, type, aggregate, aggregate_id, due_at, created_at) \
-        SELECT given.*, clock_timestamp(), clock_timestamp() \
+        SELECT given.*, $8, $8 \
         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[]) AS given \
         ON CONFLICT (webhook, seq) DO NOTHING";
     if deliveries.is_empty() {
@@ -123,6 +130,7 @@ async fn insert(connection: &mut PgConnection, deliveries: &[Delivery]) -> Resul
         .bind(column(|it| &it.kind))
         .bind(column(|it| &it.aggregate))
         .bind(column(|it| &it.aggregate_id))
+        .bind(now)
         .execute(connection)
         .await?;
     Ok(())
@@ -196,7 +204,7 @@ impl DeliveryStore for PgDeliveries {
     }
 
     async fn record(&self, outcomes: &[Outcome]) -> Result<(), DeliveryError> {
-        record(&self.owner, outcomes).await.map_err(unavailable)
+        record(&self.owner, outcomes, self.clock.now()).await.map_err(unavailable)
     }
 
     async fn set_condition(&self, webhook: WebhookId, condition: Condition) -> Result<(), DeliveryError> {
@@ -230,7 +238,7 @@ impl DeliveryStore for PgDeliveries {
         const END: &str = "DELETE FROM brain.redeliveries WHERE webhook = $1 AND at_seq >= upto_seq";
         let write = async {
             let mut transaction = self.owner.begin().await?;
-            insert(&mut transaction, found).await?;
+            insert(&mut transaction, found, self.clock.now()).await?;
             sqlx::query(MOVE)
                 .bind(wish.webhook.0)
                 .bind(bigint(wish.at.0))
@@ -254,7 +262,7 @@ impl DeliveryStore for PgDeliveries {
 }
 
 /// Attempts and what follows from them, in one statement each.
-async fn record(owner: &PgPool, outcomes: &[Outcome]) -> Result<(), sqlx::Error> {
+async fn record(owner: &PgPool, outcomes: &[Outcome], now: Timestamp) -> Result<(), sqlx::Error> {
     const ATTEMPTS: &str = "INSERT INTO brain.attempts \
             (webhook, seq, number, space, at, duration_ms, status, error, detail, response_head) \
         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::real[], $7::int[], \
@@ -262,7 +270,7 @@ async fn record(owner: &PgPool, outcomes: &[Outcome]) -> Result<(), sqlx::Error>
         ON CONFLICT DO NOTHING";
     const DELIVERIES: &str = "UPDATE brain.deliveries d SET state = given.state, attempts = given.number, round = given.round, \
             due_at = coalesce(given.due_at, d.due_at), \
-            finished_at = CASE WHEN given.state = 'pending' THEN NULL ELSE clock_timestamp() END \
+            finished_at = CASE WHEN given.state = 'pending' THEN NULL ELSE $7 END \
         FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::int[], $5::text[], $6::timestamptz[]) \
             AS given (webhook, seq, number, round, state, due_at) \
         WHERE d.webhook = given.webhook AND d.seq = given.seq AND d.state = 'pending'";
@@ -298,6 +306,7 @@ async fn record(owner: &PgPool, outcomes: &[Outcome]) -> Result<(), sqlx::Error>
         .bind(column(outcomes, |it| it.delivery.round as i32 + 1))
         .bind(column(outcomes, |it| standing(it).0))
         .bind(column(outcomes, |it| standing(it).1))
+        .bind(now)
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await

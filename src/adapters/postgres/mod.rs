@@ -45,7 +45,7 @@ use webhook_reads::PgWebhookReads;
 use crate::{
     domain::ids::StreamSeq,
     ports::{
-        CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads,
+        Clock, CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads,
         webhooks::{DeliveryStore, WebhookReads},
     },
     projectors::Store,
@@ -123,8 +123,8 @@ impl Postgres {
         Arc::new(PgWebhookReads::new(self.app.clone(), self.owner.clone()))
     }
 
-    pub fn deliveries(&self) -> Arc<dyn DeliveryStore> {
-        Arc::new(PgDeliveries::new(self.owner.clone()))
+    pub fn deliveries(&self, clock: Arc<dyn Clock>) -> Arc<dyn DeliveryStore> {
+        Arc::new(PgDeliveries::new(self.owner.clone(), clock))
     }
 
     pub fn history_reads(&self) -> Arc<dyn HistoryReads> {

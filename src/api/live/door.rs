@@ -8,13 +8,14 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
+use super::Live;
 use crate::{
-    api::{
-        ApiState,
-        auth::{self, Gate, Identity, sha256_hex},
+    api::http::{
+        auth::{self, Authenticator, sha256_hex},
         body,
         error::Problem,
     },
+    app::{self, Caller},
     domain::{
         access::{Key, KeyScope},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
@@ -71,7 +72,7 @@ pub struct Door {
 }
 
 impl Door {
-    fn issue(&self, key: &Key, ttl_s: i64) -> Result<TokenAnswer, Problem> {
+    fn issue(&self, key: &Key, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
         let now = self.clock.now();
         let expires_at = now + TimeDelta::seconds(ttl_s);
         let claims = Claims {
@@ -84,7 +85,7 @@ impl Door {
         };
         let secret = self.vault.derive(PURPOSE)?;
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&secret));
-        let token = token.map_err(|cause| Problem::new("internal", "no token can be made").logged(&cause))?;
+        let token = token.map_err(|cause| app::Error::new("internal", "no token can be made").logged(&cause))?;
         Ok(TokenAnswer { token, expires_at })
     }
 
@@ -115,12 +116,16 @@ pub(super) fn guest(key: &Key) -> Guest {
 
 /// Who opens a stream: as everywhere else by a key, or by a live token as bearer or as the parameter `token`, because a browser's
 /// `EventSource` sends no headers of ours. A key in an address would be in every log on the way and is not looked at.
-pub(in crate::api) fn admit_to_stream(gate: &Gate, request: &ServiceRequest, scope: KeyScope) -> Result<(), Problem> {
+pub(in crate::api) fn authenticate_stream(
+    authenticator: &Authenticator,
+    request: &ServiceRequest,
+    scope: KeyScope,
+) -> Result<(), Problem> {
     let headers = request.headers();
     let by_token = |token: &str| {
-        let Some(state) = request.app_data::<web::Data<ApiState>>() else { return Err(Turned::Invalid) };
-        let guest = state.live.door.by_token(token)?;
-        let key = state.keys.get(guest.key).ok_or(Turned::Invalid)?;
+        let Some(live) = request.app_data::<web::Data<Live>>() else { return Err(Turned::Invalid) };
+        let guest = live.door.by_token(token)?;
+        let key = live.door.keys.get(guest.key).ok_or(Turned::Invalid)?;
         Ok((key, guest))
     };
     let turned = |turned: Turned| match turned {
@@ -128,7 +133,7 @@ pub(in crate::api) fn admit_to_stream(gate: &Gate, request: &ServiceRequest, sco
         Turned::Invalid => Problem::new("auth.invalid_key", "this is no live token; a key does not stand in an address"),
     };
     let in_query = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == TOKEN);
-    let (identity, guest) = match (in_query, auth::secret(headers)) {
+    let (caller, guest) = match (in_query, auth::secret(headers)) {
         (None, Err(problem)) => return Err(problem),
         (Some(_), Ok(_)) => {
             let detail = "who asks stands in a header or in the address, not in both";
@@ -136,19 +141,19 @@ pub(in crate::api) fn admit_to_stream(gate: &Gate, request: &ServiceRequest, sco
         }
         (Some((_, token)), Err(_)) => {
             let (key, guest) = by_token(&token).map_err(turned)?;
-            (auth::admit(key, headers, scope)?, guest)
+            (auth::authorize(key, headers, scope)?, guest)
         }
         (None, Ok(secret)) => match std::str::from_utf8(secret).map_err(|_| Turned::Invalid).and_then(by_token) {
-            Ok((key, guest)) => (auth::admit(key, headers, scope)?, guest),
+            Ok((key, guest)) => (auth::authorize(key, headers, scope)?, guest),
             Err(Turned::Expired) => return Err(turned(Turned::Expired)),
             Err(Turned::Invalid) => {
-                let identity = gate.identify(headers, scope)?;
-                let guest = guest(&identity.0);
-                (identity, guest)
+                let caller = authenticator.authenticate(headers, scope)?;
+                let guest = guest(caller.key());
+                (caller, guest)
             }
         },
     };
-    request.extensions_mut().insert(identity);
+    request.extensions_mut().insert(caller);
     request.extensions_mut().insert(guest);
     Ok(())
 }
@@ -174,8 +179,8 @@ impl Doorkeeper for Door {
 pub async fn token(
     request: HttpRequest,
     payload: web::Payload,
-    identity: web::ReqData<Identity>,
-    state: web::Data<ApiState>,
+    caller: web::ReqData<Caller>,
+    live: web::Data<Live>,
 ) -> Result<HttpResponse, Problem> {
     let input: TokenInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let ttl_s = input.ttl_s.unwrap_or(TTL_S_DEFAULT);
@@ -183,6 +188,6 @@ pub async fn token(
         let detail = format!("ttl_s is {ttl_s}; it goes from 1 to {TTL_S_MAX}");
         return Err(Problem::new("live.bad_parameter", detail).at("ttl_s", Some(TTL_S_MAX.into()), Some(ttl_s.into())));
     }
-    let token = state.live.door.issue(&identity.0, ttl_s)?;
+    let token = live.door.issue(caller.key(), ttl_s)?;
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(token))
 }

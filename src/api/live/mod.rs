@@ -4,25 +4,99 @@ pub mod door;
 pub mod socket;
 pub mod stream;
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderMap, HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
+    web,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::path::Parameter;
 
-use super::{body::short, error::Problem};
+use self::door::{TOKEN, TokenAnswer, TokenInput};
+use super::http::{
+    error::Problem,
+    query,
+    route::{READ, Route, query, shape},
+};
 use crate::{
+    app::{error::short, events::Events},
     domain::ids::Timestamp,
-    fanout::live::channel::{Narrowing, Wish},
-    ports::Clock,
+    fanout::live::{
+        Hub,
+        channel::{Narrowing, Wish},
+    },
+    ports::{Clock, IdSource},
 };
 
 /// Channels of one stream.
 const CHANNELS_MAX: usize = 32;
 
+/// What sockets and streams need.
+pub struct Live {
+    pub hub: Arc<Hub>,
+    pub door: door::Door,
+    /// Sites whose pages may connect, beside our own: `https://example.org`.
+    pub origins: Vec<String>,
+    pub events: Arc<Events>,
+    pub ids: Arc<dyn IdSource>,
+    /// Tells all connections to go and come again.
+    pub stop: CancellationToken,
+}
+
+/// The routes of live streams.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route {
+            scope: READ,
+            takes: Some(shape::<TokenInput>()),
+            gives: (200, Some(shape::<TokenAnswer>())),
+            ..Route::new(Method::POST, "/api/v1/live/token", || web::to(door::token), "A short-lived token for a live connection")
+        },
+        Route {
+            scope: READ,
+            query: query::<Asked>,
+            headers: &["Last-Event-ID"],
+            stays_open: true,
+            by_token: true,
+            ..Route::new(
+                Method::GET,
+                "/api/v1/stream",
+                || web::to(stream::handle),
+                "Events as they happen, as server-sent events",
+            )
+        },
+        // Who it is says the first frame, so everybody is let in that far.
+        Route {
+            query: without_token,
+            stays_open: true,
+            ..Route::new(
+                Method::GET,
+                "/api/v1/ws",
+                || web::to(socket::handle),
+                "Events as they happen, over a WebSocket (Centrifuge protocol, or the subprotocol cloudevents.json)",
+            )
+        },
+        Route {
+            query: query::<socket::LegacyAsked>,
+            stays_open: true,
+            ..Route::new(Method::GET, "/ws/{user_id}", || web::to(socket::legacy), "The WebSocket of the specification")
+        },
+    ]
+}
+
+fn without_token() -> Vec<Parameter> {
+    query::<Asked>().into_iter().filter(|parameter| parameter.name != TOKEN).collect()
+}
+
 /// What a stream without commands of its own is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     /// Names with commas; everything when absent.
@@ -33,9 +107,12 @@ struct Asked {
     tags: String,
     #[serde(default)]
     memory_types: String,
+    #[param(minimum = 0, maximum = 1)]
     importance_min: Option<f64>,
+    /// Only events after this position; from now on when absent.
+    #[param(schema_with = query::position)]
     after: Option<u64>,
-    /// Was looked at before; see [`door::admit_to_stream`].
+    /// Was looked at before; see [`door::authenticate_stream`].
     #[serde(rename = "token")]
     _token: Option<String>,
 }

@@ -12,14 +12,10 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Asked, check_origin, door, until};
+use super::{Asked, Live, check_origin, door, until};
 use crate::{
-    api::{
-        ApiState,
-        auth::{self, Identity},
-        error::Problem,
-        query,
-    },
+    api::http::{auth::Authenticator, error::Problem, query},
+    app::Caller,
     domain::{access::KeyScope, ids::StreamSeq},
     fanout::live::{
         Follower, Seat,
@@ -29,7 +25,6 @@ use crate::{
         session::{Doorkeeper, Guest, PING_S, Session},
     },
     journal::Recorded,
-    queries::freshness,
 };
 
 /// Largest message of a client.
@@ -48,47 +43,44 @@ const ALARM_LATE_MAX: Duration = Duration::from_millis(10);
 const LOG_RETRY: Duration = Duration::from_secs(1);
 const CLOUDEVENTS: &str = "cloudevents.json";
 
-type State = web::Data<ApiState>;
+type State = web::Data<Live>;
 
-#[derive(Deserialize)]
+/// Who it is, where no header can say it.
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-struct LegacyAsked {
+pub struct LegacyAsked {
     api_key: Option<String>,
 }
 
 /// `GET /api/v1/ws`.
-pub async fn handle(request: HttpRequest, payload: web::Payload, state: State) -> Result<HttpResponse, actix_web::Error> {
-    check_origin(&request, &state.live.origins)?;
+pub async fn handle(request: HttpRequest, payload: web::Payload, live: State) -> Result<HttpResponse, actix_web::Error> {
+    check_origin(&request, &live.origins)?;
     let bare = asks_for_cloudevents(&request);
     let asked: Asked = query::parse(&request)?;
-    let hub = state.live.hub.clone();
+    let hub = live.hub.clone();
     let (dialect, guest, after) = if bare {
-        let identity = identify(&request, &state)?;
-        let bare = Bare { hub, space: identity.0.space.clone(), wishes: asked.wishes()? };
+        let caller = authenticate(&request, &live)?;
+        let bare = Bare { hub, space: caller.space().clone(), wishes: asked.wishes()? };
         let after = asked.after.map(StreamSeq);
-        if let Some(after) = after {
-            freshness::within(after, &*state.log).await.map_err(Problem::from)?;
-        }
-        (Dialect::Bare(bare), Some(door::guest(&identity.0)), after)
+        live.events.must_exist(after).await.map_err(Problem::from)?;
+        (Dialect::Bare(bare), Some(door::guest(caller.key())), after)
     } else {
-        let client = state.ids.command_id().to_string();
-        (Dialect::Centrifuge(Session::new(hub, Arc::new(state.live.door.clone()), client)), None, None)
+        let client = live.ids.command_id().to_string();
+        (Dialect::Centrifuge(Session::new(hub, Arc::new(live.door.clone()), client)), None, None)
     };
-    open(&request, payload, state, (dialect, guest, after)).await
+    open(&request, payload, live, (dialect, guest, after)).await
 }
 
 /// `GET /ws/{user_id}` (specification §4.1). Who it is says the key; the path's name is a label.
-pub async fn legacy(request: HttpRequest, payload: web::Payload, state: State) -> Result<HttpResponse, actix_web::Error> {
-    check_origin(&request, &state.live.origins)?;
+pub async fn legacy(request: HttpRequest, payload: web::Payload, live: State) -> Result<HttpResponse, actix_web::Error> {
+    check_origin(&request, &live.origins)?;
     let asked: LegacyAsked = query::parse(&request)?;
     let guest = match asked.api_key {
-        Some(key) => {
-            state.live.door.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?
-        }
-        None => door::guest(&identify(&request, &state)?.0),
+        Some(key) => live.door.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?,
+        None => door::guest(authenticate(&request, &live)?.key()),
     };
-    let legacy = Legacy { hub: state.live.hub.clone(), space: guest.space.clone(), channels: BTreeMap::new() };
-    open(&request, payload, state, (Dialect::Legacy(legacy), Some(guest), None)).await
+    let legacy = Legacy { hub: live.hub.clone(), space: guest.space.clone(), channels: BTreeMap::new() };
+    open(&request, payload, live, (Dialect::Legacy(legacy), Some(guest), None)).await
 }
 
 fn asks_for_cloudevents(request: &HttpRequest) -> bool {
@@ -96,27 +88,27 @@ fn asks_for_cloudevents(request: &HttpRequest) -> bool {
     offered.flat_map(|value| value.split(',')).any(|one| one.trim() == CLOUDEVENTS)
 }
 
-fn identify(request: &HttpRequest, state: &ApiState) -> Result<Identity, Problem> {
-    let gate = auth::Gate { keys: state.keys.clone(), clock: state.clock.clone() };
-    gate.identify(request.headers(), KeyScope::MemoryRead)
+fn authenticate(request: &HttpRequest, live: &Live) -> Result<Caller, Problem> {
+    let authenticator = Authenticator { keys: live.door.keys.clone(), clock: live.door.clock.clone() };
+    authenticator.authenticate(request.headers(), KeyScope::MemoryRead)
 }
 
 async fn open(
     request: &HttpRequest,
     payload: web::Payload,
-    state: State,
+    live: State,
     (dialect, guest, after): (Dialect, Option<Guest>, Option<StreamSeq>),
 ) -> Result<HttpResponse, actix_web::Error> {
-    let seat = state.live.hub.seat();
+    let seat = live.hub.seat();
     let opened = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS]);
     let (answer, session, messages) = opened.map_err(|why| Problem::new("request.upgrade_required", why.to_string()))?;
     let mut connection = Connection {
         session,
-        follower: state.live.hub.follow(after).await,
+        follower: live.hub.follow(after).await,
         dialect,
         guest,
         changes: None,
-        state,
+        live,
         next_ping: Instant::now() + PING,
         pong_by: None,
         connect_by: Instant::now() + CONNECT_WAIT,
@@ -152,7 +144,7 @@ struct Connection {
     guest: Option<Guest>,
     /// Comings and goings, once a channel's were asked for: a thousand clients that come at once need not wake each other.
     changes: Option<Receiver<Change>>,
-    state: State,
+    live: State,
     next_ping: Instant,
     pong_by: Option<Instant>,
     connect_by: Instant,
@@ -161,7 +153,7 @@ struct Connection {
 impl Connection {
     /// Until the client goes (`Ok`) or has to. What is done seldom is boxed, so that a silent connection does not hold its room.
     async fn run(&mut self, mut messages: actix_ws::AggregatedMessageStream) -> Result<(), Disconnect> {
-        let stop = self.state.live.stop.clone();
+        let stop = self.live.stop.clone();
         // Made once, not for every event: each of them registers itself under a lock that all connections share.
         let (mut stopped, mut alarm) = (pin!(stop.cancelled()), pin!(sleep_until(self.next_ping)));
         loop {
@@ -208,7 +200,7 @@ impl Connection {
     /// When the clock is to be looked at next.
     fn due(&self) -> Instant {
         let end = self.guest().and_then(|guest| guest.expires_at);
-        let end = end.map(|at| until(at, &*self.state.live.door.clock));
+        let end = end.map(|at| until(at, &*self.live.door.clock));
         let due = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by), end];
         due.into_iter().flatten().min().unwrap_or(self.next_ping)
     }
@@ -237,7 +229,7 @@ impl Connection {
                 // It has followed nothing so far: what comes from now on is what it wants.
                 self.follower = match &self.dialect {
                     Dialect::Bare(_) => continue,
-                    _ => self.state.live.hub.follow(None).await,
+                    _ => self.live.hub.follow(None).await,
                 };
             }
             let at = self.follower.position();
@@ -245,7 +237,7 @@ impl Connection {
                 Dialect::Centrifuge(session) => {
                     let answer = session.answer(line, at).await?;
                     if self.changes.is_none() && session.hears_of_presence() {
-                        self.changes = Some(self.state.live.hub.presence.changes());
+                        self.changes = Some(self.live.hub.presence.changes());
                     }
                     let Some(answer) = answer else { continue };
                     if !together.is_empty() {
@@ -326,7 +318,7 @@ impl Connection {
         let Some(guest) = self.guest() else {
             return if self.connect_by <= now { Err(Disconnect::STALE) } else { Ok(()) };
         };
-        let door = &self.state.live.door;
+        let door = &self.live.door;
         if guest.expires_at.is_some_and(|until| until <= door.clock.now()) {
             return Err(Disconnect::EXPIRED);
         }

@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Asked, check_origin, header_text, until};
+use super::{Asked, Live, check_origin, header_text, until};
 use crate::{
-    api::{ApiState, auth::Identity, error::Problem, query},
+    api::http::{error::Problem, query},
+    app::{Caller, error::short},
     domain::ids::StreamSeq,
     fanout::live::{
         Follower, Seat,
@@ -16,7 +17,6 @@ use crate::{
         session::{Doorkeeper, Guest},
     },
     journal::Recorded,
-    queries::freshness,
 };
 
 /// How often a silent stream says that it lives, and looks whether its reader may still read.
@@ -31,7 +31,7 @@ struct Reader {
     follower: Follower,
     bare: Bare,
     guest: Guest,
-    state: web::Data<ApiState>,
+    live: web::Data<Live>,
     waiting: VecDeque<std::sync::Arc<Recorded>>,
     heartbeat: Instant,
     _seat: Seat,
@@ -39,27 +39,25 @@ struct Reader {
 
 pub async fn handle(
     request: HttpRequest,
-    identity: web::ReqData<Identity>,
+    caller: web::ReqData<Caller>,
     guest: web::ReqData<Guest>,
-    state: web::Data<ApiState>,
+    live: web::Data<Live>,
 ) -> Result<HttpResponse, Problem> {
     let asked: Asked = query::parse(&request)?;
-    check_origin(&request, &state.live.origins)?;
+    check_origin(&request, &live.origins)?;
     let wishes = asked.wishes()?;
     let last = header_text(request.headers(), actix_web::http::header::HeaderName::from_static("last-event-id"));
     let last = last.map(|text| text.trim().parse::<u64>().map_err(|_| not_an_id(text))).transpose()?;
     let after = last.or(asked.after).map(StreamSeq);
-    if let Some(after) = after {
-        freshness::within(after, &*state.log).await?;
-    }
-    let hub = state.live.hub.clone();
+    live.events.must_exist(after).await?;
+    let hub = live.hub.clone();
     let seat =
         hub.seat().ok_or_else(|| Problem::new("live.too_many_connections", "this node has no place for another stream"))?;
     let reader = Reader {
         follower: hub.follow(after).await,
-        bare: Bare { hub, space: identity.0.space.clone(), wishes },
+        bare: Bare { hub, space: caller.space().clone(), wishes },
         guest: guest.into_inner(),
-        state,
+        live,
         waiting: VecDeque::new(),
         heartbeat: Instant::now() + HEARTBEAT,
         _seat: seat,
@@ -78,7 +76,7 @@ pub async fn handle(
 }
 
 fn not_an_id(text: &str) -> Problem {
-    let detail = format!("Last-Event-ID is a position, not {:?}", crate::api::body::short(text));
+    let detail = format!("Last-Event-ID is a position, not {:?}", short(text));
     Problem::new("request.invalid_header", detail).at("Last-Event-ID", None, None)
 }
 
@@ -98,8 +96,8 @@ impl Reader {
             if !chunk.is_empty() {
                 return Some(chunk);
             }
-            let stop = self.state.live.stop.clone();
-            let clock = &*self.state.live.door.clock;
+            let stop = self.live.stop.clone();
+            let clock = &*self.live.door.clock;
             // Until the token ends; a stream that a key has opened has no such end.
             let end = self.guest.expires_at.map_or(self.heartbeat + HEARTBEAT, |at| until(at, clock));
             tokio::select! {
@@ -107,7 +105,7 @@ impl Reader {
                 () = sleep_until(end) => return None,
                 () = sleep_until(self.heartbeat) => {
                     self.heartbeat = Instant::now() + HEARTBEAT;
-                    return self.state.live.door.still_admits(&self.guest).then(|| ": still here\n\n".to_owned());
+                    return self.live.door.still_admits(&self.guest).then(|| ": still here\n\n".to_owned());
                 }
                 next = self.follower.next() => match next {
                     Ok(events) => self.waiting.extend(events?),

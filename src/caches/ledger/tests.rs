@@ -13,7 +13,7 @@ fn space() -> SpaceId {
 fn entry(id: EntryId, deps: &[u32], stamp: u64) -> Arc<Entry> {
     let answer = Answer { deps: deps.iter().map(|dep| Dep(*dep)).collect(), is_whole: true, ..Answer::default() };
     let stamp = Stamp { events: StreamSeq(stamp), derived: None };
-    Arc::new(Entry::new(id, Key::new(&space(), "test", id.to_string()), answer, stamp, 0))
+    Arc::new(Entry::new(id, Key::new(&space(), "v1", "test", id.to_string()), answer, stamp, 0))
 }
 
 fn touch(seq: u64, dep: u32) -> Touch {
@@ -81,7 +81,7 @@ fn a_search_ahead_of_the_tail_is_refused_while_it_lacks_a_vector() {
     let fill = |id| {
         let answer = Answer { narrow: Some(Arc::new(NobodyEnters)), is_whole: true, ..Answer::default() };
         let stamp = Stamp { events: StreamSeq(5), derived: Some(StreamSeq(0)) };
-        Arc::new(Entry::new(id, Key::new(&space(), "test", ""), answer, stamp, 0))
+        Arc::new(Entry::new(id, Key::new(&space(), "v1", "test", ""), answer, stamp, 0))
     };
     assert_eq!(ledger.admit(fill(1)), Ok(()));
     // A vector comes whose memory was looked at as it stood at 4. At 5, of which nobody has told, it may stand otherwise.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    api::dto::{MemoryInput, MemoryPage, MemoryView},
+    api::v1::dto::{MemoryInput, MemoryPage, MemoryView},
     cli::{
         client::{Connection, Error},
         records,
@@ -196,7 +196,7 @@ pub mod tests {
         let origin = Origin { host: "h".into(), root: "/notes".into(), single: false };
         let existing = holding(vec![view(1, "notes", "a.md", "Tea", Some(&origin))]);
         let mut input = MemoryInput { content: " Tea\n".into(), ..MemoryInput::default() };
-        input.source = Some(crate::api::dto::SourceDto { uri: Some(uri("notes", "a.md")), ..Default::default() });
+        input.source = Some(crate::api::v1::dto::SourceDto { uri: Some(uri("notes", "a.md")), ..Default::default() });
         let id = Uuid::from_u128(1);
         assert_eq!(existing.difference(id, &input), Difference::Origin);
         origin.put(&mut input);

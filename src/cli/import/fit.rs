@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    api::dto::MemoryInput,
+    api::v1::dto::MemoryInput,
     domain::{
         json_object::{self, BYTES_MAX, Codes, DEPTH_MAX},
         memory::draft::{NAME_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, URI_CHARS_MAX},

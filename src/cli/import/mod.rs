@@ -36,7 +36,7 @@ use super::{
     client::{Connection, Error, UNREACHABLE},
     output, progress,
 };
-use crate::{api::dto::Written, domain::memory::script::ScriptTags};
+use crate::{api::v1::dto::Written, domain::memory::script::ScriptTags};
 use existing::{Difference, Existing};
 use gone::Scope;
 use report::{Refusal, Report};

@@ -12,7 +12,7 @@ use super::{
     tags,
 };
 use crate::{
-    api::dto::MemoryInput,
+    api::v1::dto::MemoryInput,
     cli::records::{
         dates,
         front_matter::{self, FrontMatter},

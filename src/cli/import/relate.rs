@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     api::{
-        dto::graph::{Related as Answer, RelationshipInput, RelationshipPage, RelationshipView},
-        error::Problem,
+        http::error::Problem,
+        v1::dto::graph::{Related as Answer, RelationshipInput, RelationshipPage, RelationshipView},
     },
     cli::{
         client::{Connection, Error},

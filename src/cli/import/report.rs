@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{gone::Gone, walk::Skipped};
-use crate::{api::dto::Written, cli::client::REFUSED};
+use crate::{api::v1::dto::Written, cli::client::REFUSED};
 
 /// One reason why one item was not stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

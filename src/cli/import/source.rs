@@ -18,7 +18,7 @@ use super::{
     walk::{Class, File, Found, Kind},
 };
 use crate::{
-    api::dto::{MemoryInput, SourceDto, graph::RelationshipInput},
+    api::v1::dto::{MemoryInput, SourceDto, graph::RelationshipInput},
     cli::records::{self, Read, Record, csv, note as exported},
 };
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::api::dto::{MemoryInput, SourceDto};
+use crate::api::v1::dto::{MemoryInput, SourceDto};
 
 const COLUMNS: [&str; 16] = [
     "id",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Record, dates};
 use crate::{
-    api::dto::{MemoryInput, graph::RelationshipInput},
+    api::v1::dto::{MemoryInput, graph::RelationshipInput},
     domain::relationship::RelationshipType,
 };
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    api::dto::{MemoryInput, MemoryView, graph::RelationshipInput},
+    api::v1::dto::{MemoryInput, MemoryView, graph::RelationshipInput},
     domain::json_number,
 };
 
@@ -144,7 +144,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::api::dto::SourceDto;
+    use crate::api::v1::dto::SourceDto;
 
     fn text() -> impl Strategy<Value = String> {
         prop_oneof![

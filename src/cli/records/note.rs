@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::front_matter::{self, FrontMatter};
-use crate::api::dto::MemoryInput;
+use crate::api::v1::dto::MemoryInput;
 
 /// The property that holds the memory.
 const KEY: &str = "second_brain";

@@ -1,7 +1,7 @@
 //! What lies around a memory, ways between two, and what the graph amounts to.
 
 use crate::{
-    api::dto::graph::{GraphStats, HopView, NeighborsAnswer, PathAnswer, PathView},
+    api::v1::dto::graph::{GraphStats, HopView, NeighborsAnswer, PathAnswer, PathView},
     cli::{
         layout::{Layout, Table, text, whole},
         screen::{cut, one_line},

@@ -16,7 +16,7 @@ use super::{
     layout::{Cell, Layout, Table, path, text, whole},
     screen::one_line,
 };
-use crate::api::dto::{
+use crate::api::v1::dto::{
     MemoryView, Written,
     delete::DeleteSample,
     history::RevisionView,

@@ -1,7 +1,7 @@
 //! What operators look at: how the whole stands, what is parked, what was verified, what is kept in memory.
 
 use crate::{
-    api::{caches::CachesAnswer, replay::VerifyAnswer},
+    api::v1::{caches::CachesAnswer, replay::VerifyAnswer},
     cli::{
         layout::{Layout, Table, text, whole},
         screen::printable,

@@ -1,7 +1,7 @@
 //! Webhooks, what was sent to them, and how they fare.
 
 use crate::{
-    api::dto::webhook::{AttemptView, DeliveryView, HealthAnswer, WebhookView},
+    api::v1::dto::webhook::{AttemptView, DeliveryView, HealthAnswer, WebhookView},
     cli::{
         layout::{Cell, Layout, Table, text, whole},
         screen::Screen,

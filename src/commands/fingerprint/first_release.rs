@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    commands::{Action as MemoryAction, RelationshipAction, WebhookAction},
+    commands::{MemoryAction, RelationshipAction, WebhookAction},
     domain::{
         ids::{MemoryId, RelationshipId, Timestamp, WebhookId},
         memory, relationship, webhook,

@@ -11,7 +11,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Action, RelationshipAction, WebhookAction};
+use super::{MemoryAction, RelationshipAction, WebhookAction};
 use crate::domain::{
     ids::{MemoryId, RelationshipId, Timestamp, WebhookId},
     memory::{self, Scope, Source},
@@ -32,13 +32,13 @@ impl Fingerprint {
     /// Of a wish that has no key and so can never be taken for another one.
     pub const NONE: Self = Self { current: 0, first_release: 0 };
 
-    pub fn of_memory(id: MemoryId, action: &Action) -> Self {
+    pub fn of_memory(id: MemoryId, action: &MemoryAction) -> Self {
         let said = match action {
-            Action::Create { draft, created_at } | Action::Put { draft, created_at } => {
+            MemoryAction::Create { draft, created_at } | MemoryAction::Put { draft, created_at } => {
                 of_draft(draft).with_time("created_at", *created_at)
             }
-            Action::Update(patch) => of_patch(patch),
-            Action::Delete | Action::Restore | Action::Undo => Said::default(),
+            MemoryAction::Update(patch) => of_patch(patch),
+            MemoryAction::Delete | MemoryAction::Restore | MemoryAction::Undo => Said::default(),
         };
         Self { current: said.number("memory", action.name()), first_release: first_release::of_memory(id, action) }
     }

@@ -14,7 +14,7 @@ fn at() -> Timestamp {
     "2026-11-27T10:20:30.123456789Z".parse().expect("a time")
 }
 
-fn memory_actions() -> Vec<Action> {
+fn memory_actions() -> Vec<MemoryAction> {
     let draft = memory::Draft {
         title: None,
         content: " Tea \"at\" four\n".into(),
@@ -38,13 +38,13 @@ fn memory_actions() -> Vec<Action> {
         ..memory::draft::Patch::default()
     };
     vec![
-        Action::Create { draft: draft.clone(), created_at: Some(at()) },
-        Action::Create { draft: small, created_at: None },
-        Action::Put { draft, created_at: None },
-        Action::Update(patch),
-        Action::Delete,
-        Action::Restore,
-        Action::Undo,
+        MemoryAction::Create { draft: draft.clone(), created_at: Some(at()) },
+        MemoryAction::Create { draft: small, created_at: None },
+        MemoryAction::Put { draft, created_at: None },
+        MemoryAction::Update(patch),
+        MemoryAction::Delete,
+        MemoryAction::Restore,
+        MemoryAction::Undo,
     ]
 }
 
@@ -169,7 +169,7 @@ fn the_order_of_keys_is_no_part_of_a_wish_and_everything_else_is() {
             tags: tags.iter().map(ToString::to_string).collect(),
             ..memory::Draft::default()
         };
-        Fingerprint::of_memory(MemoryId(Uuid::nil()), &Action::Create { draft, created_at: None }).current
+        Fingerprint::of_memory(MemoryId(Uuid::nil()), &MemoryAction::Create { draft, created_at: None }).current
     };
     assert_eq!(wish(r#"{"a": 1, "b": {"c": 2, "d": 3}}"#, &[]), wish(r#"{"b": {"d": 3, "c": 2}, "a": 1}"#, &[]));
     let different =
@@ -177,7 +177,7 @@ fn the_order_of_keys_is_no_part_of_a_wish_and_everything_else_is() {
     for (at, one) in different.iter().enumerate() {
         assert!(!different[at + 1..].contains(one));
     }
-    let (put, create) = (Action::Delete, Action::Restore);
+    let (put, create) = (MemoryAction::Delete, MemoryAction::Restore);
     let number = |action| Fingerprint::of_memory(MemoryId(Uuid::nil()), action).current;
     assert_ne!(number(&put), number(&create));
 }

@@ -135,6 +135,13 @@ mod tests {
     }
 
     #[test]
+    fn what_an_endpoint_says_goes_before_the_defaults() {
+        let said = Retry { max_retries: Some(0), ..Retry::default() };
+        let defaults = Retry { max_retries: Some(3), base_delay_s: None, timeout_s: Some(2.0) };
+        assert_eq!(said.or(&defaults), Retry { max_retries: Some(0), base_delay_s: None, timeout_s: Some(2.0) });
+    }
+
+    #[test]
     fn a_hint_is_never_undercut_and_is_bounded() {
         let retry = Retry::default();
         let hinted = |s| retry.pause_after(1, Some(Duration::from_secs(s)), 0.0).unwrap().as_secs();

@@ -64,7 +64,7 @@ impl Alone {
 
     /// The same with another limit of open files and connections.
     pub async fn with_descriptors(folder: &Path, listen: &str, limit: &str) -> Self {
-        second_brain::cli::client::install_tls();
+        second_brain::adapters::http::install_tls();
         let mut child = command(folder, listen, limit).stdout(Stdio::piped()).spawn().expect("the program runs");
         let out = child.stdout.take().expect("piped");
         let process = Process(child);

@@ -193,6 +193,14 @@ impl World {
         world
     }
 
+    /// A brain that treats webhooks so.
+    pub async fn with_webhooks(webhooks: Webhooks) -> Self {
+        let mut world = Self::unstarted().await;
+        world.webhooks = webhooks;
+        world.start().await;
+        world
+    }
+
     /// A brain that keeps script tags.
     pub async fn that_allows_script_tags() -> Self {
         let mut world = Self::unstarted().await;
@@ -258,7 +266,7 @@ impl World {
     }
 
     async fn on(servers: Arc<Servers>, lease: Option<Lease>) -> Self {
-        second_brain::cli::client::install_tls();
+        second_brain::adapters::http::install_tls();
         let name = fresh_name();
         create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");

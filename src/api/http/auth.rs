@@ -1,0 +1,113 @@
+//! Who asks: turns a credential into a key and refuses what its scopes do not allow, before the body is read.
+//!
+//! Called by the routes. Never logs or stores a secret; only its SHA-256 leaves this file.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{self, HeaderMap};
+use sha2::{Digest, Sha256};
+
+use super::error::Problem;
+use crate::{
+    app::Caller,
+    domain::access::{Key, KeyScope},
+    ports::{Clock, KeyDirectory},
+};
+
+/// The header that carries a key when `Authorization` does not.
+const API_KEY_HEADER: &str = "X-API-Key";
+/// The header by which a client makes sure that it talks to the space it means.
+const SPACE_HEADER: &str = "Brain-Space";
+
+/// Turns credentials into callers.
+#[derive(Clone)]
+pub struct Authenticator {
+    pub keys: Arc<dyn KeyDirectory>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Authenticator {
+    /// Who sends these headers, if that key may do what the scope says.
+    /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.scope_missing`, `auth.space_forbidden`, `request.invalid_header`.
+    pub fn authenticate(&self, headers: &HeaderMap, scope: KeyScope) -> Result<Caller, Problem> {
+        let invalid = || Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked");
+        let secret = secret(headers)?;
+        let key = self.keys.find(&sha256_hex(secret)).filter(|key| key.is_valid_at(self.clock.now())).ok_or_else(invalid)?;
+        authorize(key, headers, scope)
+    }
+}
+
+/// A known key as the caller, if it opens what is asked for.
+pub fn authorize(key: Key, headers: &HeaderMap, scope: KeyScope) -> Result<Caller, Problem> {
+    if headers.get_all(SPACE_HEADER).any(|space| space.as_bytes() != key.space.as_str().as_bytes()) {
+        return Err(Problem::new("auth.space_forbidden", "this key does not open the space that Brain-Space names"));
+    }
+    let caller = Caller::new(key);
+    caller.require(scope)?;
+    Ok(caller)
+}
+
+/// The one secret of a request. Two that differ are refused: of several parts on the way each might take another one.
+pub fn secret(headers: &HeaderMap) -> Result<&[u8], Problem> {
+    let missing = || Problem::new("auth.missing_key", "send an API key as \"Authorization: Bearer …\" or as \"X-API-Key: …\"");
+    let twice =
+        |name: &str| Problem::new("request.invalid_header", format!("{name} says who asks a second time")).at(name, None, None);
+    let one = |name: &str| {
+        let mut values = headers.get_all(name);
+        let first = values.next();
+        if values.next().is_some() { Err(twice(name)) } else { Ok(first.map(|value| value.as_bytes())) }
+    };
+    let key = one(API_KEY_HEADER)?.map(<[u8]>::trim_ascii);
+    let secret = match one(header::AUTHORIZATION.as_str())? {
+        Some(value) if key.is_some_and(|key| bearer(value) != Some(key)) => return Err(twice(API_KEY_HEADER)),
+        Some(value) => bearer(value),
+        None => key,
+    };
+    secret.filter(|secret| !secret.is_empty()).ok_or_else(missing)
+}
+
+/// Whether a request shows a credential at all, good or not.
+pub(super) fn shows_credential(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY_HEADER)
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, secret) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| secret.trim_ascii())
+}
+
+/// How the log knows a secret: lower-case hexadecimal SHA-256. Keys are issued by the same function that looks them up.
+pub fn sha256_hex(secret: &[u8]) -> String {
+    Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_either_header_and_there_is_only_one() {
+        let read = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(header::HeaderName::from_static(name), header::HeaderValue::from_static(value));
+            }
+            secret(&headers).map(<[u8]>::to_vec).map_err(|problem| problem.code)
+        };
+        for (lines, found) in [
+            (&[][..], Err("auth.missing_key")),
+            (&[("x-api-key", "a ")], Ok("a")),
+            (&[("authorization", "bEARER b")], Ok("b")),
+            (&[("authorization", "Basic b")], Err("auth.missing_key")),
+            (&[("authorization", "Bearer a"), ("x-api-key", "a")], Ok("a")),
+            (&[("authorization", "Bearer a"), ("x-api-key", "b")], Err("request.invalid_header")),
+            (&[("authorization", "Basic a"), ("x-api-key", "a")], Err("request.invalid_header")),
+            (&[("authorization", "Bearer a"), ("authorization", "Bearer a")], Err("request.invalid_header")),
+            (&[("x-api-key", "a"), ("x-api-key", "b")], Err("request.invalid_header")),
+        ] {
+            assert_eq!(read(lines), found.map(|it| it.as_bytes().to_vec()).map_err(str::to_owned), "{lines:?}");
+        }
+        assert_eq!(sha256_hex(b"")[..8], *"e3b0c442");
+    }
+}

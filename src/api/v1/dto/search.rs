@@ -1,0 +1,93 @@
+//! What searches look like on the wire. Filters are read by `api::v1::filters`, because their shape is a language.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::MemoryView;
+use crate::{
+    app::search::Ranked,
+    queries::search::{Found, fusion::Standing},
+};
+
+/// The body of a search. Only `query` must be there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchInput {
+    /// 1 to 1,000 characters.
+    #[schema(required = true, min_length = 1, max_length = 1000)]
+    pub query: String,
+    /// 1 to 200; 10 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 200)]
+    pub limit: Option<u64>,
+    /// `hybrid` (the default), `semantic` or `keyword`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Fields with the values they must have: `{"memory_type": "semantic", "tags": ["a"], "importance": {"gte": 0.5}}`.
+    ///
+    /// Fields: `id`, `memory_type`, `tags`, `metadata`, `occurred_at`, `created_at`, `updated_at`, `importance`, `source_kind`,
+    /// `source_uri`, `source_id`, `user_id`, `agent_id`, `run_id`; around them `and`, `or` (lists of filters) and `not`.
+    /// Instead of a value: `{"eq": …}`, `{"ne": …}`, `{"in": […]}`, `{"nin": […]}`; `{"gt": …, "gte": …, "lt": …, "lte": …}` for times,
+    /// importance and metadata; `{"exists": true}` for what may be absent. For tags `{"all": […]}`, `{"any": […]}`, `{"none": […]}`
+    /// and `{"exists": false}`. `$gte` is `gte`. `ne`, `nin` and `not` admit what has no value.
+    ///
+    /// Metadata must contain the object; any value in it, at any depth, may be an object of comparisons. Numbers are compared with
+    /// numbers and texts with texts, by code points. Of a list one element must pass. A value that is itself an object of such names
+    /// is asked for by `eq`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub filters: Option<Value>,
+    /// Results with a lower score are left out: 0 to 1, 0 unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub min_score: Option<f64>,
+    /// The search shows at least this position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_position: Option<u64>,
+    /// `embedded` waits until the vectors up to the position are there as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<String>,
+}
+
+/// How one arm saw a memory: its rank from 1, and its score on the arm's own scale (cosine, BM25).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ArmView {
+    pub rank: u32,
+    pub score: f32,
+}
+
+/// A memory that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchResult {
+    pub memory: MemoryView,
+    /// 0 to 1: how much speaks for it, by its words and its meaning. No result has less than one behind it.
+    pub score: f32,
+    /// The arms that named the memory: `semantic`, `keyword`.
+    pub arms: BTreeMap<String, ArmView>,
+}
+
+/// The answer to a search, the best first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchAnswer {
+    pub results: Vec<SearchResult>,
+    /// Arms that could not answer, or that cannot read the query (`semantic`, of what is not written in Latin letters); the results are
+    /// those of the other.
+    pub degraded: Vec<String>,
+}
+
+impl From<Ranked> for SearchAnswer {
+    fn from(found: Ranked) -> Self {
+        let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
+        let result = |found: Found| SearchResult {
+            memory: found.record.into(),
+            score: found.score,
+            arms: found.arms.into_iter().map(arm).collect(),
+        };
+        Self {
+            results: found.results.into_iter().map(result).collect(),
+            degraded: found.degraded.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What may be done with a brain, whatever is spoken: who may, how new an answer is, kept or asked, how many at a time. A file per noun.
+//!
+//! Called by the surfaces: [`crate::api`], and whatever speaks another language later. A surface reads what came in, asks here, and writes
+//! what came out. Absent here: HTTP, JSON of any surface, adapters.
+//!
+//! - [`caller`]: who asks and what that allows. [`admission`]: how many at a time. [`freshness`]: how new. [`cached`]: kept or asked.
+//! - [`error`]: everything that can be refused, by one table of codes.
+//! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`]: what clients do.
+//! - [`projections`], [`caches`], [`status`]: what operators do.
+
+pub mod admission;
+pub mod cached;
+pub mod caches;
+pub mod caller;
+pub mod error;
+pub mod events;
+pub mod freshness;
+pub mod graph;
+pub mod memories;
+pub mod paging;
+pub mod projections;
+pub mod relationships;
+pub mod search;
+pub mod status;
+pub mod webhooks;
+mod writing;
+
+use std::sync::Arc;
+
+pub use self::{
+    cached::{Kept, Reading, Render},
+    caller::Caller,
+    error::{Error, Kind},
+    freshness::When,
+    writing::{WriteOptions, Writing},
+};
+
+/// The use cases of a process, a part for each noun. A surface is handed those that it speaks of.
+#[derive(Clone)]
+pub struct App {
+    pub memories: Arc<memories::Memories>,
+    pub relationships: Arc<relationships::Relationships>,
+    pub search: Arc<search::Search>,
+    pub graph: Arc<graph::Graph>,
+    pub webhooks: Arc<webhooks::Webhooks>,
+    pub events: Arc<events::Events>,
+    pub projections: Arc<projections::Projections>,
+    pub caches: Arc<caches::KeptAnswers>,
+    pub status: Arc<status::Overview>,
+}

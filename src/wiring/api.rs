@@ -1,0 +1,189 @@
+//! The role `api`: the use cases, and the edge that asks them. A process without it tells how it stands, and nothing else: it has no keyword
+//! index, no kept answers and no model for queries.
+
+use std::{path::Path, sync::Arc};
+
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::{caches, core::Core, credentials, positions::AllPositions, webhooks::Outward};
+use crate::{
+    adapters::{nats::Nats, postgres::Postgres, system::SystemIds, tantivy::TantivyIndex},
+    api::{
+        Edge,
+        live::{Live, door::Door},
+    },
+    app::{
+        App, Reading, Writing, admission::Queues, caches::KeptAnswers, events::Events, graph::Graph, memories::Memories,
+        projections::Projections, relationships::Relationships, search::Search, status::Overview, webhooks::Webhooks,
+    },
+    caches::{Caches, Settings, embeddings::RememberedQueries},
+    domain::ids::{KeyId, SpaceId},
+    fanout::{live::Hub, webhooks::Parts},
+    ports::{Embedder, IdSource, KeyDirectory, KeywordIndex, Positions, SearchReads},
+    projectors::{directory::Directory, keyword::Keyword},
+    queries::{search::SearchParts, status::Part},
+    replay::Operator,
+    telemetry,
+};
+
+/// Pause before commits are listened to again.
+const RELISTEN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Whether a process is ready; `Err` says in one sentence what is not.
+pub(super) type Ready = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What the role needs beside what all parts share.
+pub(super) struct Needs<'a> {
+    pub data_dir: &'a Path,
+    pub credentials: &'a credentials::Credentials,
+    pub outward: Outward,
+    pub webhooks: Parts,
+    pub caching: Settings,
+    pub model: Arc<dyn Embedder>,
+    pub ready: Ready,
+    /// Ends the live connections.
+    pub stop_live: &'a CancellationToken,
+}
+
+/// Follows what the role needs of the log, and puts the use cases together.
+pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge> {
+    let Needs { data_dir, credentials, outward, webhooks, caching, model, ready, stop_live } = needs;
+    let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
+    let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
+    core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
+    core.tasks.spawn(keyword.clone().follow(core.nats.log(), core.stop.clone()));
+    core.tasks.spawn(listen_to_commits(core.nats.clone(), core.postgres.clone(), core.stop.clone()));
+    let known = credentials::record(&core.commands, &credentials.api_key, SpaceId::default_space(), core.clock.now()).await?;
+    directory.reached(known).await;
+    let of_postgres = core.postgres.positions();
+    let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: of_postgres, keyword: keyword.clone() });
+    let caches = caches::start(core, caching, positions.clone(), (index.clone(), model.model())).await;
+    let (queues, ids): (_, Arc<dyn IdSource>) = (Arc::new(Queues::default()), Arc::new(SystemIds));
+    let reading = Arc::new(Reading {
+        commands: core.commands.clone(),
+        positions: positions.clone(),
+        log: core.nats.log(),
+        history: core.postgres.history_reads(),
+        caches: caches.clone(),
+        queues: queues.clone(),
+    });
+    let writing = Arc::new(Writing { commands: core.commands.clone(), ids: ids.clone() });
+    let reads = core.postgres.search_reads();
+    let search = SearchParts { reads: reads.clone(), keyword: index, embedder: Arc::new(RememberedQueries::new(model)) };
+    let key = credentials::key_id(&credentials.api_key);
+    let status = overview(core, (positions.clone(), caches.clone(), reads), (directory.clone(), key), ready);
+    let events = Arc::new(Events { feed: core.tail.clone(), log: core.nats.log() });
+    let operator =
+        Operator { store: core.postgres.projection_store(), events: core.nats.log(), derived: core.nats.derived(), keyword };
+    let projections = Projections {
+        operator: Arc::new(operator),
+        log: core.nats.log(),
+        derived: core.nats.derived(),
+        positions,
+        caches: caches.clone(),
+    };
+    let live = Live {
+        hub: Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?),
+        door: Door { keys: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
+        origins: outward.allowed_origins,
+        events: events.clone(),
+        ids,
+        stop: stop_live.clone(),
+    };
+    let app = App {
+        memories: memories(core, &reading, &writing),
+        relationships: relationships(core, &reading, &writing),
+        search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
+        graph: Arc::new(Graph { reading: reading.clone(), graph: core.postgres.graph_reads() }),
+        webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
+        events,
+        projections: Arc::new(projections),
+        caches: Arc::new(KeptAnswers(caches)),
+        status,
+    };
+    let metrics = Arc::new(telemetry::metrics());
+    Ok(Edge { app, live, queues, keys: directory, clock: core.clock.clone(), metrics })
+}
+
+fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {
+    Arc::new(Memories {
+        reading: reading.clone(),
+        writing: writing.clone(),
+        memories: core.postgres.memory_reads(),
+        selection: core.postgres.selection_reads(),
+        history: core.postgres.history_reads(),
+    })
+}
+
+fn relationships(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Relationships> {
+    Arc::new(Relationships { reading: reading.clone(), writing: writing.clone(), graph: core.postgres.graph_reads() })
+}
+
+fn webhooks_of(core: &Core, enabled: bool, parts: Parts, (reading, writing): (Arc<Reading>, Arc<Writing>)) -> Arc<Webhooks> {
+    Arc::new(Webhooks {
+        enabled,
+        reading,
+        writing,
+        reads: core.postgres.webhook_reads(),
+        log: core.nats.log(),
+        vault: parts.vault.clone(),
+        sender: parts.sender.clone(),
+        prober: Arc::new(parts),
+        clock: core.clock.clone(),
+    })
+}
+
+fn overview(
+    core: &Core,
+    (positions, caches, search): (Arc<dyn Positions>, Arc<Caches>, Arc<dyn SearchReads>),
+    (keys, file_key): (Arc<dyn KeyDirectory>, KeyId),
+    ready: Ready,
+) -> Arc<Overview> {
+    Arc::new(Overview {
+        log: core.nats.log(),
+        derived: core.nats.derived(),
+        positions,
+        search,
+        keys,
+        file_key,
+        clock: core.clock.clone(),
+        caches,
+        parts: parts_of(core.links.parts.clone()),
+        ready,
+    })
+}
+
+/// How a process stands that has other roles only.
+pub(super) fn overview_alone(core: &Core, credentials: &credentials::Credentials, ready: Ready) -> Arc<Overview> {
+    let positions = core.postgres.positions();
+    let (caches, search) = (caches::none(positions.clone()), core.postgres.search_reads());
+    let key = credentials::key_id(&credentials.api_key);
+    overview(core, (positions, caches, search), (Arc::new(Directory::default()), key), ready)
+}
+
+/// This process and the servers that it knows.
+fn parts_of(servers: Arc<dyn Fn() -> Vec<Part> + Send + Sync>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
+    Arc::new(move || {
+        let brain = Part { name: "brain".into(), version: env!("CARGO_PKG_VERSION").into(), state: "running".into() };
+        std::iter::once(brain).chain(servers()).collect()
+    })
+}
+
+/// Wakes those who wait here for commits that another process has made. While nothing is heard they look by themselves.
+async fn listen_to_commits(nats: Nats, postgres: Postgres, stop: CancellationToken) {
+    let listen = async {
+        loop {
+            match nats.commits().await {
+                Ok(mut commits) => {
+                    while let Some((projection, seq)) = commits.next().await {
+                        postgres.on_applied(&projection)(seq);
+                    }
+                }
+                Err(cause) => tracing::debug!(%cause, "commits are not heard"),
+            }
+            tokio::time::sleep(RELISTEN).await;
+        }
+    };
+    let _: Option<std::convert::Infallible> = stop.run_until_cancelled(listen).await;
+}
