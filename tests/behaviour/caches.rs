@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, World, reply};
+use crate::harness::{Reply, World, eventually, reply};
 
 fn status(reply: &Reply) -> &str {
     reply.headers.get("cache-status").map_or("", |value| value.to_str().expect("text"))
@@ -25,14 +25,13 @@ async fn patch(world: &World, id: &str, body: Value) {
 
 /// Asks until the answer is kept: what was just written may refuse the first ones. Gives the answer out of memory.
 async fn kept(world: &World, ask: impl AsyncFn(&World) -> Reply) -> Reply {
-    loop {
+    eventually("the answer is kept", async || {
         let answer = ask(world).await;
         assert!(answer.status.is_success(), "{answer:?}");
-        if is_hit(&answer) {
-            return answer;
-        }
-        assert!(status(&answer).starts_with("brain; fwd="), "{}", status(&answer));
-    }
+        assert!(is_hit(&answer) || status(&answer).starts_with("brain; fwd="), "{}", status(&answer));
+        if is_hit(&answer) { Ok(answer) } else { Err(answer) }
+    })
+    .await
 }
 
 async fn search(world: &World, query: &str) -> Reply {
@@ -108,9 +107,11 @@ async fn a_vector_of_a_text_that_is_gone_ends_nothing() {
     let about_tea = async |world: &World| search(world, "tea").await;
     kept(&world, about_tea).await;
     let late = world.embed_late(&bicycle, "the bicycle has a flat tyre").await;
-    while world.get("/api/v1/caches").await.body["vectors_position"].as_u64() < Some(late) {
-        tokio::task::yield_now().await;
-    }
+    eventually(format!("the caches are told of vector {late}"), async || {
+        let told = world.get("/api/v1/caches").await.body["vectors_position"].as_u64();
+        if told < Some(late) { Err(told) } else { Ok(()) }
+    })
+    .await;
     assert!(is_hit(&about_tea(&world).await));
     patch(&world, &bicycle, json!({"content": "tea tea tea"})).await;
     assert!(contents(&about_tea(&world).await).contains(&"tea tea tea".to_owned()), "what comes in does so all the same");
@@ -156,13 +157,12 @@ async fn what_changes_no_word_does_not_hold_up_the_keyword_index() {
         let rows = status["projections"].as_array().cloned().unwrap_or_default();
         rows.into_iter().find(|row| row["name"] == "keyword").and_then(|row| row["applied_seq"].as_u64())
     };
-    for _ in 0..400 {
-        if keyword().await >= Some(position) {
-            return world.end().await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("the keyword index stands at {:?} of {position}", keyword().await);
+    eventually(format!("the keyword index stands at {position}"), async || {
+        let applied = keyword().await;
+        if applied < Some(position) { Err(applied) } else { Ok(()) }
+    })
+    .await;
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

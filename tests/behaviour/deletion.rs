@@ -140,6 +140,7 @@ async fn a_call_is_bounded_and_the_next_one_goes_on() {
         if done.body["more"] == json!(false) {
             break;
         }
+        assert!(deleted.len() < 10, "there is always more: {deleted:?}");
     }
     assert_eq!((deleted, alive(&world).await), (vec![5, 5, 2], 0));
     world.end().await;

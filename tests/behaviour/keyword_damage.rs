@@ -4,9 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
-use crate::harness::{Reply, World};
+use crate::harness::{Reply, World, within};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -16,18 +15,16 @@ async fn search(world: &World, query: &str) -> Reply {
 
 /// Searches until the note is found; what is answered until then is that nobody knows, never that there is nothing.
 async fn until_found(world: &World, query: &str, id: &Value) {
-    let found = async {
-        loop {
-            let answer = search(world, query).await;
-            match answer.status {
-                StatusCode::OK if answer.body["results"][0]["memory"]["id"] == *id => return,
-                StatusCode::OK => assert_eq!(answer.body["results"], json!([]), "{answer:?}"),
-                status => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}"),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    within(PATIENCE, format!("{query} finds {id} again"), async || {
+        let answer = search(world, query).await;
+        match answer.status {
+            StatusCode::OK if answer.body["results"][0]["memory"]["id"] == *id => return Ok(()),
+            StatusCode::OK => assert_eq!(answer.body["results"], json!([]), "{answer:?}"),
+            status => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}"),
         }
-    };
-    timeout(PATIENCE, found).await.expect("it is found again");
+        Err(answer)
+    })
+    .await;
 }
 
 /// Changes each file of the index that ends so.
@@ -84,12 +81,11 @@ async fn a_verification_finds_damage_under_a_running_brain_and_has_it_mended() {
     let verified = world.send(Method::POST, "/api/v1/replay/keyword/verify", json!({})).await;
     assert_eq!((verified.status, &verified.body["equal"]), (StatusCode::OK, &json!(false)), "{verified:?}");
     assert!(verified.body["difference"]["key"].as_str().is_some_and(|key| key.contains(".term")), "{verified:?}");
-    let mended = async {
-        while world.send(Method::POST, "/api/v1/replay/keyword/verify", json!({})).await.body["equal"] != json!(true) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, mended).await.expect("it is filled again");
+    within(PATIENCE, "the index is filled again", async || {
+        let verified = world.send(Method::POST, "/api/v1/replay/keyword/verify", json!({})).await;
+        if verified.body["equal"] == json!(true) { Ok(()) } else { Err(verified) }
+    })
+    .await;
     until_found(&world, "flamingo", &id).await;
     world.end().await;
 }

@@ -14,9 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use crate::harness::{World, reply};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::harness::{PATIENCE, World, eventually, reply, soon};
 
 /// A socket that speaks lines of JSON.
 struct Socket {
@@ -67,11 +65,15 @@ impl Socket {
 
     /// The next message that is no ping; a close as `{"close": code}`.
     async fn hear(&mut self) -> Value {
+        soon("something is said besides pings", self.next()).await
+    }
+
+    async fn next(&mut self) -> Value {
         loop {
             if let Some(heard) = self.heard.pop_front() {
                 return heard;
             }
-            match timeout(PATIENCE, self.inner.next()).await.expect("says something").expect("open").expect("a frame") {
+            match self.inner.next().await.expect("open").expect("a frame") {
                 Message::Text(text) => {
                     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
                     self.heard.extend(lines.filter(|line| *line != json!({})));
@@ -84,6 +86,10 @@ impl Socket {
 
     /// Says a command and waits for its reply; what is pushed meanwhile waits.
     async fn ask(&mut self, message: Value) -> Value {
+        soon(format!("{message} is answered"), self.reply_to(&message)).await
+    }
+
+    async fn reply_to(&mut self, message: &Value) -> Value {
         self.say(message.clone()).await;
         let mut pushed = VecDeque::new();
         loop {
@@ -219,10 +225,13 @@ async fn a_stream_resumes_by_its_last_id() {
     assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
     let mut text = String::new();
     let mut read_until = async |wanted: String| {
-        while !text.contains(&wanted) {
-            let part = timeout(PATIENCE, answer.chunk()).await.expect("says something").expect("open").expect("bytes");
-            text.push_str(std::str::from_utf8(&part).expect("UTF-8"));
-        }
+        let all = async {
+            while !text.contains(&wanted) {
+                let part = answer.chunk().await.expect("open").expect("bytes");
+                text.push_str(std::str::from_utf8(&part).expect("UTF-8"));
+            }
+        };
+        soon(format!("the stream gives {wanted:?}"), all).await;
         text.clone()
     };
     let heard = read_until(format!("id: {third}\nevent: memory.created\ndata: ")).await;
@@ -341,14 +350,21 @@ async fn who_does_not_read_is_cut_off_and_recovers_and_nobody_else_notices() {
     }
     // Its place is given up although it has never closed.
     let present = json!({"id": 3, "presence_stats": {"channel": "tag:t0"}});
-    while quick.ask(present.clone()).await["presence_stats"]["num_clients"] != 0 {}
+    eventually("the slow one is gone", async || {
+        let present = quick.ask(present.clone()).await["presence_stats"]["num_clients"].clone();
+        if present == 0 { Ok(()) } else { Err(present) }
+    })
+    .await;
     let mut seen = vec![];
-    while let Some(Ok(message)) = timeout(PATIENCE, slow.inner.next()).await.expect("ends") {
-        let Message::Text(text) = message else { continue };
-        let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let ours = frames.filter(|frame| frame["push"]["channel"] == "tag:t0");
-        seen.extend(ours.filter_map(|frame| frame["push"]["pub"]["offset"].as_u64()));
-    }
+    let rest = async {
+        while let Some(Ok(message)) = slow.inner.next().await {
+            let Message::Text(text) = message else { continue };
+            let frames = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            let ours = frames.filter(|frame| frame["push"]["channel"] == "tag:t0");
+            seen.extend(ours.filter_map(|frame| frame["push"]["pub"]["offset"].as_u64()));
+        }
+    };
+    soon("the slow one's connection ends", rest).await;
     assert!(seen.len() < EVENTS, "it was cut off before the end");
     let mut again = Socket::connected(&world).await;
     let offset = seen.last().copied().unwrap_or(expected[0] - 1);

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{Reply, World};
+use crate::harness::{Reply, World, eventually};
 
 async fn add(world: &World, content: &str) -> Reply {
     world.send(Method::POST, "/api/v1/memories", json!({"content": content})).await
@@ -11,13 +11,11 @@ async fn add(world: &World, content: &str) -> Reply {
 
 /// Asks until the answer has this status; a part that comes back needs a moment to be noticed.
 async fn until(world: &World, path: &str, status: StatusCode) -> Reply {
-    loop {
+    eventually(format!("{path} answers {status}"), async || {
         let reply = world.get(path).await;
-        if reply.status == status {
-            return reply;
-        }
-        tokio::task::yield_now().await;
-    }
+        if reply.status == status { Ok(reply) } else { Err(reply) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

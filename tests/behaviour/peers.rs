@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::harness::{Answer, Fleet, Member, Sink, World};
+use crate::harness::{Answer, Fleet, Member, Sink, World, client, output_of, soon};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const NODE_PACKAGES: [&str; 2] = ["centrifuge@5.8.0", "standardwebhooks@1.1.1"];
@@ -124,14 +124,17 @@ async fn add(fleet: &Fleet, member: &Member, content: &str) -> u64 {
 
 /// What a stream of server-sent events gives who was told up to `last`, until it has given `upto`.
 async fn stream_since(member: &Member, last: u64, upto: u64) -> String {
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let request = client.get(format!("{}/api/v1/stream", member.url)).bearer_auth(member.key());
+    let request = client().get(format!("{}/api/v1/stream", member.url)).bearer_auth(member.key());
     let mut answer = request.header("Last-Event-ID", last.to_string()).send().await.expect("an answer");
     let mut heard = String::new();
-    while !heard.contains(&format!("id: {upto}\n")) {
-        let part = timeout(PATIENCE, answer.chunk()).await.expect("says something").expect("open").expect("bytes");
-        heard.push_str(std::str::from_utf8(&part).expect("UTF-8"));
-    }
+    let all = async {
+        while !heard.contains(&format!("id: {upto}\n")) {
+            let part = answer.chunk().await.expect("open").expect("bytes");
+            heard.push_str(std::str::from_utf8(&part).expect("UTF-8"));
+        }
+    };
+    // Signs of life come for ever; what is waited for does not.
+    soon(format!("the stream gives {upto}"), all).await;
     heard
 }
 
@@ -197,7 +200,7 @@ async fn official_libraries_verify_deliveries_also_amid_a_rotation() {
         let mut input = program.stdin.take().expect("piped");
         input.write_all(json!({"requests": requests}).to_string().as_bytes()).expect("written");
         drop(input);
-        let output = spawn_blocking(|| program.wait_with_output()).await.expect("no panic").expect("ends");
+        let output = output_of(program, name).await;
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), accepted.to_string(), "{name}");
     }
     world.end().await;

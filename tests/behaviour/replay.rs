@@ -1,11 +1,9 @@
 //! The read models are visibly a view of the log: proven equal, found unequal after a hand-made change, rebuilt, rolled back.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{World, reply};
+use crate::harness::{World, eventually, reply};
 
 async fn some_memories(world: &World, count: u32) -> u64 {
     let mut position = 0;
@@ -24,14 +22,13 @@ async fn replay(world: &World, projection: &str, wish: &str) -> (StatusCode, Val
 
 /// Waits until this version of the projection is live.
 async fn live(world: &World, projection: &str, version: &Value) {
-    loop {
+    eventually(format!("{projection} {version} is live"), async || {
         let status = world.get("/api/v1/status").await.body;
         let rows = status["projections"].as_array().expect("a list").clone();
-        if rows.iter().any(|row| row["name"] == projection && row["version"] == *version && row["state"] == "live") {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+        let is_live = rows.iter().any(|row| row["name"] == projection && row["version"] == *version && row["state"] == "live");
+        if is_live { Ok(()) } else { Err(rows) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,9 +156,11 @@ async fn what_cannot_be_applied_is_parked_shown_and_tried_again() {
     assert_eq!(world.get(path).await.body["code"], json!("projection.parked"));
     world.sql("ALTER TABLE memories_v1.memories DROP CONSTRAINT no_bad").await;
     world.restart().await;
-    while world.get(path).await.body["content"] != json!("worse") {
-        tokio::task::yield_now().await;
-    }
+    eventually("what was parked is tried again", async || {
+        let read = world.get(path).await;
+        if read.body["content"] == json!("worse") { Ok(()) } else { Err(read) }
+    })
+    .await;
     world.end().await;
 }
 
@@ -183,7 +182,7 @@ async fn a_version_with_other_columns_than_the_one_before_becomes_live() {
         .await;
     let (status, body) = replay(&world, "command_log", "rebuild").await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
-    tokio::time::timeout(Duration::from_secs(30), live(&world, "command_log", &body["version"])).await.expect("it becomes live");
+    live(&world, "command_log", &body["version"]).await;
     assert_eq!(keyed().await.body, first.body);
     world.end().await;
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, World};
+use crate::harness::{Reply, World, eventually};
 
 /// Notes in many scripts, each with what people type to find it.
 const NOTES: [(&str, &[&str]); 19] = [
@@ -148,7 +148,12 @@ async fn a_kept_search_with_a_least_score_lets_in_what_reaches_it() {
     }
     let ask = async || search(&world, json!({"query": "tea", "min_score": 0.5, "wait": "embedded"})).await;
     assert_eq!(contents(&ask().await), ["green tea in the blue tin"]);
-    while !ask().await.headers["cache-status"].to_str().expect("text").starts_with("brain; hit") {}
+    eventually("the search is kept", async || {
+        let answer = ask().await;
+        let is_hit = answer.headers["cache-status"].to_str().expect("text").starts_with("brain; hit");
+        if is_hit { Ok(()) } else { Err(answer) }
+    })
+    .await;
     world.send(Method::POST, "/api/v1/memories", json!({"content": "black tea for the morning"})).await;
     let now = ask().await;
     assert!(contents(&now).contains(&"black tea for the morning"), "{now:?}");

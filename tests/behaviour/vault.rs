@@ -72,6 +72,7 @@ async fn the_feed_has_no_gaps_and_says_where_to_go_on() {
         if page["more"] == json!(false) {
             break;
         }
+        assert!(seen.len() <= 25, "there is always more: {seen:?}");
     }
     assert_eq!(seen, (start + 1..=start + 25).collect::<Vec<_>>());
     let event = world.get(&format!("/api/v1/events?after={start}&limit=1")).await.body["events"][0].clone();

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use second_brain::{adapters::system::SystemClock, ports::Clock};
 
-use crate::harness::{Answer, Reply, Sink, World};
+use crate::harness::{Answer, Reply, Sink, World, eventually};
 
 /// Registers an endpoint; answers its path and the secret.
 async fn register(world: &World, mut wish: Value, url: &str) -> (String, String) {
@@ -30,14 +30,11 @@ async fn add(world: &World, body: Value) -> Value {
 
 /// Waits until the condition holds for what the path answers.
 async fn until(world: &World, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..400 {
+    eventually(format!("{path} answers what is awaited"), async || {
         let answer = world.get(path).await.body;
-        if holds(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{path} answers {:?}", world.get(path).await.body);
+        if holds(&answer) { Ok(answer) } else { Err(answer) }
+    })
+    .await
 }
 
 fn states(page: &Value) -> Vec<&str> {
@@ -324,9 +321,11 @@ async fn what_an_endpoint_has_had_is_not_sent_again_by_a_brain_without_tables() 
     register(&world, json!({"events": ["memory.created"], "retry_config": retry}), &sink.url).await;
     let first = add(&world, json!({"content": "first"})).await["position"].as_u64().expect("a position");
     sink.wait_for(1).await;
-    while world.settled().await < first {
-        tokio::task::yield_now().await;
-    }
+    eventually(format!("the log is told that webhooks have had {first}"), async || {
+        let settled = world.settled().await;
+        if settled < first { Err(settled) } else { Ok(()) }
+    })
+    .await;
     add(&world, json!({"content": "second"})).await;
     sink.wait_for(2).await;
     world.restart_without_read_models().await;

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::{Reply, reply};
+use super::{Reply, WORK_MAX, client, done, reply, within};
 
 pub struct Alone {
     pub url: String,
@@ -53,7 +53,11 @@ pub fn said(folder: &Path) -> String {
 /// Starts a brain that does not come up, and waits for its end.
 pub async fn fail_to_start(folder: &Path, listen: &str) -> ExitStatus {
     let mut command = command(folder, listen, "1024");
-    spawn_blocking(move || command.stdout(Stdio::null()).status()).await.expect("no panic").expect("the program runs")
+    ended(Process(command.stdout(Stdio::null()).spawn().expect("the program runs"))).await
+}
+
+async fn ended(mut process: Process) -> ExitStatus {
+    within(WORK_MAX, "the brain ends", async || process.0.try_wait().expect("it was started").ok_or("it runs")).await
 }
 
 impl Alone {
@@ -74,10 +78,9 @@ impl Alone {
                 lines.by_ref().map_while(Result::ok).find_map(|line| Some(line.trim().strip_prefix("URL")?.trim().to_owned()));
             (url, lines)
         });
-        let (url, output) = greeting.await.expect("no panic");
+        let (url, output) = done("the brain says where it is", greeting).await.expect("no panic");
         let url = url.unwrap_or_else(|| panic!("it did not start: {}", said(folder)));
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { url, client, folder: folder.to_owned(), process, _output: output }
+        Self { url, client: client(), folder: folder.to_owned(), process, _output: output }
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Value) -> Reply {
@@ -88,10 +91,10 @@ impl Alone {
     }
 
     /// Stops it in order.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         let pid = nix::unistd::Pid::from_raw(self.process.0.id().try_into().expect("a pid"));
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it runs");
-        let ended = spawn_blocking(move || self.process.0.wait()).await.expect("no panic").expect("ends");
+        let ended = ended(self.process).await;
         assert!(ended.success(), "{ended}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Reply, World, create_database, fresh_name, reply};
+use super::{Reply, World, create_database, done, fresh_name, reply};
 
 pub struct Fleet {
     name: String,
@@ -54,6 +54,7 @@ impl Fleet {
         self.start(roles, killed.url.trim_start_matches("http://"), killed.folder).await
     }
 
+    /// The process is held before it has said anything: one that never does ends with the test.
     async fn start(&mut self, roles: &str, listen: &str, folder: tempfile::TempDir) -> Member {
         let mut command = Command::new(env!("CARGO_BIN_EXE_brain"));
         command.args(["serve", "--listen", listen, "--roles", roles, "--prefix", &self.name, "--data-dir"]);
@@ -61,14 +62,15 @@ impl Fleet {
         command.env("BRAIN_NATS_URL", &self.nats_url).env("BRAIN_DATABASE_URL", &self.database_url).env("BRAIN_LOG", "error");
         let mut child = command.spawn().expect("the program runs");
         let out = child.stdout.take().expect("piped");
+        self.children.get_mut().expect("unpoisoned").push((String::new(), child));
         let line = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             BufReader::new(out).read_line(&mut line).map(|_| line)
         });
-        let line = line.await.expect("no panic").expect("a line");
+        let line = done("the process says where it is", line).await.expect("no panic").expect("a line");
         let url = line.trim().rsplit(' ').next().expect("an address").to_owned();
         assert!(url.starts_with("http://"), "the process did not start: {line:?}");
-        self.children.get_mut().expect("unpoisoned").push((url.clone(), child));
+        self.children.get_mut().expect("unpoisoned").last_mut().expect("pushed above").0.clone_from(&url);
         Member { url, folder }
     }
 

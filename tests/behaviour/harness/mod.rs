@@ -4,11 +4,13 @@ pub mod alone;
 mod fleet;
 mod proxy;
 mod sink;
+mod waiting;
 
 use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
+    process::Stdio,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -47,6 +49,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 pub use fleet::{Fleet, Member};
 pub use proxy::Proxy;
 pub use sink::{Answer, Request, Sink};
+pub use waiting::{PATIENCE, WORK_MAX, done, eventually, finished, output_of, soon, within};
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -270,7 +273,7 @@ impl World {
         let name = fresh_name();
         create_database(&servers, &name).await;
         let folder = tempfile::tempdir().expect("a folder");
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let client = client();
         let (breaker_recovery, settle_every) = (Duration::from_millis(300), Duration::from_millis(20));
         let settings = Settings { breaker_recovery, settle_every, ..Settings::default() };
         let caching = caches::Settings::default();
@@ -314,13 +317,17 @@ impl World {
             links.owner_url = links.owner_url.replace(&theirs, &ours);
             links.app_url = links.app_url.replace(&theirs, &ours);
         }
-        self.brain = Some(Brain::start(links, place).await.expect("the brain starts"));
+        self.brain = Some(done("the brain starts", Brain::start(links, place)).await.expect("it starts"));
     }
 
     /// Stops the brain and starts it again on the same log and database.
     pub async fn restart(&mut self) {
-        self.brain.take().expect("runs").stop().await;
+        self.stop().await;
         self.start().await;
+    }
+
+    async fn stop(&mut self) {
+        done("the brain stops", self.brain.take().expect("runs").stop()).await;
     }
 
     /// Starts the brain again as one that refuses script tags.
@@ -331,14 +338,14 @@ impl World {
 
     /// Stops the brain, lets something happen to its folder, and starts it again.
     pub async fn restart_after(&mut self, happens: impl FnOnce(&std::path::Path)) {
-        self.brain.take().expect("runs").stop().await;
+        self.stop().await;
         happens(self.folder.path());
         self.start().await;
     }
 
     /// Throws the read models away and starts again: the log alone must be enough.
     pub async fn restart_without_read_models(&mut self) {
-        self.brain.take().expect("runs").stop().await;
+        self.stop().await;
         let admin_url = self.servers.as_ref().expect("held").postgres().admin_url("postgres");
         let mut admin = sqlx::PgConnection::connect(&admin_url).await.expect("connects");
         for statement in
@@ -389,14 +396,14 @@ impl World {
 
     /// Runs a verb of the command line against this brain.
     pub async fn brain(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = self.command(arguments);
-        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("the program runs")
+        finished(self.command(arguments)).await
     }
 
-    /// A verb of the command line against this brain, not yet run.
+    /// A verb of the command line against this brain, not yet run; what it says is kept for whoever runs it.
     pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_brain"));
         command.args(arguments).env("BRAIN_URL", self.url()).env("BRAIN_API_KEY", self.key());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -470,18 +477,24 @@ impl World {
         let key = credentials::fresh_key().expect("randomness");
         let space = "stranger".parse().expect("a space");
         credentials::record(&commands, &key, space, SystemClock.now()).await.expect("recorded");
-        let known = || reply(self.anonymous(Method::GET, "/api/v1/memories").bearer_auth(&key));
-        while known().await.status == StatusCode::UNAUTHORIZED {
-            tokio::task::yield_now().await;
-        }
+        eventually("the new key is known", async || {
+            let answer = reply(self.anonymous(Method::GET, "/api/v1/memories").bearer_auth(&key)).await;
+            if answer.status == StatusCode::UNAUTHORIZED { Err(answer) } else { Ok(()) }
+        })
+        .await;
         key
     }
 
     /// Ends the brain in order; the database goes with the servers.
     pub async fn end(mut self) {
-        self.brain.take().expect("runs").stop().await;
+        self.stop().await;
         self.servers = None;
     }
+}
+
+/// A client that gives an answer up of which nothing has come for long.
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().read_timeout(WORK_MAX).build().expect("a client")
 }
 
 pub async fn reply(request: reqwest::RequestBuilder) -> Reply {
