@@ -1,0 +1,269 @@
+//! The table: what each module may use. A line that looks wrong says why it stands.
+
+/// What a module may use besides itself and the standard library.
+pub struct Row {
+    /// From the library's root.
+    pub module: &'static str,
+    /// Modules, or things in them; `*` is all.
+    pub uses: &'static [&'static str],
+    /// What of them nevertheless not.
+    pub never: &'static [&'static str],
+    /// Foreign crates besides those that may be used everywhere.
+    pub crates: &'static [&'static str],
+}
+
+/// Crates without effects that are the words of every part: values, their written forms, errors.
+pub const EVERYWHERE: &[&str] = &["chrono", "serde", "serde_json", "thiserror", "uuid"];
+
+pub const ROWS: &[Row] = &[
+    Row {
+        module: "domain",
+        uses: &[],
+        never: &[],
+        // An address is a value; a script tag is found as Markdown and HTML have it.
+        crates: &["pulldown_cmark", "schemars", "url"],
+    },
+    Row {
+        module: "journal",
+        uses: &["domain"],
+        never: &[],
+        // The public event is described where it is made, in the document's words: utoipa.
+        crates: &["base64", "half", "rmp_serde", "schemars", "sha2", "utoipa", "xxhash_rust"],
+    },
+    Row {
+        module: "ports",
+        uses: &["domain", "journal"],
+        never: &[],
+        // What a verification found is shown as it is: utoipa.
+        crates: &["async_trait", "bytes", "futures", "half", "url", "utoipa", "xxhash_rust"],
+    },
+    Row {
+        module: "commands",
+        uses: &["ports", "journal", "domain"],
+        // A command is decided by the log alone.
+        never: &[
+            "ports::MemoryReads",
+            "ports::GraphReads",
+            "ports::SearchReads",
+            "ports::HistoryReads",
+            "ports::HttpSender",
+            "ports::FactAppender",
+        ],
+        crates: &["futures", "tokio", "xxhash_rust"],
+    },
+    Row {
+        module: "projectors",
+        uses: &["patience", "ports", "journal", "domain"],
+        never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
+        crates: &["async_trait", "futures", "metrics", "tokio", "tokio_util", "toml", "tracing", "xxhash_rust"],
+    },
+    Row {
+        module: "replay",
+        // Decision 2026-11-24: a replay is the projectors' engine over tables of its own.
+        uses: &["projectors", "ports", "journal", "domain"],
+        // Nothing goes out while the past is read again.
+        never: &["ports::HttpSender", "ports::Embedder", "ports::webhooks", "ports::EventAppender", "ports::FactAppender"],
+        crates: &["async_trait", "tokio"],
+    },
+    Row {
+        module: "fanout",
+        uses: &["patience", "ports", "journal", "domain"],
+        never: &["ports::EventAppender"],
+        // Deliveries are signed here, with keys that the vault has opened.
+        crates: &[
+            "async_trait",
+            "base64",
+            "ed25519_dalek",
+            "futures",
+            "hmac",
+            "metrics",
+            "sha2",
+            "tokio",
+            "tokio_util",
+            "tracing",
+            "url",
+        ],
+    },
+    Row {
+        module: "caches",
+        uses: &["ports", "journal", "domain"],
+        never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
+        crates: &["async_trait", "bytes", "flate2", "futures", "metrics", "moka", "tokio", "tokio_util", "tracing"],
+    },
+    Row {
+        module: "reactors",
+        uses: &["patience", "ports", "journal", "domain"],
+        never: &["ports::EventAppender"],
+        crates: &["futures", "metrics", "tokio", "tokio_util", "tracing"],
+    },
+    Row {
+        module: "queries",
+        uses: &["ports", "journal", "domain"],
+        never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
+        // The status is shown as it is: utoipa.
+        crates: &["futures", "metrics", "similar", "tokio", "tracing", "utoipa", "xxhash_rust"],
+    },
+    Row {
+        module: "app",
+        uses: &["commands", "queries", "caches", "ports", "journal", "domain"],
+        // A write is a command.
+        never: &["ports::EventAppender", "ports::FactAppender"],
+        crates: &["base64", "bytes", "futures", "metrics", "sha2", "tokio", "tracing", "url"],
+    },
+    Row {
+        module: "api",
+        // What is asked for is done by `app`. Actions, records and views of queries are words that it takes and gives; sockets and
+        // streams are driven from here, webhooks are not.
+        uses: &["app", "commands", "queries", "caches", "fanout::live", "ports", "journal", "domain"],
+        never: &[
+            "commands::Commands",
+            "caches::Caches",
+            "ports::EventAppender",
+            "ports::FactAppender",
+            "ports::EventLog",
+            "ports::DerivedLog",
+            "ports::MemoryReads",
+            "ports::GraphReads",
+            "ports::SearchReads",
+            "ports::HistoryReads",
+            "ports::SelectionReads",
+            "ports::Positions",
+            "ports::webhooks::WebhookReads",
+        ],
+        crates: &[
+            "actix_cors",
+            "actix_web",
+            "actix_ws",
+            "bytes",
+            "futures",
+            "jsonwebtoken",
+            "metrics",
+            "sha2",
+            "tokio",
+            "tokio_util",
+            "tracing",
+            "url",
+            "utoipa",
+        ],
+    },
+    Row { module: "adapters", uses: &[], never: &[], crates: &[] },
+    Row {
+        module: "adapters::candle",
+        uses: &["ports"],
+        never: &[],
+        // The thread that embeds in the background asks the system for less of the processor: nix.
+        crates: &["async_trait", "candle_core", "candle_nn", "candle_transformers", "nix", "tokenizers", "tokio", "tracing"],
+    },
+    Row { module: "adapters::http", uses: &["ports"], never: &[], crates: &["async_trait", "reqwest", "tokio", "url"] },
+    Row {
+        module: "adapters::nats",
+        uses: &["ports", "journal", "domain"],
+        never: &[],
+        crates: &["async_nats", "async_trait", "futures", "tokio", "tracing", "xxhash_rust"],
+    },
+    Row {
+        module: "adapters::postgres",
+        // Decision 2026-11-23: for the port `Store` and the batch that it stores; it stands beside its only caller.
+        uses: &["projectors", "ports", "journal", "domain"],
+        never: &[],
+        crates: &["async_trait", "metrics", "sqlx", "tokio", "tracing", "xxhash_rust"],
+    },
+    Row { module: "adapters::system", uses: &["ports", "domain"], never: &[], crates: &[] },
+    Row {
+        module: "adapters::tantivy",
+        uses: &["ports", "domain"],
+        never: &[],
+        // Files that are mapped into memory are looked at before that, as the system shows them: nix.
+        crates: &["async_trait", "frostem", "nix", "tantivy", "tokio", "tracing", "unicode_normalization", "unicode_properties"],
+    },
+    Row {
+        module: "adapters::vault",
+        uses: &["ports"],
+        never: &[],
+        crates: &["aes_gcm", "base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],
+    },
+    Row {
+        module: "runtime",
+        // Whether there is room on the disk is what a port asks.
+        uses: &["ports::storage"],
+        never: &[],
+        // A cluster that has just been made gets its roles from here: sqlx. How safe it is, is a flag's value: clap.
+        crates: &["clap", "getrandom", "metrics", "nix", "sha2", "sqlx", "tokio", "toml", "tracing", "walkdir", "zip"],
+    },
+    Row {
+        module: "wiring",
+        // The one place that names concrete adapters.
+        uses: &[
+            "adapters",
+            "api",
+            "app",
+            "caches",
+            "commands",
+            "config",
+            "domain",
+            "fanout",
+            "journal",
+            "ports",
+            "projectors",
+            "queries",
+            "reactors",
+            "replay",
+            "runtime",
+            "telemetry",
+        ],
+        never: &[],
+        crates: &[
+            "actix_web",
+            "anyhow",
+            "async_trait",
+            "base64",
+            "futures",
+            "getrandom",
+            "nix",
+            "reqwest",
+            "tokio",
+            "tokio_util",
+            "tracing",
+        ],
+    },
+    Row {
+        module: "cli",
+        uses: &["*"],
+        never: &[],
+        crates: &[
+            "anyhow",
+            "clap",
+            "csv",
+            "futures",
+            "indicatif",
+            "percent_encoding",
+            "pulldown_cmark",
+            "reqwest",
+            "rustls",
+            "terminal_size",
+            "tokio",
+            "toml",
+            "unicode_normalization",
+            "unicode_segmentation",
+            "unicode_width",
+            "url",
+            "walkdir",
+            "xxhash_rust",
+            "yaml_serde",
+        ],
+    },
+    Row { module: "main", uses: &["cli"], never: &[], crates: &[] },
+    Row {
+        module: "config", // Settings become what those that read them take: rules of the domain, of caches, of the servers.
+        uses: &["domain", "journal", "caches", "runtime"],
+        never: &[],
+        crates: &["similar", "toml", "url"],
+    },
+    Row { module: "patience", uses: &[], never: &[], crates: &["backoff"] },
+    Row {
+        module: "telemetry",
+        uses: &[],
+        never: &[],
+        crates: &["metrics", "metrics_exporter_prometheus", "tokio", "tokio_util", "tracing", "tracing_subscriber"],
+    },
+];
