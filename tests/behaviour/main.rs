@@ -7,6 +7,7 @@ mod command_line;
 mod connections;
 mod deletion;
 mod export;
+mod filter_meaning;
 mod filters;
 mod graph;
 mod harness;

@@ -5,7 +5,7 @@ use sqlx::{Encode, Postgres, QueryBuilder, Type, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    domain::ids::MemoryId,
+    domain::ids::{MemoryId, Timestamp},
     ports::{Bound, End, Filter, Optional, Test, ValueTest},
 };
 
@@ -116,14 +116,33 @@ fn any_of(sql: &mut QueryBuilder<Postgres>, column: &str, values: &[String]) {
     sql.push(column).push(" = ANY(").push_bind(values.to_vec()).push(")");
 }
 
-fn range<T>(sql: &mut QueryBuilder<Postgres>, column: &str, bound: &Bound<T>)
-where
-    T: Copy + Send + Sync + Type<Postgres> + for<'q> Encode<'q, Postgres> + 'static,
-{
+/// A value that a range may end at.
+trait RangeEnd: Copy + Send + Sync + Type<Postgres> + for<'q> Encode<'q, Postgres> + 'static {
+    /// The greatest value of the column that is no greater than this.
+    fn floor(self) -> Self;
+}
+
+impl RangeEnd for f64 {
+    fn floor(self) -> Self {
+        self
+    }
+}
+
+impl RangeEnd for Timestamp {
+    /// Columns hold whole microseconds, a client's time may be between two of them.
+    fn floor(self) -> Self {
+        Self::from_timestamp_micros(self.timestamp_micros()).unwrap_or(self)
+    }
+}
+
+fn range<T: RangeEnd + PartialEq>(sql: &mut QueryBuilder<Postgres>, column: &str, bound: &Bound<T>) {
     sql.push("(").push(column).push(" IS NOT NULL");
-    for (sign, end) in [(" > ", bound.gt), (" >= ", bound.gte), (" < ", bound.lt), (" <= ", bound.lte)] {
+    // Whoever is not below an end between two values of the column is above the lower one, and whoever is below it is not.
+    let ends = [(" > ", " > ", bound.gt), (" >= ", " > ", bound.gte), (" < ", " <= ", bound.lt), (" <= ", " <= ", bound.lte)];
+    for (sign, between, end) in ends {
         if let Some(end) = end {
-            sql.push(" AND ").push(column).push(sign).push_bind(end);
+            let sign = if end.floor() == end { sign } else { between };
+            sql.push(" AND ").push(column).push(sign).push_bind(end.floor());
         }
     }
     sql.push(")");
@@ -143,6 +162,18 @@ mod tests {
         let mut sql = QueryBuilder::new("");
         push(&mut sql, &filter);
         insta::assert_snapshot!(sql.sql().as_str(), @"(m.user_id = ANY($1) AND NOT coalesce(((m.importance IS NOT NULL AND m.importance >= $2 AND m.importance < $3) OR false), false))");
+    }
+
+    #[test]
+    fn an_end_between_two_microseconds_is_not_rounded() {
+        let between = Timestamp::from_timestamp(-1, 1_500).expect("in range");
+        let whole = Timestamp::from_timestamp(-1, 1_000);
+        assert_eq!(Some(between.floor()), whole);
+        let bound = Bound { gt: Some(between), gte: Some(between), lt: Some(between), lte: whole };
+        let mut sql = QueryBuilder::new("");
+        range(&mut sql, "m.created_at", &bound);
+        let ends = "m.created_at > $1 AND m.created_at > $2 AND m.created_at <= $3 AND m.created_at <= $4";
+        assert_eq!(sql.sql().as_str(), format!("(m.created_at IS NOT NULL AND {ends})"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! which has the last word on what lives.
 
 pub mod evidence;
-mod fits;
+pub mod fits;
 pub mod fusion;
 pub mod judge;
 mod keyword;

@@ -1,7 +1,9 @@
 //! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
 
 pub mod alone;
+pub mod drafts;
 mod fleet;
+pub mod history;
 mod proxy;
 mod sink;
 mod waiting;
