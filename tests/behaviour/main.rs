@@ -9,6 +9,7 @@ mod deletion;
 mod export;
 mod filter_meaning;
 mod filters;
+mod folds;
 mod graph;
 mod harness;
 mod http;

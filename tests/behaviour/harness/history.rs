@@ -103,16 +103,23 @@ impl Filler {
     pub async fn catch_up(&mut self, history: &History, sizes: &[usize]) {
         let mut sizes = sizes.iter().cycle();
         while self.claim.applied_seq < history.end() {
-            let mut batch = Batch::new(self.claim.applied_seq);
-            let begin = self.claim.applied_seq.0 as usize;
-            let size = (*sizes.next().expect("at least one size")).max(1);
-            for recorded in history.events.iter().skip(begin).take(size) {
-                batch.push(&self.definition, Ok(recorded.clone())).expect("a whole event");
-            }
-            let applied = self.store.apply(&self.definition, self.claim.epoch, &batch).await.expect("it is applied");
-            assert_eq!(applied, Applied { live: true, parked: 0 });
-            self.claim.applied_seq = batch.upto;
+            self.go_on(history, *sizes.next().expect("at least one size")).await;
         }
+    }
+
+    /// Applies the next events in one batch, as many of them as there are.
+    pub async fn go_on(&mut self, history: &History, count: usize) {
+        let mut batch = Batch::new(self.claim.applied_seq);
+        let begin = self.claim.applied_seq.0 as usize;
+        for recorded in history.events.iter().skip(begin).take(count.max(1)) {
+            batch.push(&self.definition, Ok(recorded.clone())).expect("a whole event");
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let applied = self.store.apply(&self.definition, self.claim.epoch, &batch).await.expect("it is applied");
+        assert_eq!(applied, Applied { live: true, parked: 0 });
+        self.claim.applied_seq = batch.upto;
     }
 
     /// Forgets that anything was applied after this position; the rows stay.
