@@ -44,8 +44,7 @@ pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
         return None;
     }
     let shown = |field: &&str| Some(((*field).to_owned(), event.data.get(*field)?.clone()));
-    let mut aggregate: Map<String, Value> =
-        catalog::public_fields(&event.aggregate).iter().filter_map(shown).collect();
+    let mut aggregate: Map<String, Value> = catalog::public_fields(&event.aggregate).iter().filter_map(shown).collect();
     aggregate.insert("id".into(), event.aggregate_id.clone().into());
     aggregate.insert("revision".into(), event.revision.0.into());
     let mut data = Map::from_iter([
