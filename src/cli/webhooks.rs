@@ -12,9 +12,9 @@ use super::{
     moment, table,
 };
 use crate::{
-    api::v1::dto::webhook::{
-        AttemptView, DeliveryAnswer, DeliveryPage, FilterDto, HealthAnswer, RecoverAnswer, RedeliverAnswer, RotateInput,
-        SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+    api::v1::dto::{
+        delivery::{AttemptView, DeliveryAnswer, DeliveryPage, HealthAnswer, RecoverAnswer, RedeliverAnswer},
+        webhook::{FilterDto, RotateInput, SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten},
     },
     domain::ids::Timestamp,
 };

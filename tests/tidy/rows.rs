@@ -154,7 +154,7 @@ pub const ROWS: &[Row] = &[
         // The thread that embeds in the background asks the system for less of the processor: nix.
         crates: &["async_trait", "candle_core", "candle_nn", "candle_transformers", "nix", "tokenizers", "tokio", "tracing"],
     },
-    Row { module: "adapters::http", uses: &["ports"], never: &[], crates: &["async_trait", "reqwest", "tokio", "url"] },
+    Row { module: "adapters::http", uses: &["ports"], never: &[], crates: &["async_trait", "reqwest", "rustls", "tokio", "url"] },
     Row {
         module: "adapters::nats",
         uses: &["ports", "journal", "domain"],
@@ -239,7 +239,6 @@ pub const ROWS: &[Row] = &[
             "percent_encoding",
             "pulldown_cmark",
             "reqwest",
-            "rustls",
             "terminal_size",
             "tokio",
             "toml",

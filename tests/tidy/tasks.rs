@@ -8,7 +8,7 @@ use crate::{
 /// Ways to begin something that no tracker knows, and the files that may take them.
 const SPAWNING: &[(&str, &[&str])] = &[
     // The server, which is waited for by its handle.
-    ("tokio::spawn", &["wiring/mod.rs"]),
+    ("tokio::spawn", &["wiring/http.rs"]),
     ("tokio::task::spawn", &[]),
     ("tokio::task::spawn_local", &[]),
     // Work that holds a thread up; each of them waits for it at once.

@@ -1,7 +1,10 @@
 //! Webhooks, what was sent to them, and how they fare.
 
 use crate::{
-    api::v1::dto::webhook::{AttemptView, DeliveryView, HealthAnswer, WebhookView},
+    api::v1::dto::{
+        delivery::{AttemptView, DeliveryView, HealthAnswer},
+        webhook::WebhookView,
+    },
     cli::{
         layout::{Cell, Layout, Table, text, whole},
         screen::Screen,

@@ -3,6 +3,7 @@
 //! Called by the handlers and, for reading answers, by the command line. Checks nothing that the domain checks.
 
 pub mod delete;
+pub mod delivery;
 pub mod graph;
 pub mod history;
 pub mod search;

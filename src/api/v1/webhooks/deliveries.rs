@@ -10,7 +10,7 @@ use super::read::limit;
 use crate::{
     api::{
         http::{body, error::Problem, precondition, query},
-        v1::dto::webhook::{
+        v1::dto::delivery::{
             AttemptView, DeliveryAnswer, DeliveryPage, DeliveryView, RecoverAnswer, RecoverInput, RedeliverAnswer, RedeliverInput,
         },
     },

@@ -7,9 +7,11 @@ pub mod write;
 
 use actix_web::{http::Method, web};
 
-use super::dto::webhook::{
-    AttemptView, DeliveryAnswer, DeliveryPage, HealthAnswer, RecoverAnswer, RecoverInput, RedeliverAnswer, RedeliverInput,
-    RotateInput, SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten,
+use super::dto::{
+    delivery::{
+        AttemptView, DeliveryAnswer, DeliveryPage, HealthAnswer, RecoverAnswer, RecoverInput, RedeliverAnswer, RedeliverInput,
+    },
+    webhook::{RotateInput, SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten},
 };
 use crate::{
     api::http::route::{CONDITIONAL, Route, Shape, query, shape},

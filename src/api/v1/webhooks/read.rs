@@ -10,7 +10,10 @@ use serde::Deserialize;
 use crate::{
     api::{
         http::{error::Problem, kept, precondition, query},
-        v1::dto::webhook::{AttemptView, HealthAnswer, SecretsAnswer, WebhookPage, WebhookView},
+        v1::dto::{
+            delivery::{AttemptView, HealthAnswer},
+            webhook::{SecretsAnswer, WebhookPage, WebhookView},
+        },
     },
     app::{
         Caller,
