@@ -2,7 +2,7 @@
 //!
 //! - [`setting`], [`value`]: what a setting is, and what it may hold.
 //! - [`resolve`]: flag, variable, file, default: which of them has the say. Pure.
-//! - [`file`]: `brain.toml`, in the data folder or where `--config` says.
+//! - [`mod@file`]: `brain.toml`, in the data folder or where `--config` says.
 //! - [`fault`], [`nearest`], [`mask`]: what is said of mistakes, without secrets.
 //! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`memories`], [`logging`], [`client`].
 //!
