@@ -62,10 +62,11 @@ impl PgDeliveries {
         if moved.rows_affected() == 0 {
             return Ok(false);
         }
+        let now = self.clock.now();
         for endpoint in &found.endpoints {
-            write_endpoint_or_tell(&mut transaction, endpoint, self.clock.now()).await?;
+            write_endpoint_or_tell(&mut transaction, endpoint, now).await?;
         }
-        insert(&mut transaction, &found.deliveries, self.clock.now()).await?;
+        insert(&mut transaction, &found.deliveries, now).await?;
         transaction.commit().await?;
         Ok(true)
     }
