@@ -8,7 +8,7 @@
 //! - [`flight`]: equal questions that come together are asked once.
 //! - [`embeddings`]: vectors of queries.
 //!
-//! Called by the API around its questions; fed by the node's tails of EVENTS and DERIVED. Never asks a read model itself.
+//! Called by the use cases around their questions; fed by the node's tails of EVENTS and DERIVED. Never asks a read model itself.
 //!
 //! Decision 2026-11-25: what a key opens is looked up in the directory of keys, which holds all of them in memory as the log has them
 //! and hears of a revocation at once; a cache before it could only be later.

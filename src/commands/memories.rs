@@ -1,4 +1,4 @@
-//! Commands on memories. Called by the API; what may happen is the domain's to say.
+//! Commands on memories. Called by the use cases; what may happen is the domain's to say.
 
 use futures::TryStreamExt;
 

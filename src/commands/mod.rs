@@ -1,4 +1,4 @@
-//! The one write path: load → decide → append → answer. Called by the API; the only code that appends events of clients.
+//! The one write path: load → decide → append → answer. Called by the use cases; the only code that appends events of clients.
 //!
 //! It never needs Postgres to load: an aggregate's newest event is its state, so writes go on while the read models are away.
 //! Only a keyed command on an aggregate with a long history asks [`CommandLog`] whether it has come before.

@@ -1,4 +1,4 @@
-//! Commands on relationships. Called by the API; sees to it that both ends are living memories of the same space.
+//! Commands on relationships. Called by the use cases; sees to it that both ends are living memories of the same space.
 
 use super::{
     Commands, Done, Error, Request,

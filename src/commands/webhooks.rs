@@ -1,4 +1,4 @@
-//! Commands on webhooks. Called by the API, and by the deliverer that switches an endpoint off. Seals secrets and header values before
+//! Commands on webhooks. Called by the use cases, and by the deliverer that switches an endpoint off. Seals secrets and header values before
 //! anything is decided, so that neither the log nor a read model ever holds one in the open.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What an operator may do with projections. Implemented by `crate::replay`, asked by the API.
+//! What an operator may do with projections. Implemented by `crate::replay`, asked by the use cases of operators.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! How new a read must be, and waiting until the projection is that far.
 //!
-//! Called by every read of the API before it asks. Never answers older than promised: it fails instead.
+//! Called by every use case that reads, before it asks. Never answers older than promised: it fails instead.
 
 use crate::{
     domain::ids::StreamSeq,

@@ -1,6 +1,6 @@
 //! The questions that reads ask, one file each: the view it gives and the port it needs.
 //!
-//! Called by [`crate::api`]. Never appends an event and never writes a read model.
+//! Called by [`crate::app`]. Never appends an event and never writes a read model.
 
 pub mod as_of;
 pub mod diff;

@@ -1,6 +1,6 @@
 //! What an operator does with a projection: rebuild it from the log, go back, prove it equal to the log, look at what was put aside.
 //!
-//! Called by the API through the port [`Replay`]. Effects are impossible here: nothing in this module can reach a port that has any.
+//! Called by the use cases of operators through the port [`Replay`]. Effects are impossible here: nothing in this module can reach a port that has any.
 
 mod keyword;
 mod verify;

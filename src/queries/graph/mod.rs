@@ -1,4 +1,4 @@
-//! The questions about how memories are related, one file each. Called by the API; every walk is bounded and says when it was cut.
+//! The questions about how memories are related, one file each. Called by the use cases; every walk is bounded and says when it was cut.
 
 pub mod export;
 pub mod neighbors;
