@@ -16,6 +16,7 @@
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`patience`]: pauses between tries, for every loop that waits an outage out.
+//! - [`causes`]: an error with all that led to it, in one line.
 //! - [`telemetry`]: logs and the list of metrics.
 //! - [`config`]: every setting, described once: its names, bounds and default; flag, variable, `brain.toml`. Absent there: the parts' own
 //!   reading of the environment.
@@ -60,6 +61,7 @@ pub mod adapters;
 pub mod api;
 pub mod app;
 pub mod caches;
+pub mod causes;
 pub mod cli;
 pub mod commands;
 pub mod config;

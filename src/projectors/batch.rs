@@ -9,6 +9,7 @@ use futures::{FutureExt, Stream, StreamExt};
 
 use super::definition::Definition;
 use crate::{
+    causes::chain,
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded},
     ports::{Readable, log::ReadError},
@@ -115,18 +116,6 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.seen == 0
     }
-}
-
-/// An error and all its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// Waits for the first event of an empty batch; `false` when the feed has ended.

@@ -19,6 +19,7 @@ use super::{
     store::{self, Claim, Store},
 };
 use crate::{
+    causes::chain,
     domain::ids::StreamSeq,
     patience::Patience,
     ports::{EventReader, log::ReadError},
@@ -103,7 +104,7 @@ pub async fn run(
     let ended = shutdown.run_until_cancelled(projection.keep_up()).await;
     projection.store.release(&projection.definition).await;
     let Some(cause) = ended else { return Ok(()) };
-    let error = batch::chain(&cause);
+    let error = chain(&cause);
     if let Err(away) = projection.store.stopped(&projection.definition, &error).await {
         tracing::warn!(projection = projection.definition.name, %away, "that it has stopped cannot be noted");
     }
@@ -133,7 +134,7 @@ impl Projection {
                 other => other,
             };
             let wait = pause.next_pause();
-            let error = batch::chain(&interrupted);
+            let error = chain(&interrupted);
             if matches!(interrupted, Interrupted::Store(store::Error::Owned)) {
                 tracing::debug!(projection = name, error, "waiting for the projection");
             } else {

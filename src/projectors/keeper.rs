@@ -16,13 +16,12 @@ use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    batch::chain,
     courtesy::{Courteous, LastCommit},
     definition::Definition,
     engine::{self, OnApplied, Progress, Stopped},
     store::{self, Installed, Store, VersionState},
 };
-use crate::{domain::ids::StreamSeq, patience::Patience, ports::EventReader};
+use crate::{causes::chain, domain::ids::StreamSeq, patience::Patience, ports::EventReader};
 
 /// How often the versions are looked at, and how often while one is being filled.
 const LOOK_MS: u64 = 200;

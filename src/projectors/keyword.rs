@@ -18,8 +18,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::batch::chain;
 use crate::{
+    causes::chain,
     domain::{
         ids::{MemoryId, StreamSeq},
         memory::Event,

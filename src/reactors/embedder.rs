@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    causes::chain,
     domain::{
         ids::{MemoryId, Revision, SpaceId, StreamSeq},
         memory::{self, Field},
@@ -66,10 +67,6 @@ pub async fn run(reactor: Reactor, stop: CancellationToken) {
             return;
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What the embedder works with.

@@ -53,7 +53,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "projectors",
-        uses: &["patience", "ports", "journal", "domain"],
+        uses: &["causes", "patience", "ports", "journal", "domain"],
         never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
         crates: &["async_trait", "futures", "metrics", "tokio", "tokio_util", "toml", "tracing", "xxhash_rust"],
     },
@@ -92,7 +92,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "reactors",
-        uses: &["patience", "ports", "journal", "domain"],
+        uses: &["causes", "patience", "ports", "journal", "domain"],
         never: &["ports::EventAppender"],
         crates: &["futures", "metrics", "tokio", "tokio_util", "tracing"],
     },
@@ -105,7 +105,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "app",
-        uses: &["commands", "queries", "caches", "ports", "journal", "domain"],
+        uses: &["causes", "commands", "queries", "caches", "ports", "journal", "domain"],
         // A write is a command.
         never: &["ports::EventAppender", "ports::FactAppender"],
         crates: &["base64", "bytes", "futures", "metrics", "sha2", "tokio", "tracing", "url"],
@@ -258,6 +258,7 @@ pub const ROWS: &[Row] = &[
         never: &[],
         crates: &["similar", "toml", "url"],
     },
+    Row { module: "causes", uses: &[], never: &[], crates: &[] },
     Row { module: "patience", uses: &[], never: &[], crates: &["backoff"] },
     Row {
         module: "telemetry",

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Error, Kind};
 use crate::{
+    causes::chain,
     commands::{self, IfMatch},
     domain::{memory::Rejection, relationship, webhook},
     ports::{QueryError, log::ReadError, replay, webhooks::VaultError},
@@ -177,11 +178,7 @@ impl From<replay::Error> for Error {
             E::NothingRetired => Self::new("replay.nothing_to_roll_back", detail),
             E::NothingLive | E::Unavailable(_) | E::Log(_) => Self::new("replay.unavailable", detail).logged(&error),
             // An operator is told the cause: nobody else comes here.
-            E::Failed(cause) => {
-                let chain = std::iter::successors(Some(&**cause as &dyn std::error::Error), |error| error.source());
-                let causes: Vec<String> = chain.map(ToString::to_string).collect();
-                Self::new("replay.failed", causes.join(": ")).logged(&error)
-            }
+            E::Failed(cause) => Self::new("replay.failed", chain(&**cause)).logged(&error),
         }
     }
 }

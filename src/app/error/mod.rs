@@ -7,7 +7,7 @@ mod table;
 use serde_json::Value;
 
 pub use self::table::{Kind, TABLE};
-use crate::domain::violation::Violation;
+use crate::{causes::chain, domain::violation::Violation};
 
 /// How much of a client's own words a refusal repeats.
 const ECHO_CHARS_MAX: usize = 64;
@@ -51,8 +51,7 @@ impl Error {
 
     /// Writes the cause into the log, which is the only place that shows it.
     pub fn logged(self, cause: &(dyn std::error::Error + 'static)) -> Self {
-        let chain: Vec<String> = std::iter::successors(Some(cause), |error| error.source()).map(ToString::to_string).collect();
-        tracing::error!(code = %self.code, cause = %chain.join(": "), "a request failed");
+        tracing::error!(code = %self.code, cause = %chain(cause), "a request failed");
         self
     }
 }
