@@ -37,7 +37,7 @@ pub struct Edge {
 
 /// Every route of a process that serves clients.
 pub fn routes() -> Vec<Route> {
-    v1::routes().into_iter().chain(health::routes()).collect()
+    [v1::routes(), live::routes(), health::routes()].into_iter().flatten().collect()
 }
 
 /// Registers every route; give the result to `actix_web::App::configure`. Clone it for each worker.

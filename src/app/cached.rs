@@ -25,11 +25,14 @@ use crate::{
     },
 };
 
-/// Writes answers of one sort as a surface's clients read them.
-pub trait Render<T>: Sync {
-    /// The surface's name, which keeps its answers apart from those of others.
-    const SURFACE: &'static str;
+/// A language in which clients ask: the native API, or another one beside it.
+pub trait Surface: Sync {
+    /// Keeps its answers apart from those of others.
+    const NAME: &'static str;
+}
 
+/// Writes answers of one sort as a surface's clients read them.
+pub trait Render<T>: Surface {
     /// Errors: `internal`, when it cannot be written.
     fn render(&self, found: T) -> Result<Bytes, Error>;
 }

@@ -82,7 +82,7 @@ impl Graph {
             cached::answer(render, found, deps)
         };
         let question = question("neighbors", &(start, depth, limit, &step), when);
-        self.reading.serve(caller, R::SURFACE, question, ask).await
+        self.reading.serve(caller, R::NAME, question, ask).await
     }
 
     /// Up to five ways from one memory to another, shortest first.
@@ -109,7 +109,7 @@ impl Graph {
             let deps = nodes.chain([Dep::edges(space), Dep::life(space)]).collect();
             cached::answer(render, paths, deps)
         };
-        self.reading.serve(caller, R::SURFACE, question("path", &wanted, when), ask).await
+        self.reading.serve(caller, R::NAME, question("path", &wanted, when), ask).await
     }
 
     /// What the graph amounts to. Errors: those of waiting.
@@ -121,7 +121,7 @@ impl Graph {
             let deps = hubs.chain([Dep::edges(space), Dep::census(space)]).collect();
             cached::answer(render, stats, deps)
         };
-        self.reading.serve(caller, R::SURFACE, question("graph_stats", &(), when), ask).await
+        self.reading.serve(caller, R::NAME, question("graph_stats", &(), when), ask).await
     }
 
     /// The best connected memories, or those around one, with places for a picture.
@@ -145,7 +145,7 @@ impl Graph {
             let deps = nodes.chain([Dep::life(space)]).chain(whole.into_iter().flatten()).collect();
             cached::answer(render, picture, deps)
         };
-        self.reading.serve(caller, R::SURFACE, question("subgraph", &(around, limit), when), ask).await
+        self.reading.serve(caller, R::NAME, question("subgraph", &(around, limit), when), ask).await
     }
 
     /// The whole graph, for writing it into a file. Errors: those of waiting.

@@ -28,7 +28,7 @@ mod writing;
 use std::sync::Arc;
 
 pub use self::{
-    cached::{Kept, Reading, Render},
+    cached::{Kept, Reading, Render, Surface},
     caller::Caller,
     error::{Error, Kind},
     freshness::When,

@@ -89,7 +89,7 @@ impl Relationships {
                 Ok(Answer { revision, ..cached::answer(render, record, vec![Dep::relationship(space, id)])? })
             }
         };
-        self.reading.serve(caller, R::SURFACE, question, ask).await
+        self.reading.serve(caller, R::NAME, question, ask).await
     }
 
     /// A page of them. Errors: `read.bad_limit`, and those of waiting.
@@ -112,7 +112,7 @@ impl Relationships {
             let around = source.or(target).map_or(Dep::edges(space), |end| Dep::node(space, end));
             cached::answer(render, Listing { relationships, next }, vec![around, Dep::life(space)])
         };
-        self.reading.serve(caller, R::SURFACE, question, ask).await
+        self.reading.serve(caller, R::NAME, question, ask).await
     }
 }
 

@@ -16,20 +16,19 @@ mod search;
 mod status;
 mod webhooks;
 
-use super::{http::route::Route, live};
+use super::http::route::Route;
 use crate::domain::access::KeyScope;
 
 /// Decision 2026-11-24: operators are those who may rewrite times in the instance's own space: the owner's key. Roles of their own
 /// come with accounts.
 const OPERATE: Option<KeyScope> = Some(KeyScope::MemoryImport);
 
-/// Every route of the surface, with the live ones. Nothing is reachable that does not stand in such a list.
+/// Every route of the surface. Nothing is reachable that does not stand in such a list.
 pub fn routes() -> Vec<Route> {
     [
         memories::routes(),
         search::routes(),
         events::routes(),
-        live::routes(),
         relationships::routes(),
         graph::routes(),
         webhooks::routes(),

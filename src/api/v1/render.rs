@@ -10,7 +10,7 @@ use super::dto::{
 use crate::{
     api::http::kept::json,
     app::{
-        Error, Render, memories, relationships,
+        Error, Render, Surface, memories, relationships,
         search::{Ranked, RenderSearch},
     },
     domain::ids::{MemoryId, Revision},
@@ -21,17 +21,17 @@ use crate::{
 /// The native API.
 pub struct V1;
 
-impl Render<MemoryRecord> for V1 {
-    const SURFACE: &'static str = "v1";
+impl Surface for V1 {
+    const NAME: &'static str = "v1";
+}
 
+impl Render<MemoryRecord> for V1 {
     fn render(&self, found: MemoryRecord) -> Result<Bytes, Error> {
         json(&MemoryView::from(found))
     }
 }
 
 impl Render<memories::Listing> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: memories::Listing) -> Result<Bytes, Error> {
         let memories = found.memories.into_iter().map(MemoryView::from).collect();
         json(&MemoryPage { memories, next_cursor: found.next_cursor })
@@ -39,16 +39,12 @@ impl Render<memories::Listing> for V1 {
 }
 
 impl Render<RelationshipRecord> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: RelationshipRecord) -> Result<Bytes, Error> {
         json(&RelationshipView::from(found))
     }
 }
 
 impl Render<relationships::Listing> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: relationships::Listing) -> Result<Bytes, Error> {
         let relationships = found.relationships.into_iter().map(RelationshipView::from).collect();
         json(&RelationshipPage { relationships, next_cursor: found.next.map(|id| id.to_string()) })
@@ -56,40 +52,30 @@ impl Render<relationships::Listing> for V1 {
 }
 
 impl Render<Neighbors> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: Neighbors) -> Result<Bytes, Error> {
         json(&NeighborsAnswer::from(found))
     }
 }
 
 impl Render<Vec<Path>> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: Vec<Path>) -> Result<Bytes, Error> {
         json(&PathAnswer::from(found))
     }
 }
 
 impl Render<Stats> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: Stats) -> Result<Bytes, Error> {
         json(&GraphStats::from(found))
     }
 }
 
 impl Render<Subgraph> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: Subgraph) -> Result<Bytes, Error> {
         json(&SubgraphAnswer::from(found))
     }
 }
 
 impl Render<Ranked> for V1 {
-    const SURFACE: &'static str = "v1";
-
     fn render(&self, found: Ranked) -> Result<Bytes, Error> {
         json(&SearchAnswer::from(found))
     }

@@ -28,8 +28,14 @@ pub fn routes() -> Vec<Route> {
     [of_projections(), of_parked()].into_iter().flatten().collect()
 }
 
-fn operate(method: Method, path: &'static str, handler: fn() -> actix_web::Route, gives: Shape, summary: &'static str) -> Route {
-    Route { scope: OPERATE, gives: (200, Some(gives)), ..Route::new(method, path, handler, summary) }
+fn operate(
+    method: Method,
+    path: &'static str,
+    handler: fn() -> actix_web::Route,
+    gives: (u16, Shape),
+    summary: &'static str,
+) -> Route {
+    Route { scope: OPERATE, gives: (gives.0, Some(gives.1)), ..Route::new(method, path, handler, summary) }
 }
 
 fn of_projections() -> Vec<Route> {
@@ -38,34 +44,28 @@ fn of_projections() -> Vec<Route> {
             Method::GET,
             "/api/v1/replay",
             || web::to(projections),
-            shape::<ProjectionsAnswer>(),
+            (200, shape::<ProjectionsAnswer>()),
             "Where every version of every projection stands",
         ),
-        Route {
-            gives: (202, Some(shape::<VersionAnswer>())),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/rebuild",
-                || web::to(rebuild),
-                shape::<VersionAnswer>(),
-                "Fill a projection anew beside the live one; GET /api/v1/replay shows its progress",
-            )
-        },
-        Route {
-            gives: (202, Some(shape::<VersionAnswer>())),
-            ..operate(
-                Method::POST,
-                "/api/v1/replay/{projection}/rollback",
-                || web::to(rollback),
-                shape::<VersionAnswer>(),
-                "Stop a rebuild, or bring back the version that was live before",
-            )
-        },
+        operate(
+            Method::POST,
+            "/api/v1/replay/{projection}/rebuild",
+            || web::to(rebuild),
+            (202, shape::<VersionAnswer>()),
+            "Fill a projection anew beside the live one; GET /api/v1/replay shows its progress",
+        ),
+        operate(
+            Method::POST,
+            "/api/v1/replay/{projection}/rollback",
+            || web::to(rollback),
+            (202, shape::<VersionAnswer>()),
+            "Stop a rebuild, or bring back the version that was live before",
+        ),
         operate(
             Method::POST,
             "/api/v1/replay/{projection}/verify",
             || web::to(verify),
-            shape::<VerifyAnswer>(),
+            (200, shape::<VerifyAnswer>()),
             "Prove that the rows of a projection are what the log says",
         ),
     ]
@@ -79,7 +79,7 @@ fn of_parked() -> Vec<Route> {
                 Method::GET,
                 "/api/v1/replay/parked",
                 || web::to(parked),
-                shape::<ParkedAnswer>(),
+                (200, shape::<ParkedAnswer>()),
                 "Events that could not be applied",
             )
         },
@@ -89,7 +89,7 @@ fn of_parked() -> Vec<Route> {
                 Method::POST,
                 "/api/v1/replay/{projection}/retry",
                 || web::to(retry),
-                shape::<RetryAnswer>(),
+                (200, shape::<RetryAnswer>()),
                 "Make the rows of an aggregate anew from the log, or apply one message once more",
             )
         },
@@ -99,7 +99,7 @@ fn of_parked() -> Vec<Route> {
                 Method::POST,
                 "/api/v1/replay/{projection}/skip",
                 || web::to(skip),
-                shape::<SkipAnswer>(),
+                (200, shape::<SkipAnswer>()),
                 "Let go what is parked of an aggregate: reads answer without it",
             )
         },

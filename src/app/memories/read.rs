@@ -68,7 +68,7 @@ impl Memories {
                 }
             }
         };
-        self.reading.serve(caller, R::SURFACE, question, ask).await
+        self.reading.serve(caller, R::NAME, question, ask).await
     }
 
     /// Whether the log knows the memory and the read model is only now where it shows it. That there is none is a promise as well, and the
@@ -100,7 +100,7 @@ impl Memories {
             }
             self.page(caller.space(), &listed, render).await
         };
-        self.reading.serve(caller, R::SURFACE, question, ask).await
+        self.reading.serve(caller, R::NAME, question, ask).await
     }
 
     async fn page<R: Render<Listing>>(&self, space: &SpaceId, listed: &ListQuery, render: &R) -> Result<Answer, Error> {

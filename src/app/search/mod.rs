@@ -88,7 +88,7 @@ impl Search {
             let Some(shown) = render.shown(&kept.body.plain()) else { return Ok(true) };
             self.differs(&question, kept, &shown).await
         };
-        self.reading.serve_compared(caller, R::SURFACE, named, ask, differs).await
+        self.reading.serve_compared(caller, R::NAME, named, ask, differs).await
     }
 
     /// Waits until vectors of everything up to `position` are visible.

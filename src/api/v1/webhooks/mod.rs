@@ -68,13 +68,9 @@ fn endpoints() -> Vec<Route> {
         change(POST, "/api/v1/webhooks/{id}/disable", || web::to(write::disable), "Switch a webhook off"),
         get("/api/v1/webhooks/{id}/health", || web::to(read::health), shape::<HealthAnswer>(), "How an endpoint fares"),
         Route {
+            scope: ADMIN,
             gives: (200, Some(shape::<AttemptView>())),
-            ..set_going(
-                "/api/v1/webhooks/{id}/test",
-                || web::to(read::test),
-                shape::<AttemptView>(),
-                "Send a test event on the spot",
-            )
+            ..Route::new(POST, "/api/v1/webhooks/{id}/test", || web::to(read::test), "Send a test event on the spot")
         },
     ]
 }
