@@ -63,6 +63,20 @@ async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_is_said_to_be_needed_where_it_is() {
+    let world = World::new().await;
+    for route in api::routes().into_iter().filter(|route| route.method.as_str() == "GET" && !route.stays_open) {
+        let parameters = (route.query)().into_iter().map(|it| serde_json::to_value(it).expect("plain JSON"));
+        let needed: Vec<_> = parameters.filter(|it| it["required"] == true).map(|it| it["name"].clone()).collect();
+        let refused = world.get(&path(&route)).await;
+        let is_missing = refused.body["code"] == "request.missing_field";
+        assert_eq!(is_missing, !needed.is_empty(), "{} needs {needed:?}: {refused:?}", route.path);
+        assert!(!is_missing || needed.contains(&refused.body["errors"][0]["field"]), "{} {refused:?}", route.path);
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn if_match_is_compared_as_http_says() {
     let world = World::new().await;
     let (memory, _) = created(&world).await;

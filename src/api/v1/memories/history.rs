@@ -35,9 +35,10 @@ pub struct HistoryQuery {
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct DiffQuery {
-    #[param(required = true, schema_with = query::position)]
+    // A schema of a function's making could not be said to be needed.
+    #[param(value_type = u64, required = true, minimum = 0, maximum = 9223372036854775807_i64)]
     from: Option<u64>,
-    #[param(required = true, schema_with = query::position)]
+    #[param(value_type = u64, required = true, minimum = 0, maximum = 9223372036854775807_i64)]
     to: Option<u64>,
     /// The answer shows everything up to this position.
     #[param(schema_with = query::position)]
