@@ -282,14 +282,14 @@ impl Simulation {
         let ids = page.memories.iter().map(|row| row.id).chain(page.behind);
         let deps = ids.map(|id| Dep::memory(&space(), id)).collect();
         let body = shown(page.memories.iter().map(|row| (row.id, row.revision.0)));
-        Answer { body, deps, narrow: Some(Arc::new(list::Judge::new(&query, &page))), is_whole: true, ..Answer::default() }
+        Answer { body, deps, membership: Some(Arc::new(list::Judge::new(&query, &page))), is_whole: true, ..Answer::default() }
     }
 
     fn search(&self, question: usize) -> Answer {
         let (judge, members) = search(&self.applied, question);
         let deps = members.iter().map(|memory| Dep::memory(&space(), id(*memory))).collect();
         let body = shown(members.iter().map(|memory| (id(*memory), self.applied.memories[memory].revision)));
-        Answer { body, deps, narrow: Some(Arc::new(judge)), is_whole: true, ..Answer::default() }
+        Answer { body, deps, membership: Some(Arc::new(judge)), is_whole: true, ..Answer::default() }
     }
 
     /// Whether the answer is another one than at the position that was told.
@@ -304,10 +304,10 @@ impl Simulation {
             let rows = page(&self.told, &query).memories;
             return rows.len() * 24 != entry.body.plain_len() || rows.iter().any(|row| !shows(entry, row.id, row.revision.0));
         }
-        let narrow = entry.narrow.as_ref().expect("searches are narrowed");
+        let membership = entry.membership.as_ref().expect("searches are narrowed");
         self.told.living().into_iter().any(|(memory, candidate)| match revision_shown(entry, id(memory)) {
             Some(revision) => revision < self.told.memories[&memory].revision,
-            None => narrow.is_surely_entered_by(candidate),
+            None => membership.must_admit(candidate),
         })
     }
 }

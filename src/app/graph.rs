@@ -78,7 +78,7 @@ impl Graph {
             let step = Step { at, ..step.clone() };
             let found = neighbors::ask(space, start, (depth, limit), &step, &*self.graph).await?.ok_or_else(no_memory)?;
             let nodes = std::iter::once(start).chain(found.reached.iter().map(|reached| reached.node.id));
-            let deps = nodes.map(|id| Dep::node(space, id)).chain([Dep::life(space)]).collect();
+            let deps = nodes.map(|id| Dep::node(space, id)).chain([Dep::lifecycle(space)]).collect();
             cached::answer(render, found, deps)
         };
         let question = question("neighbors", &(start, depth, limit, &step), when);
@@ -106,7 +106,7 @@ impl Graph {
             let wanted = path::Question { step: Step { at, ..wanted.step.clone() }, ..wanted.clone() };
             let paths = path::ask(space, &wanted, &*self.graph).await?;
             let nodes = paths.iter().flat_map(|path| path.nodes.iter()).map(|node| Dep::node(space, node.id));
-            let deps = nodes.chain([Dep::edges(space), Dep::life(space)]).collect();
+            let deps = nodes.chain([Dep::edges(space), Dep::lifecycle(space)]).collect();
             cached::answer(render, paths, deps)
         };
         self.reading.serve(caller, R::NAME, question("path", &wanted, when), ask).await
@@ -118,7 +118,7 @@ impl Graph {
         let ask = async |at| {
             let stats = self.graph.stats(space, at).await?;
             let hubs = stats.hubs.iter().map(|(node, _)| Dep::node(space, node.id));
-            let deps = hubs.chain([Dep::edges(space), Dep::census(space)]).collect();
+            let deps = hubs.chain([Dep::edges(space), Dep::membership(space)]).collect();
             cached::answer(render, stats, deps)
         };
         self.reading.serve(caller, R::NAME, question("graph_stats", &(), when), ask).await
@@ -141,8 +141,8 @@ impl Graph {
             let picture = subgraph::ask(space, around, limit, at, &*self.graph).await?.ok_or_else(no_memory)?;
             let nodes = picture.nodes.iter().map(|placed| Dep::node(space, placed.node.id));
             // Without a middle it is about the best connected of all.
-            let whole = around.is_none().then(|| [Dep::edges(space), Dep::census(space)]);
-            let deps = nodes.chain([Dep::life(space)]).chain(whole.into_iter().flatten()).collect();
+            let whole = around.is_none().then(|| [Dep::edges(space), Dep::membership(space)]);
+            let deps = nodes.chain([Dep::lifecycle(space)]).chain(whole.into_iter().flatten()).collect();
             cached::answer(render, picture, deps)
         };
         self.reading.serve(caller, R::NAME, question("subgraph", &(around, limit), when), ask).await

@@ -110,7 +110,7 @@ impl Relationships {
             let (relationships, next) = relationships::ask(space, &query, &*self.graph).await?;
             // Those of one memory come and go with it; all others with any.
             let around = source.or(target).map_or(Dep::edges(space), |end| Dep::node(space, end));
-            cached::answer(render, Listing { relationships, next }, vec![around, Dep::life(space)])
+            cached::answer(render, Listing { relationships, next }, vec![around, Dep::lifecycle(space)])
         };
         self.reading.serve(caller, R::NAME, question, ask).await
     }

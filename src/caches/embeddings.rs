@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use moka::sync::Cache;
 
-use super::flight::{Flights, Seat};
+use super::flight::{Flights, Ticket};
 use crate::ports::{EmbedError, Embedder, Urgency};
 
 /// Most bytes of vectors and their texts: some forty thousand queries.
@@ -59,15 +59,15 @@ impl Embedder for RememberedQueries {
                 metrics::counter!("brain_cache_hits", "kind" => "embedding").increment(1);
                 return Ok(vector);
             }
-            match self.asked.board(&key) {
-                Seat::Lead(lead) => {
+            match self.asked.join(&key) {
+                Ticket::Leader(leader) => {
                     metrics::counter!("brain_cache_misses", "kind" => "embedding").increment(1);
                     let vector = self.model.query(text).await?;
                     self.known.insert(key.clone(), vector.clone());
-                    lead.land(vector.clone());
+                    leader.complete(vector.clone());
                     return Ok(vector);
                 }
-                Seat::Follow(mut waiting) => {
+                Ticket::Waiter(mut waiting) => {
                     if let Ok(vector) = waiting.wait_for(Option::is_some).await {
                         return Ok(vector.clone().expect("waited for"));
                     }

@@ -11,7 +11,7 @@ use std::{
 use super::body::Body;
 use crate::{
     domain::ids::{Revision, SpaceId},
-    ports::cache::{Answer, Dep, Narrow, Stamp},
+    ports::cache::{Answer, Dep, Membership, Stamp},
 };
 
 /// Numbers kept answers; never two at a time alike.
@@ -22,7 +22,7 @@ pub type EntryId = u32;
 const ENTRY_BYTES: usize = 570;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Question {
+struct KeyParts {
     space: SpaceId,
     surface: &'static str,
     kind: &'static str,
@@ -31,11 +31,11 @@ struct Question {
 
 /// A question of one space: the surface that writes its answer, its kind, and everything that chooses the answer, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key(Arc<Question>);
+pub struct Key(Arc<KeyParts>);
 
 impl Key {
     pub fn new(space: &SpaceId, surface: &'static str, kind: &'static str, text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Question { space: space.clone(), surface, kind, text: text.into() }))
+        Self(Arc::new(KeyParts { space: space.clone(), surface, kind, text: text.into() }))
     }
 
     pub fn space(&self) -> &SpaceId {
@@ -60,7 +60,7 @@ pub struct Entry {
     /// What the ETag says, for answers that have one.
     pub revision: Option<Revision>,
     pub deps: Box<[Dep]>,
-    pub narrow: Option<Arc<dyn Narrow>>,
+    pub membership: Option<Arc<dyn Membership>>,
     pub stamp: Stamp,
     /// Documents of the index that it was ranked by; 0 for answers that no words had a part in.
     pub documents: u64,
@@ -72,7 +72,7 @@ pub struct Entry {
 impl Entry {
     /// `added`: documents so far.
     pub fn new(id: EntryId, key: Key, answer: Answer, stamp: Stamp, added: u64) -> Self {
-        let Answer { body, revision, deps, narrow, statistics, is_whole: _ } = answer;
+        let Answer { body, revision, deps, membership, statistics, is_whole: _ } = answer;
         Self {
             id,
             hits: AtomicU32::new(0),
@@ -80,7 +80,7 @@ impl Entry {
             body: Body::Plain(body),
             revision,
             deps: deps.into(),
-            narrow,
+            membership,
             stamp,
             documents: statistics.map_or(0, |known| known.documents),
             documents_until: statistics.map_or(u64::MAX, |known| added.saturating_add(known.documents_to_drift)),
@@ -113,7 +113,7 @@ impl Entry {
 
     /// Everything that is held, in bytes: the content, and what ends it.
     pub fn bytes(&self) -> usize {
-        let narrow = self.narrow.as_ref().map_or(0, |narrow| narrow.bytes());
-        self.packed_bytes() + size_of_val(&*self.deps) + narrow + ENTRY_BYTES
+        let membership = self.membership.as_ref().map_or(0, |membership| membership.bytes());
+        self.packed_bytes() + size_of_val(&*self.deps) + membership + ENTRY_BYTES
     }
 }

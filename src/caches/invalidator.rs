@@ -268,8 +268,8 @@ fn deps_of(recorded: &Recorded) -> Vec<Dep> {
             let Ok(id) = event.aggregate_id.parse() else { return vec![] };
             let mut deps = vec![Dep::memory(space, id), Dep::node(space, id)];
             match event.kind.as_str() {
-                "memory.created" => deps.push(Dep::census(space)),
-                "memory.deleted" | "memory.restored" => deps.extend([Dep::census(space), Dep::life(space)]),
+                "memory.created" => deps.push(Dep::membership(space)),
+                "memory.deleted" | "memory.restored" => deps.extend([Dep::membership(space), Dep::lifecycle(space)]),
                 _ => {}
             }
             deps

@@ -2,7 +2,7 @@
 //! after S, and goes when something is. Pure; called under one lock by the store.
 //!
 //! Touches arrive in the order of their stream and the newest of them are remembered, so a fill that races an invalidation is refused
-//! or removed in any order of arrival. What was touched before the memory reaches (the floor) cannot be judged, so older stamps are
+//! or removed in any order of arrival. What was touched before the history begins (its floor) cannot be judged, so older stamps are
 //! refused.
 //!
 //! Decision 2026-11-25: one ring of the newest touches instead of a highest position per dependency. It bounds memory in the same way,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
-    ports::cache::{Change, Dep, Narrow, Stamp},
+    ports::cache::{Change, Dep, Membership, Stamp},
 };
 
 /// Which stream a touch came from; each has positions of its own.
@@ -117,13 +117,13 @@ impl Cause {
 
 /// What is known of one stream's touches: all of those in (`floor`, `head`] are in `recent`.
 #[derive(Clone, Default)]
-struct Memory {
+struct History {
     head: StreamSeq,
     floor: StreamSeq,
     recent: VecDeque<Touch>,
 }
 
-impl Memory {
+impl History {
     /// What an answer with these positions may not have seen: a fact that came before counts as well if what it is about did not.
     fn unseen(&self, seq: StreamSeq, events: StreamSeq) -> impl Iterator<Item = &Touch> {
         self.recent.iter().filter(move |touch| touch.seq > seq || touch.about > events)
@@ -141,8 +141,8 @@ impl Memory {
 #[derive(Clone)]
 pub struct Ledger {
     touches_max: usize,
-    events: Memory,
-    derived: Memory,
+    events: History,
+    derived: History,
     kept: HashMap<EntryId, Arc<Entry>>,
     dependants: Dependants,
     narrowed: HashMap<SpaceId, Vec<EntryId>>,
@@ -151,11 +151,11 @@ pub struct Ledger {
 impl Ledger {
     /// Keeps nothing yet; nothing older than these positions will be taken.
     pub fn new(touches_max: usize, floor: Stamp) -> Self {
-        let memory = |floor| Memory { head: floor, floor, recent: VecDeque::new() };
+        let history = |floor| History { head: floor, floor, recent: VecDeque::new() };
         Self {
             touches_max,
-            events: memory(floor.events),
-            derived: memory(floor.derived.unwrap_or_default()),
+            events: history(floor.events),
+            derived: history(floor.derived.unwrap_or_default()),
             kept: HashMap::new(),
             dependants: Dependants::default(),
             narrowed: HashMap::new(),
@@ -163,7 +163,7 @@ impl Ledger {
     }
 
     pub fn head(&self, source: Source) -> StreamSeq {
-        self.memory(source).head
+        self.history(source).head
     }
 
     pub fn len(&self) -> usize {
@@ -191,14 +191,14 @@ impl Ledger {
             + self.narrowed.values().map(|ids| ids.capacity() * size_of::<EntryId>()).sum::<usize>()
     }
 
-    fn memory(&self, source: Source) -> &Memory {
+    fn history(&self, source: Source) -> &History {
         match source {
             Source::Events => &self.events,
             Source::Derived => &self.derived,
         }
     }
 
-    fn memory_mut(&mut self, source: Source) -> &mut Memory {
+    fn history_mut(&mut self, source: Source) -> &mut History {
         match source {
             Source::Events => &mut self.events,
             Source::Derived => &mut self.derived,
@@ -207,34 +207,34 @@ impl Ledger {
 
     /// Takes an answer, unless something has happened to it since its stamp.
     pub fn admit(&mut self, entry: Arc<Entry>) -> Result<(), Refused> {
-        let (stamp, narrow) = (entry.stamp, entry.narrow.as_deref());
-        self.check(Source::Events, stamp.events, &entry, narrow)?;
+        let (stamp, membership) = (entry.stamp, entry.membership.as_deref());
+        self.check(Source::Events, stamp.events, &entry, membership)?;
         if let Some(derived) = stamp.derived {
-            self.check(Source::Derived, derived, &entry, narrow)?;
+            self.check(Source::Derived, derived, &entry, membership)?;
         }
         for dep in &entry.deps {
             self.dependants.add(*dep, entry.id);
         }
-        if narrow.is_some() {
+        if membership.is_some() {
             self.narrowed.entry(entry.key.space().clone()).or_default().push(entry.id);
         }
         self.kept.insert(entry.id, entry);
         Ok(())
     }
 
-    fn check(&self, source: Source, stamp: StreamSeq, entry: &Entry, narrow: Option<&dyn Narrow>) -> Result<(), Refused> {
-        let memory = self.memory(source);
-        if stamp < memory.floor {
+    fn check(&self, source: Source, stamp: StreamSeq, entry: &Entry, membership: Option<&dyn Membership>) -> Result<(), Refused> {
+        let history = self.history(source);
+        if stamp < history.floor {
             return Err(Refused::BelowFloor);
         }
-        for touch in memory.unseen(stamp, entry.stamp.events) {
+        for touch in history.unseen(stamp, entry.stamp.events) {
             if touch.deps.iter().any(|dep| entry.deps.contains(dep)) {
                 return Err(Refused::Touched);
             }
-            let may_enter = |narrow: &dyn Narrow| {
-                enters(narrow, touch) || (narrow.heeds_vectors() && self.is_outdated(source, touch, entry.stamp))
+            let may_enter = |membership: &dyn Membership| {
+                enters(membership, touch) || (membership.heeds_vectors() && self.is_outdated(source, touch, entry.stamp))
             };
-            if touch.space == *entry.key.space() && narrow.is_some_and(may_enter) {
+            if touch.space == *entry.key.space() && membership.is_some_and(may_enter) {
                 return Err(Refused::Entered);
             }
         }
@@ -246,7 +246,7 @@ impl Ledger {
     ///
     /// What EVENTS said up to the stamp the answer has seen, so none of that will be held against it when it is told.
     fn is_outdated(&self, source: Source, touch: &Touch, stamp: Stamp) -> bool {
-        let other = self.memory(source.other());
+        let other = self.history(source.other());
         let later = other.recent.iter().rev().take_while(|it| it.seq > touch.knows);
         let was_looked_at = touch.change.is_some() || source == Source::Derived;
         let is_ahead = source == Source::Derived && stamp.events > other.head;
@@ -269,9 +269,9 @@ impl Ledger {
         if touch.change.is_some() || source == Source::Derived {
             let is_over = |id: &EntryId| {
                 let entry = self.kept.get(id)?;
-                let narrow = entry.narrow.as_deref()?;
+                let membership = entry.membership.as_deref()?;
                 let concerns = source == Source::Events && entry.stamp.events < touch.seq
-                    || source == Source::Derived && narrow.heeds_vectors();
+                    || source == Source::Derived && membership.heeds_vectors();
                 // It may show a state that was not there when the vector was looked at.
                 let is_ahead = source == Source::Derived && entry.stamp.events > touch.knows;
                 let cause = match touch.change {
@@ -280,7 +280,7 @@ impl Ledger {
                     _ if one_by_one => Cause::Narrowed,
                     _ => Cause::Flood,
                 };
-                let alters = touch.change.is_some() && (!one_by_one || enters(narrow, &touch));
+                let alters = touch.change.is_some() && (!one_by_one || enters(membership, &touch));
                 (concerns && (is_ahead || alters)).then_some((*id, cause))
             };
             let found: Vec<_> = self.narrowed.get(&touch.space).into_iter().flatten().filter_map(is_over).collect();
@@ -289,16 +289,16 @@ impl Ledger {
             }
         }
         let touches_max = self.touches_max;
-        let memory = self.memory_mut(source);
-        memory.head = memory.head.max(touch.seq);
-        memory.remember(touch, touches_max);
+        let history = self.history_mut(source);
+        history.head = history.head.max(touch.seq);
+        history.remember(touch, touches_max);
         over
     }
 
     /// Nothing but what was touched lies up to here.
     pub fn reach(&mut self, source: Source, head: StreamSeq) {
-        let memory = self.memory_mut(source);
-        memory.head = memory.head.max(head);
+        let history = self.history_mut(source);
+        history.head = history.head.max(head);
     }
 
     /// What DERIVED has told so far of a position in EVENTS, if that is remembered.
@@ -327,7 +327,7 @@ impl Ledger {
         for dep in &entry.deps {
             self.dependants.remove(*dep, id);
         }
-        if entry.narrow.is_some()
+        if entry.membership.is_some()
             && let Some(ids) = self.narrowed.get_mut(entry.key.space())
         {
             ids.retain(|other| *other != id);
@@ -342,22 +342,22 @@ impl Ledger {
         self.dependants.clear();
         self.narrowed.clear();
         for source in [Source::Events, Source::Derived] {
-            let memory = self.memory_mut(source);
+            let history = self.history_mut(source);
             if let Some((_, head)) = restarted.filter(|(of, _)| *of == source) {
-                memory.head = head;
+                history.head = head;
             }
-            memory.floor = memory.head;
-            memory.recent.clear();
+            history.floor = history.head;
+            history.recent.clear();
         }
         kept
     }
 }
 
-fn enters(narrow: &dyn Narrow, touch: &Touch) -> bool {
+fn enters(membership: &dyn Membership, touch: &Touch) -> bool {
     match &touch.change {
         None => false,
         Some(Change::Unknown) => true,
-        Some(Change::Stands(candidates)) => candidates.iter().any(|candidate| narrow.is_entered_by(candidate)),
+        Some(Change::Stands(candidates)) => candidates.iter().any(|candidate| membership.may_admit(candidate)),
     }
 }
 

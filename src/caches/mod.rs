@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     entry::{Entry, Key},
-    flight::{Flights, Seat},
+    flight::{Flights, Ticket},
     ledger::{Refused, Source},
     store::Store,
 };
@@ -188,13 +188,13 @@ impl Caches {
                 }
                 return Ok(Served { outcome: Outcome::Hit { age: entry.since.elapsed() }, entry });
             }
-            match self.flights.board(&wanted.key) {
-                Seat::Lead(lead) => {
+            match self.flights.join(&wanted.key) {
+                Ticket::Leader(leader) => {
                     let served = self.ask(&wanted, &settle, &ask).await?;
-                    lead.land(served.entry.clone());
+                    leader.complete(served.entry.clone());
                     return Ok(served);
                 }
-                Seat::Follow(mut waiting) => {
+                Ticket::Waiter(mut waiting) => {
                     let Ok(entry) = waiting.wait_for(Option::is_some).await.map(|entry| entry.clone().expect("waited for"))
                     else {
                         continue;

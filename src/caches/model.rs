@@ -18,7 +18,7 @@ use crate::{
     },
     ports::{
         Words,
-        cache::{Answer, Candidate, Change, Dep, Narrow, Stamp},
+        cache::{Answer, Candidate, Change, Dep, Membership, Stamp},
     },
 };
 
@@ -47,8 +47,8 @@ struct Beaten {
     by_vector: bool,
 }
 
-impl Narrow for Beaten {
-    fn is_entered_by(&self, candidate: &Candidate) -> bool {
+impl Membership for Beaten {
+    fn may_admit(&self, candidate: &Candidate) -> bool {
         let is_named = !self.by_vector || candidate.vector.is_some();
         is_named && candidate.memory.body.importance > f64::from(self.shown) / 10.0
     }
@@ -228,14 +228,14 @@ impl World {
 
     fn put(&mut self, stamp: Stamp, shown: u8) -> Result<(), Refused> {
         let asked = self.bounds.asked;
-        let (deps, narrow) = match asked {
+        let (deps, membership) = match asked {
             Asked::Count => (vec![COUNTED], None),
             Asked::Best | Asked::BestWithVector => {
                 let by_vector = asked == Asked::BestWithVector;
-                (vec![], Some(Arc::new(Beaten { shown, by_vector }) as Arc<dyn Narrow>))
+                (vec![], Some(Arc::new(Beaten { shown, by_vector }) as Arc<dyn Membership>))
             }
         };
-        let answer = Answer { body: vec![shown].into(), deps, narrow, is_whole: true, ..Answer::default() };
+        let answer = Answer { body: vec![shown].into(), deps, membership, is_whole: true, ..Answer::default() };
         let key = Key::new(&SpaceId::default_space(), "v1", "model", "the only one");
         // A question has one answer: the store replaces the one before.
         let before: Vec<u32> = self.ledger.kept().map(|entry| entry.id).collect();

@@ -42,13 +42,13 @@ impl Dep {
     }
 
     /// Deletions and restorations: relationships come and go with their ends.
-    pub fn life(space: &SpaceId) -> Self {
-        Self::of("life", space, &[])
+    pub fn lifecycle(space: &SpaceId) -> Self {
+        Self::of("lifecycle", space, &[])
     }
 
     /// Which memories there are at all.
-    pub fn census(space: &SpaceId) -> Self {
-        Self::of("census", space, &[])
+    pub fn membership(space: &SpaceId) -> Self {
+        Self::of("membership", space, &[])
     }
 }
 
@@ -101,13 +101,13 @@ pub enum Change {
 }
 
 /// Tells changes that alter an answer from those that do not, by what the answer was made with.
-pub trait Narrow: Send + Sync {
+pub trait Membership: Send + Sync {
     /// Whether a memory that the answer does not show would be one of its members now. Errs towards yes.
-    fn is_entered_by(&self, candidate: &Candidate) -> bool;
+    fn may_admit(&self, candidate: &Candidate) -> bool;
 
     /// The same, erring towards no: what this says of a change that nobody told of is a stale answer.
-    fn is_surely_entered_by(&self, candidate: &Candidate) -> bool {
-        self.is_entered_by(candidate)
+    fn must_admit(&self, candidate: &Candidate) -> bool {
+        self.may_admit(candidate)
     }
 
     /// Whether vectors have a part in it.
@@ -126,7 +126,7 @@ pub struct Answer {
     /// What the ETag says, for answers that have one.
     pub revision: Option<Revision>,
     pub deps: Vec<Dep>,
-    pub narrow: Option<Arc<dyn Narrow>>,
+    pub membership: Option<Arc<dyn Membership>>,
     /// What it was ranked by, if by words; it is over when that has moved too far.
     pub statistics: Option<Statistics>,
     /// Whether it may be kept: what an outage has cut short may not.

@@ -8,7 +8,7 @@ use crate::{
     },
     ports::{
         ListQuery, MemoryReads, MemoryRecord, QueryError,
-        cache::{Candidate, Narrow},
+        cache::{Candidate, Membership},
     },
 };
 
@@ -52,8 +52,8 @@ impl Judge {
     }
 }
 
-impl Narrow for Judge {
-    fn is_entered_by(&self, candidate: &Candidate) -> bool {
+impl Membership for Judge {
+    fn may_admit(&self, candidate: &Candidate) -> bool {
         let key = (candidate.memory.created_at, candidate.id);
         passes(&self.query, &candidate.memory)
             && self.query.after.is_none_or(|after| key < after)

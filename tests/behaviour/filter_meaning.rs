@@ -20,7 +20,7 @@ use second_brain::{
     fanout,
     ports::{
         Bound, End, Filter, ListQuery, Optional, Test, ValueTest, Words,
-        cache::{Candidate, Narrow},
+        cache::{Candidate, Membership},
     },
     projectors::definition,
     queries::{list, search::fits},
@@ -216,7 +216,7 @@ async fn a_page_in_rust_is_the_same_page_in_sql() {
         let judge = list::Judge::new(query, &list::Page { memories: vec![], next: None, behind: None });
         for (id, folded) in &ground.memories {
             let Some(memory) = folded.state.clone() else { continue };
-            let is_entered = judge.is_entered_by(&Candidate::new(*id, memory.clone(), None, tokenize.clone()));
+            let is_entered = judge.may_admit(&Candidate::new(*id, memory.clone(), None, tokenize.clone()));
             if by_sql.contains(id) != is_entered {
                 return Err(format!("{query:?}\nof {id} {memory:?}\nis {} in SQL and {is_entered} in Rust", !is_entered));
             }

@@ -128,6 +128,6 @@ fn view(entry: &Entry) -> CachedView {
         age_s: entry.since.elapsed().as_secs_f64(),
         position: entry.stamp.events.0,
         dependencies: entry.deps.len(),
-        narrowed: entry.narrow.is_some(),
+        narrowed: entry.membership.is_some(),
     }
 }

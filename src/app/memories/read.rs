@@ -110,6 +110,6 @@ impl Memories {
         let deps = rows.map(|id| Dep::memory(space, id)).collect();
         let next_cursor = page.next.map(|key| cursor::encode(key, space, listed));
         let listing = Listing { memories: page.memories, next_cursor };
-        Ok(Answer { narrow: Some(Arc::new(judge)), ..cached::answer(render, listing, deps)? })
+        Ok(Answer { membership: Some(Arc::new(judge)), ..cached::answer(render, listing, deps)? })
     }
 }

@@ -25,7 +25,7 @@ impl Search {
         if !shown.iter().all(|it| rows.iter().any(|row| (row.id, row.revision) == *it)) {
             return Ok(true);
         }
-        let Some(judge) = &kept.narrow else { return Ok(false) };
+        let Some(judge) = &kept.membership else { return Ok(false) };
         let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let limit = (question.limit * DEEPER).min(LIMIT_MAX);
         let now = search::ask(space, &Question { limit, ..question.clone() }, parts).await?;
@@ -41,7 +41,7 @@ impl Search {
             let vector = if let VectorOf::Text(vector) = vector { Some(vector) } else { None };
             let index = parts.keyword.clone();
             let candidate = Candidate::new(record.id, record.memory, vector, Arc::new(move |text| index.words(text)));
-            if judge.is_surely_entered_by(&candidate) {
+            if judge.must_admit(&candidate) {
                 if is_exact || self.has_come_since(question, kept, candidate.id).await? {
                     tracing::debug!(id = %candidate.id, "a member is missing");
                     return Ok(true);

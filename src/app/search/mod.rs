@@ -17,7 +17,7 @@ use crate::{
     domain::ids::{MemoryId, Revision, SpaceId, StreamSeq},
     ports::{
         DerivedLog, Filter,
-        cache::{Answer, Dep, Narrow},
+        cache::{Answer, Dep, Membership},
     },
     queries::{
         KEYWORD, MEMORIES, VECTORS,
@@ -110,8 +110,8 @@ fn answer<R: Render<Ranked>>(space: &SpaceId, found: search::Answer, render: &R)
     let search::Answer { results, degraded, is_whole, judge, statistics } = found;
     let deps = results.iter().map(|found| Dep::memory(space, found.record.id)).collect();
     // What an outage has cut short is nobody's to give again.
-    let narrow = judge.map(|judge| Arc::new(judge) as Arc<dyn Narrow>);
-    Ok(Answer { narrow, statistics, is_whole, ..cached::answer(render, Ranked { results, degraded }, deps)? })
+    let membership = judge.map(|judge| Arc::new(judge) as Arc<dyn Membership>);
+    Ok(Answer { membership, statistics, is_whole, ..cached::answer(render, Ranked { results, degraded }, deps)? })
 }
 
 fn must_wait_for_vectors(wait: Option<&str>) -> Result<bool, Error> {

@@ -61,8 +61,8 @@ fn a_fill_that_raced_a_touch_is_refused() {
 
 struct NobodyEnters;
 
-impl Narrow for NobodyEnters {
-    fn is_entered_by(&self, _: &Candidate) -> bool {
+impl Membership for NobodyEnters {
+    fn may_admit(&self, _: &Candidate) -> bool {
         false
     }
 
@@ -79,7 +79,7 @@ impl Narrow for NobodyEnters {
 fn a_search_ahead_of_the_tail_is_refused_while_it_lacks_a_vector() {
     let mut ledger = Ledger::new(8, Stamp { events: StreamSeq(4), derived: Some(StreamSeq(0)) });
     let fill = |id| {
-        let answer = Answer { narrow: Some(Arc::new(NobodyEnters)), is_whole: true, ..Answer::default() };
+        let answer = Answer { membership: Some(Arc::new(NobodyEnters)), is_whole: true, ..Answer::default() };
         let stamp = Stamp { events: StreamSeq(5), derived: Some(StreamSeq(0)) };
         Arc::new(Entry::new(id, Key::new(&space(), "v1", "test", ""), answer, stamp, 0))
     };

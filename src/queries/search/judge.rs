@@ -11,7 +11,7 @@ use super::{
 };
 use crate::ports::{
     Filter, KeywordWeights, PhraseWeight, WordWeight,
-    cache::{Candidate, Narrow},
+    cache::{Candidate, Membership},
 };
 
 /// Closest that log-odds may come for a candidate to be told from the last that is shown, beside what the arms' scores round.
@@ -111,12 +111,12 @@ impl Judge {
     }
 }
 
-impl Narrow for Judge {
-    fn is_entered_by(&self, candidate: &Candidate) -> bool {
+impl Membership for Judge {
+    fn may_admit(&self, candidate: &Candidate) -> bool {
         self.is_entered(candidate, -1.0)
     }
 
-    fn is_surely_entered_by(&self, candidate: &Candidate) -> bool {
+    fn must_admit(&self, candidate: &Candidate) -> bool {
         self.is_entered(candidate, 1.0)
             && self.is_named(self.seen(candidate), 1.0)
             && self.logit(candidate).is_some_and(|(logit, _)| logit.is_finite())
@@ -168,11 +168,11 @@ mod tests {
         let old =
             Filter::Not(Box::new(Filter::Is(Test::CreatedAt(Bound { gt: Some(DateTime::UNIX_EPOCH), ..Bound::default() }))));
         let changed = |fields: &[&str]| candidate(1.0).changed_only(fields.iter().map(ToString::to_string).collect());
-        assert!(!judge(Filter::none()).is_entered_by(&changed(&["importance"])));
-        assert!(judge(important.clone()).is_entered_by(&changed(&["metadata", "importance"])));
-        assert!(!judge(important).is_entered_by(&changed(&["metadata"])));
-        assert!(judge(old.clone()).is_entered_by(&changed(&[])), "nothing says that it was created at the same time before");
-        assert!(!judge(old).is_surely_entered_by(&changed(&[])));
+        assert!(!judge(Filter::none()).may_admit(&changed(&["importance"])));
+        assert!(judge(important.clone()).may_admit(&changed(&["metadata", "importance"])));
+        assert!(!judge(important).may_admit(&changed(&["metadata"])));
+        assert!(judge(old.clone()).may_admit(&changed(&[])), "nothing says that it was created at the same time before");
+        assert!(!judge(old).must_admit(&changed(&[])));
     }
 
     #[test]
@@ -185,12 +185,9 @@ mod tests {
         assert!(bar.logit > 4.0, "{}", bar.logit);
         let semantic = Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
         let judge = Judge { filter: Filter::none(), keyword: None, semantic, floor: -1.0, bar: Some(bar.logit), least: None };
-        assert!(judge.is_surely_entered_by(&candidate(0.892)));
-        assert!(
-            judge.is_entered_by(&candidate(0.891)) && !judge.is_surely_entered_by(&candidate(0.891)),
-            "a tie enters, perhaps"
-        );
-        assert!(!judge.is_entered_by(&candidate(0.889)) && !judge.is_entered_by(&candidate(0.5)));
+        assert!(judge.must_admit(&candidate(0.892)));
+        assert!(judge.may_admit(&candidate(0.891)) && !judge.must_admit(&candidate(0.891)), "a tie enters, perhaps");
+        assert!(!judge.may_admit(&candidate(0.889)) && !judge.may_admit(&candidate(0.5)));
     }
 
     #[test]
@@ -199,11 +196,11 @@ mod tests {
         let ranking = fuse(&[Arm::semantic(hits, 0.2)]);
         let semantic = || Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
         let judge = |least| Judge { filter: Filter::none(), keyword: None, semantic: semantic(), floor: 0.2, bar: None, least };
-        assert!(judge(None).is_surely_entered_by(&candidate(0.21)) && !judge(None).is_entered_by(&candidate(0.19)));
-        assert!(judge(None).is_entered_by(&candidate(0.2)) && !judge(None).is_surely_entered_by(&candidate(0.2)), "perhaps");
+        assert!(judge(None).must_admit(&candidate(0.21)) && !judge(None).may_admit(&candidate(0.19)));
+        assert!(judge(None).may_admit(&candidate(0.2)) && !judge(None).must_admit(&candidate(0.2)), "perhaps");
         let least = |last| Some(Least { score: 0.5, evidence: Evidence::new(None, true), last });
-        assert!(judge(least(None)).is_surely_entered_by(&candidate(0.5)) && !judge(least(None)).is_entered_by(&candidate(0.3)));
+        assert!(judge(least(None)).must_admit(&candidate(0.5)) && !judge(least(None)).may_admit(&candidate(0.3)));
         let last = least(Some(ranking.best[4].logit - 1.0));
-        assert!(judge(last).is_entered_by(&candidate(0.41)), "it comes before one whose score does");
+        assert!(judge(last).may_admit(&candidate(0.41)), "it comes before one whose score does");
     }
 }
