@@ -11,7 +11,7 @@ use crate::{
     adapters::{nats::Nats, postgres::Postgres, system::SystemIds, tantivy::TantivyIndex},
     api::{
         Edge,
-        live::{Live, door::Door},
+        live::{Live, auth::LiveAuth},
     },
     app::{
         App, Reading, Writing, admission::Queues, caches::KeptAnswers, events::Events, graph::Graph, memories::Memories,
@@ -85,7 +85,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     };
     let live = Live {
         hub: Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?),
-        door: Door { keys: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
+        auth: LiveAuth { keys: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
         origins: outward.allowed_origins,
         events: events.clone(),
         ids,

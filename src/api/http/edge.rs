@@ -11,7 +11,7 @@ use actix_web::{
 };
 
 use super::{admission, auth::Authenticator, body, error::Problem, headers, query, route::Route};
-use crate::{api::live::door, domain::access::KeyScope};
+use crate::{api::live::auth, domain::access::KeyScope};
 
 /// The part of a route's line that is looked at with every request.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Rules {
     fn check(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
         if let Some(scope) = self.scope {
             if self.by_token {
-                door::authenticate_stream(authenticator, request, scope)?;
+                auth::authenticate_stream(authenticator, request, scope)?;
             } else {
                 let caller = authenticator.authenticate(request.headers(), scope)?;
                 request.extensions_mut().insert(caller);

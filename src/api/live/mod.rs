@@ -1,6 +1,6 @@
 //! `/api/v1/ws`, `/api/v1/stream` and `/ws/{user_id}`: being told at once. Called by the routes; what is told is `fanout::live`'s to say.
 
-pub mod door;
+pub mod auth;
 pub mod socket;
 pub mod stream;
 
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::path::Parameter;
 
-use self::door::{TOKEN, TokenAnswer, TokenInput};
+use self::auth::{TOKEN, TokenAnswer, TokenInput};
 use super::http::{
     error::Problem,
     query,
@@ -41,7 +41,7 @@ const CHANNELS_MAX: usize = 32;
 /// What sockets and streams need.
 pub struct Live {
     pub hub: Arc<Hub>,
-    pub door: door::Door,
+    pub auth: auth::LiveAuth,
     /// Sites whose pages may connect, beside our own: `https://example.org`.
     pub origins: Vec<String>,
     pub events: Arc<Events>,
@@ -57,7 +57,7 @@ pub fn routes() -> Vec<Route> {
             scope: READ,
             takes: Some(shape::<TokenInput>()),
             gives: (200, Some(shape::<TokenAnswer>())),
-            ..Route::new(Method::POST, "/api/v1/live/token", || web::to(door::token), "A short-lived token for a live connection")
+            ..Route::new(Method::POST, "/api/v1/live/token", || web::to(auth::token), "A short-lived token for a live connection")
         },
         Route {
             scope: READ,
@@ -112,7 +112,7 @@ struct Asked {
     /// Only events after this position; from now on when absent.
     #[param(schema_with = query::position)]
     after: Option<u64>,
-    /// Was looked at before; see [`door::authenticate_stream`].
+    /// Was looked at before; see [`auth::authenticate_stream`].
     #[serde(rename = "token")]
     _token: Option<String>,
 }

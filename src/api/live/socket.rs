@@ -12,17 +12,17 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Asked, Live, check_origin, door, until};
+use super::{Asked, Live, auth, check_origin, until};
 use crate::{
     api::http::{auth::Authenticator, error::Problem, query},
     app::Caller,
     domain::{access::KeyScope, ids::StreamSeq},
     fanout::live::{
-        Follower, Seat,
+        ConnectionPermit, Follower,
         plain::{Bare, Legacy},
         presence::Change,
         protocol::Disconnect,
-        session::{Doorkeeper, Guest, PING_S, Session},
+        session::{Authority, PING_S, Session, Subscriber},
     },
     journal::Recorded,
 };
@@ -58,29 +58,29 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, live: State) ->
     let bare = asks_for_cloudevents(&request);
     let asked: Asked = query::parse(&request)?;
     let hub = live.hub.clone();
-    let (dialect, guest, after) = if bare {
+    let (dialect, subscriber, after) = if bare {
         let caller = authenticate(&request, &live)?;
         let bare = Bare { hub, space: caller.space().clone(), wishes: asked.wishes()? };
         let after = asked.after.map(StreamSeq);
         live.events.must_exist(after).await.map_err(Problem::from)?;
-        (Dialect::Bare(bare), Some(door::guest(caller.key())), after)
+        (Dialect::Bare(bare), Some(auth::subscriber(caller.key())), after)
     } else {
         let client = live.ids.command_id().to_string();
-        (Dialect::Centrifuge(Session::new(hub, Arc::new(live.door.clone()), client)), None, None)
+        (Dialect::Centrifuge(Session::new(hub, Arc::new(live.auth.clone()), client)), None, None)
     };
-    open(&request, payload, live, (dialect, guest, after)).await
+    open(&request, payload, live, (dialect, subscriber, after)).await
 }
 
 /// `GET /ws/{user_id}` (specification §4.1). Who it is says the key; the path's name is a label.
 pub async fn legacy(request: HttpRequest, payload: web::Payload, live: State) -> Result<HttpResponse, actix_web::Error> {
     check_origin(&request, &live.origins)?;
     let asked: LegacyAsked = query::parse(&request)?;
-    let guest = match asked.api_key {
-        Some(key) => live.door.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?,
-        None => door::guest(authenticate(&request, &live)?.key()),
+    let subscriber = match asked.api_key {
+        Some(key) => live.auth.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?,
+        None => auth::subscriber(authenticate(&request, &live)?.key()),
     };
-    let legacy = Legacy { hub: live.hub.clone(), space: guest.space.clone(), channels: BTreeMap::new() };
-    open(&request, payload, live, (Dialect::Legacy(legacy), Some(guest), None)).await
+    let legacy = Legacy { hub: live.hub.clone(), space: subscriber.space.clone(), channels: BTreeMap::new() };
+    open(&request, payload, live, (Dialect::Legacy(legacy), Some(subscriber), None)).await
 }
 
 fn asks_for_cloudevents(request: &HttpRequest) -> bool {
@@ -89,7 +89,7 @@ fn asks_for_cloudevents(request: &HttpRequest) -> bool {
 }
 
 fn authenticate(request: &HttpRequest, live: &Live) -> Result<Caller, Problem> {
-    let authenticator = Authenticator { keys: live.door.keys.clone(), clock: live.door.clock.clone() };
+    let authenticator = Authenticator { keys: live.auth.keys.clone(), clock: live.auth.clock.clone() };
     authenticator.authenticate(request.headers(), KeyScope::MemoryRead)
 }
 
@@ -97,16 +97,16 @@ async fn open(
     request: &HttpRequest,
     payload: web::Payload,
     live: State,
-    (dialect, guest, after): (Dialect, Option<Guest>, Option<StreamSeq>),
+    (dialect, subscriber, after): (Dialect, Option<Subscriber>, Option<StreamSeq>),
 ) -> Result<HttpResponse, actix_web::Error> {
-    let seat = live.hub.seat();
+    let permit = live.hub.permit();
     let opened = actix_ws::handle_with_protocols(request, payload, &["centrifuge-json", CLOUDEVENTS]);
     let (answer, session, messages) = opened.map_err(|why| Problem::new("request.upgrade_required", why.to_string()))?;
     let mut connection = Connection {
         session,
         follower: live.hub.follow(after).await,
         dialect,
-        guest,
+        subscriber,
         changes: None,
         live,
         next_ping: Instant::now() + PING,
@@ -115,7 +115,7 @@ async fn open(
     };
     let messages = messages.max_frame_size(MESSAGE_BYTES_MAX).aggregate_continuations().max_continuation_size(MESSAGE_BYTES_MAX);
     actix_web::rt::spawn(async move {
-        let ended = match &seat {
+        let ended = match &permit {
             Some(_) => connection.run(messages).await,
             None => Err(Disconnect::TOO_MANY),
         };
@@ -124,7 +124,7 @@ async fn open(
             // A client that does not read does not hear it either.
             let _ = timeout(CLOSE_WAIT, connection.session.close(Some(reason))).await;
         }
-        drop::<Option<Seat>>(seat);
+        drop::<Option<ConnectionPermit>>(permit);
     });
     Ok(answer)
 }
@@ -141,7 +141,7 @@ struct Connection {
     follower: Follower,
     dialect: Dialect,
     /// Who it is, where that was known before the first frame.
-    guest: Option<Guest>,
+    subscriber: Option<Subscriber>,
     /// Comings and goings, once a channel's were asked for: a thousand clients that come at once need not wake each other.
     changes: Option<Receiver<Change>>,
     live: State,
@@ -199,16 +199,16 @@ impl Connection {
 
     /// When the clock is to be looked at next.
     fn due(&self) -> Instant {
-        let end = self.guest().and_then(|guest| guest.expires_at);
-        let end = end.map(|at| until(at, &*self.live.door.clock));
-        let due = [Some(self.next_ping), self.pong_by, self.guest().is_none().then_some(self.connect_by), end];
+        let end = self.subscriber().and_then(|subscriber| subscriber.expires_at);
+        let end = end.map(|at| until(at, &*self.live.auth.clock));
+        let due = [Some(self.next_ping), self.pong_by, self.subscriber().is_none().then_some(self.connect_by), end];
         due.into_iter().flatten().min().unwrap_or(self.next_ping)
     }
 
-    fn guest(&self) -> Option<&Guest> {
+    fn subscriber(&self) -> Option<&Subscriber> {
         match &self.dialect {
-            Dialect::Centrifuge(session) => session.guest.as_ref(),
-            _ => self.guest.as_ref(),
+            Dialect::Centrifuge(session) => session.subscriber.as_ref(),
+            _ => self.subscriber.as_ref(),
         }
     }
 
@@ -315,17 +315,17 @@ impl Connection {
         if self.pong_by.is_some_and(|by| by <= now) {
             return Err(Disconnect::NO_PONG);
         }
-        let Some(guest) = self.guest() else {
+        let Some(subscriber) = self.subscriber() else {
             return if self.connect_by <= now { Err(Disconnect::STALE) } else { Ok(()) };
         };
-        let door = &self.live.door;
-        if guest.expires_at.is_some_and(|until| until <= door.clock.now()) {
+        let auth = &self.live.auth;
+        if subscriber.expires_at.is_some_and(|until| until <= auth.clock.now()) {
             return Err(Disconnect::EXPIRED);
         }
         if now < self.next_ping {
             return Ok(());
         }
-        if !door.still_admits(guest) {
+        if !auth.still_admits(subscriber) {
             return Err(Disconnect::INVALID_TOKEN);
         }
         (self.next_ping, self.pong_by) = (now + PING, Some(now + PONG_WAIT));

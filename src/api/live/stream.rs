@@ -12,9 +12,9 @@ use crate::{
     app::{Caller, error::short},
     domain::ids::StreamSeq,
     fanout::live::{
-        Follower, Seat,
+        ConnectionPermit, Follower,
         plain::Bare,
-        session::{Doorkeeper, Guest},
+        session::{Authority, Subscriber},
     },
     journal::Recorded,
 };
@@ -30,17 +30,17 @@ const CHUNK_BYTES: usize = 32 * 1_024;
 struct Reader {
     follower: Follower,
     bare: Bare,
-    guest: Guest,
+    subscriber: Subscriber,
     live: web::Data<Live>,
     waiting: VecDeque<std::sync::Arc<Recorded>>,
     heartbeat: Instant,
-    _seat: Seat,
+    _permit: ConnectionPermit,
 }
 
 pub async fn handle(
     request: HttpRequest,
     caller: web::ReqData<Caller>,
-    guest: web::ReqData<Guest>,
+    subscriber: web::ReqData<Subscriber>,
     live: web::Data<Live>,
 ) -> Result<HttpResponse, Problem> {
     let asked: Asked = query::parse(&request)?;
@@ -51,16 +51,16 @@ pub async fn handle(
     let after = last.or(asked.after).map(StreamSeq);
     live.events.must_exist(after).await?;
     let hub = live.hub.clone();
-    let seat =
-        hub.seat().ok_or_else(|| Problem::new("live.too_many_connections", "this node has no place for another stream"))?;
+    let permit =
+        hub.permit().ok_or_else(|| Problem::new("live.too_many_connections", "this node has no place for another stream"))?;
     let reader = Reader {
         follower: hub.follow(after).await,
         bare: Bare { hub, space: caller.space().clone(), wishes },
-        guest: guest.into_inner(),
+        subscriber: subscriber.into_inner(),
         live,
         waiting: VecDeque::new(),
         heartbeat: Instant::now() + HEARTBEAT,
-        _seat: seat,
+        _permit: permit,
     };
     let greeting = stream::iter([Ok(web::Bytes::from_static(b"retry: 1000\n\n"))]);
     let body = greeting.chain(stream::unfold(reader, |mut reader| async move {
@@ -97,15 +97,15 @@ impl Reader {
                 return Some(chunk);
             }
             let stop = self.live.stop.clone();
-            let clock = &*self.live.door.clock;
+            let clock = &*self.live.auth.clock;
             // Until the token ends; a stream that a key has opened has no such end.
-            let end = self.guest.expires_at.map_or(self.heartbeat + HEARTBEAT, |at| until(at, clock));
+            let end = self.subscriber.expires_at.map_or(self.heartbeat + HEARTBEAT, |at| until(at, clock));
             tokio::select! {
                 () = stop.cancelled() => return None,
                 () = sleep_until(end) => return None,
                 () = sleep_until(self.heartbeat) => {
                     self.heartbeat = Instant::now() + HEARTBEAT;
-                    return self.live.door.still_admits(&self.guest).then(|| ": still here\n\n".to_owned());
+                    return self.live.auth.still_admits(&self.subscriber).then(|| ": still here\n\n".to_owned());
                 }
                 next = self.follower.next() => match next {
                     Ok(events) => self.waiting.extend(events?),

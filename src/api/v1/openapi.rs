@@ -20,7 +20,7 @@ use crate::api::{
         error::Problem,
         route::{Route, Shape, shape},
     },
-    live::door::TOKEN,
+    live::auth::TOKEN,
 };
 
 const DESCRIPTION: &str = concat!(

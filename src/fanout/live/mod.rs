@@ -57,9 +57,9 @@ struct Words {
 }
 
 /// A place among the connections of a node; given back when dropped.
-pub struct Seat(Arc<Hub>);
+pub struct ConnectionPermit(Arc<Hub>);
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
@@ -72,10 +72,10 @@ impl Hub {
     }
 
     /// `None` when the node has as many connections as it takes.
-    pub fn seat(self: &Arc<Self>) -> Option<Seat> {
+    pub fn permit(self: &Arc<Self>) -> Option<ConnectionPermit> {
         let taken = self.connections.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat(self.clone());
-        (taken < CONNECTIONS_MAX).then_some(seat)
+        let permit = ConnectionPermit(self.clone());
+        (taken < CONNECTIONS_MAX).then_some(permit)
     }
 
     /// The public event as JSON, put into words once.

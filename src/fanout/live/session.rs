@@ -28,7 +28,7 @@ const REFRESH_AHEAD_S: u64 = 10;
 
 /// Who a connection is, once it has said so.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Guest {
+pub struct Subscriber {
     pub space: SpaceId,
     pub user: String,
     /// The API key behind it: when that is revoked, it has to go.
@@ -38,17 +38,17 @@ pub struct Guest {
 }
 
 /// Tells who a token makes its bearer.
-pub trait Doorkeeper: Send + Sync {
+pub trait Authority: Send + Sync {
     /// Errors: whether the token has only expired (the client fetches a new one) or is none.
-    fn admit(&self, token: &str) -> Result<Guest, Turned>;
-    /// Whether the key behind a guest is still good.
-    fn still_admits(&self, guest: &Guest) -> bool;
+    fn admit(&self, token: &str) -> Result<Subscriber, AuthError>;
+    /// Whether the key behind a subscriber is still good.
+    fn still_admits(&self, subscriber: &Subscriber) -> bool;
     /// Seconds until then, from now; `None` when it is past.
     fn ttl_s(&self, until: Timestamp) -> Option<u64>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turned {
+pub enum AuthError {
     Expired,
     Invalid,
 }
@@ -62,25 +62,25 @@ struct Subscribed {
 
 pub struct Session {
     hub: Arc<Hub>,
-    door: Arc<dyn Doorkeeper>,
+    auth: Arc<dyn Authority>,
     client: String,
-    pub guest: Option<Guest>,
+    pub subscriber: Option<Subscriber>,
     channels: HashMap<String, Subscribed>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(guest) = &self.guest {
+        if let Some(subscriber) = &self.subscriber {
             for channel in self.channels.keys() {
-                self.hub.presence.leave(&guest.space, channel, &self.client);
+                self.hub.presence.leave(&subscriber.space, channel, &self.client);
             }
         }
     }
 }
 
 impl Session {
-    pub fn new(hub: Arc<Hub>, door: Arc<dyn Doorkeeper>, client: String) -> Self {
-        Self { hub, door, client, guest: None, channels: HashMap::new() }
+    pub fn new(hub: Arc<Hub>, auth: Arc<dyn Authority>, client: String) -> Self {
+        Self { hub, auth, client, subscriber: None, channels: HashMap::new() }
     }
 
     pub fn is_subscribed(&self) -> bool {
@@ -100,7 +100,7 @@ impl Session {
         if id == 0 {
             return if line.trim() == "{}" || command.send.is_some() { Ok(None) } else { Err(Disconnect::BAD_REQUEST) };
         }
-        let result = if command.connect.is_some() || self.guest.is_none() {
+        let result = if command.connect.is_some() || self.subscriber.is_none() {
             self.connect(command)?.map(|result| ("connect", result))
         } else {
             self.obey(command, at).await?
@@ -113,23 +113,23 @@ impl Session {
 
     fn connect(&mut self, command: Command) -> Result<Result<Value, Refusal>, Disconnect> {
         // The first command says who it is, and no later one does.
-        let (Some(connect), None) = (command.connect, &self.guest) else { return Err(Disconnect::BAD_REQUEST) };
-        let guest = match self.door.admit(&connect.token) {
-            Ok(guest) => guest,
-            Err(Turned::Expired) => return Ok(Err(Refusal::token_expired())),
-            Err(Turned::Invalid) if connect.token.is_empty() => return Ok(Err(Refusal::unauthorized())),
-            Err(Turned::Invalid) => return Err(Disconnect::INVALID_TOKEN),
+        let (Some(connect), None) = (command.connect, &self.subscriber) else { return Err(Disconnect::BAD_REQUEST) };
+        let subscriber = match self.auth.admit(&connect.token) {
+            Ok(subscriber) => subscriber,
+            Err(AuthError::Expired) => return Ok(Err(Refusal::token_expired())),
+            Err(AuthError::Invalid) if connect.token.is_empty() => return Ok(Err(Refusal::unauthorized())),
+            Err(AuthError::Invalid) => return Err(Disconnect::INVALID_TOKEN),
         };
         let mut result = json!({
             "client": self.client, "version": concat!("second-brain ", env!("CARGO_PKG_VERSION")), "ping": PING_S, "pong": true,
         });
-        self.tell_ttl(&guest, &mut result);
-        self.guest = Some(guest);
+        self.tell_ttl(&subscriber, &mut result);
+        self.subscriber = Some(subscriber);
         Ok(Ok(result))
     }
 
-    fn tell_ttl(&self, guest: &Guest, result: &mut Value) {
-        if let Some(ttl) = guest.expires_at.and_then(|until| self.door.ttl_s(until)) {
+    fn tell_ttl(&self, subscriber: &Subscriber, result: &mut Value) {
+        if let Some(ttl) = subscriber.expires_at.and_then(|until| self.auth.ttl_s(until)) {
             result["expires"] = true.into();
             // Clients ask for a new token when this is over, and at the end itself the connection ends: so a little less than there is.
             result["ttl"] = (ttl - (ttl / 5).min(REFRESH_AHEAD_S)).into();
@@ -162,8 +162,8 @@ impl Session {
         })
     }
 
-    fn guest(&self) -> Result<&Guest, Refusal> {
-        self.guest.as_ref().ok_or_else(Refusal::unauthorized)
+    fn subscriber(&self) -> Result<&Subscriber, Refusal> {
+        self.subscriber.as_ref().ok_or_else(Refusal::unauthorized)
     }
 
     /// Recovered is what lies between the client's offset and the connection's cursor; everything later comes through the cursor.
@@ -175,7 +175,7 @@ impl Session {
         if self.channels.len() >= CHANNELS_MAX {
             return Err(Refusal::limit_exceeded(format!("a connection has up to {CHANNELS_MAX} channels")));
         }
-        let guest = self.guest()?.clone();
+        let subscriber = self.subscriber()?.clone();
         let mut result = json!({"recoverable": true, "positioned": true, "epoch": self.hub.epoch, "offset": at.0});
         let mut floor = at;
         if asked.recover {
@@ -184,7 +184,7 @@ impl Session {
             let is_ahead = from > at && from > self.hub.end().await.map_err(|_| Refusal::internal())?;
             let is_same = asked.epoch == self.hub.epoch && !is_ahead;
             let missed = match is_same {
-                true => self.hub.between(&guest.space, (from, at), &wish).await.map_err(|_| Refusal::internal())?,
+                true => self.hub.between(&subscriber.space, (from, at), &wish).await.map_err(|_| Refusal::internal())?,
                 false => None,
             };
             result["was_recovering"] = true.into();
@@ -197,20 +197,20 @@ impl Session {
                 result["publications"] = publications(missed)?;
             }
         }
-        self.hub.presence.join(&guest.space, &asked.channel, &self.client, &guest.user);
+        self.hub.presence.join(&subscriber.space, &asked.channel, &self.client, &subscriber.user);
         self.channels.insert(asked.channel, Subscribed { wish, floor, join_leave: asked.join_leave });
         Ok(result)
     }
 
     fn unsubscribe(&mut self, channel: &str) {
-        if let (Some(_), Some(guest)) = (self.channels.remove(channel), &self.guest) {
-            self.hub.presence.leave(&guest.space, channel, &self.client);
+        if let (Some(_), Some(subscriber)) = (self.channels.remove(channel), &self.subscriber) {
+            self.hub.presence.leave(&subscriber.space, channel, &self.client);
         }
     }
 
     fn present(&self, channel: &str) -> Result<HashMap<String, Value>, Refusal> {
         Channel::parse(channel).map_err(|why| Refusal::unknown_channel(why.to_string()))?;
-        Ok(self.hub.presence.list(&self.guest()?.space, channel))
+        Ok(self.hub.presence.list(&self.subscriber()?.space, channel))
     }
 
     async fn history(&self, asked: History, at: StreamSeq) -> Result<Value, Refusal> {
@@ -224,7 +224,7 @@ impl Session {
         if !since.epoch.is_empty() && since.epoch != self.hub.epoch {
             return Err(Refusal::unrecoverable());
         }
-        let found = self.hub.between(&self.guest()?.space, (StreamSeq(since.offset), at), &wish).await;
+        let found = self.hub.between(&self.subscriber()?.space, (StreamSeq(since.offset), at), &wish).await;
         let mut found = found.map_err(|_| Refusal::internal())?.ok_or_else(Refusal::unrecoverable)?;
         if asked.reverse {
             found.reverse();
@@ -235,24 +235,24 @@ impl Session {
     }
 
     fn refresh(&mut self, token: &str) -> Result<Result<Value, Refusal>, Disconnect> {
-        let guest = match self.door.admit(token) {
-            Ok(guest) => guest,
-            Err(Turned::Expired) => return Ok(Err(Refusal::token_expired())),
-            Err(Turned::Invalid) => return Err(Disconnect::INVALID_TOKEN),
+        let subscriber = match self.auth.admit(token) {
+            Ok(subscriber) => subscriber,
+            Err(AuthError::Expired) => return Ok(Err(Refusal::token_expired())),
+            Err(AuthError::Invalid) => return Err(Disconnect::INVALID_TOKEN),
         };
         // A token of somebody else does not change who this connection is.
-        if self.guest.as_ref().is_none_or(|known| known.space != guest.space || known.user != guest.user) {
+        if self.subscriber.as_ref().is_none_or(|known| known.space != subscriber.space || known.user != subscriber.user) {
             return Err(Disconnect::INVALID_TOKEN);
         }
         let mut result = json!({"client": self.client, "version": env!("CARGO_PKG_VERSION")});
-        self.tell_ttl(&guest, &mut result);
-        self.guest = Some(guest);
+        self.tell_ttl(&subscriber, &mut result);
+        self.subscriber = Some(subscriber);
         Ok(Ok(result))
     }
 
     /// What the connection is sent for an event: one frame for each of its channels that carries it.
     pub fn frames(&self, recorded: &Recorded) -> Vec<String> {
-        if self.guest.as_ref().is_none_or(|guest| guest.space != recorded.event.space) {
+        if self.subscriber.as_ref().is_none_or(|subscriber| subscriber.space != recorded.event.space) {
             return vec![];
         }
         let carrying = self.channels.iter().filter(|(_, it)| recorded.seq > it.floor && it.wish.wants(recorded));
@@ -263,9 +263,9 @@ impl Session {
 
     /// What the connection is sent when somebody comes or goes.
     pub fn presence_frame(&self, change: &Change) -> Option<String> {
-        let guest = self.guest.as_ref()?;
+        let subscriber = self.subscriber.as_ref()?;
         let listens = self.channels.get(&change.channel).is_some_and(|it| it.join_leave);
-        (listens && guest.space == change.space && change.info["client"] != self.client.as_str())
+        (listens && subscriber.space == change.space && change.info["client"] != self.client.as_str())
             .then(|| presence(&change.channel, change.joined, &change.info))
     }
 }

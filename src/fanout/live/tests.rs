@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    session::{Doorkeeper, Guest, Session, Turned},
+    session::{AuthError, Authority, Session, Subscriber},
     *,
 };
 use crate::{
@@ -18,13 +18,13 @@ use crate::{
 /// Lets everybody in.
 struct Open;
 
-impl Doorkeeper for Open {
-    fn admit(&self, _: &str) -> Result<Guest, Turned> {
+impl Authority for Open {
+    fn admit(&self, _: &str) -> Result<Subscriber, AuthError> {
         let (space, key) = (SpaceId::default_space(), KeyId(Uuid::nil()));
-        Ok(Guest { space, user: "ann".into(), key, expires_at: None })
+        Ok(Subscriber { space, user: "ann".into(), key, expires_at: None })
     }
 
-    fn still_admits(&self, _: &Guest) -> bool {
+    fn still_admits(&self, _: &Subscriber) -> bool {
         true
     }
 

@@ -20,7 +20,7 @@ use crate::{
         access::{Key, KeyScope},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
-    fanout::live::session::{Doorkeeper, Guest, Turned},
+    fanout::live::session::{AuthError, Authority, Subscriber},
     ports::{
         Clock, KeyDirectory,
         webhooks::{Vault, VaultError},
@@ -65,13 +65,13 @@ pub struct TokenAnswer {
 
 /// Admits by token or key.
 #[derive(Clone)]
-pub struct Door {
+pub struct LiveAuth {
     pub keys: Arc<dyn KeyDirectory>,
     pub clock: Arc<dyn Clock>,
     pub vault: Arc<dyn Vault>,
 }
 
-impl Door {
+impl LiveAuth {
     fn issue(&self, key: &Key, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
         let now = self.clock.now();
         let expires_at = now + TimeDelta::seconds(ttl_s);
@@ -89,20 +89,20 @@ impl Door {
         Ok(TokenAnswer { token, expires_at })
     }
 
-    fn by_token(&self, token: &str) -> Result<Guest, Turned> {
-        let secret = self.vault.derive(PURPOSE).map_err(|_: VaultError| Turned::Invalid)?;
+    fn by_token(&self, token: &str) -> Result<Subscriber, AuthError> {
+        let secret = self.vault.derive(PURPOSE).map_err(|_: VaultError| AuthError::Invalid)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         // By our own clock, below.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(&secret), &validation);
-        let claims = claims.map_err(|_| Turned::Invalid)?.claims;
-        let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(Turned::Invalid)?;
+        let claims = claims.map_err(|_| AuthError::Invalid)?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(AuthError::Invalid)?;
         if expires_at <= self.clock.now() {
-            return Err(Turned::Expired);
+            return Err(AuthError::Expired);
         }
-        let key = self.keys.get(claims.key).filter(|key| self.may_read(key)).ok_or(Turned::Invalid)?;
-        Ok(Guest { expires_at: Some(expires_at), ..guest(&key) })
+        let key = self.keys.get(claims.key).filter(|key| self.may_read(key)).ok_or(AuthError::Invalid)?;
+        Ok(Subscriber { expires_at: Some(expires_at), ..subscriber(&key) })
     }
 
     fn may_read(&self, key: &Key) -> bool {
@@ -110,8 +110,8 @@ impl Door {
     }
 }
 
-pub(super) fn guest(key: &Key) -> Guest {
-    Guest { space: key.space.clone(), user: key.principal.to_string(), key: key.id, expires_at: None }
+pub(super) fn subscriber(key: &Key) -> Subscriber {
+    Subscriber { space: key.space.clone(), user: key.principal.to_string(), key: key.id, expires_at: None }
 }
 
 /// Who opens a stream: as everywhere else by a key, or by a live token as bearer or as the parameter `token`, because a browser's
@@ -123,51 +123,51 @@ pub(in crate::api) fn authenticate_stream(
 ) -> Result<(), Problem> {
     let headers = request.headers();
     let by_token = |token: &str| {
-        let Some(live) = request.app_data::<web::Data<Live>>() else { return Err(Turned::Invalid) };
-        let guest = live.door.by_token(token)?;
-        let key = live.door.keys.get(guest.key).ok_or(Turned::Invalid)?;
-        Ok((key, guest))
+        let Some(live) = request.app_data::<web::Data<Live>>() else { return Err(AuthError::Invalid) };
+        let subscriber = live.auth.by_token(token)?;
+        let key = live.auth.keys.get(subscriber.key).ok_or(AuthError::Invalid)?;
+        Ok((key, subscriber))
     };
-    let turned = |turned: Turned| match turned {
-        Turned::Expired => Problem::new("auth.invalid_key", "this live token is over; ask for a new one"),
-        Turned::Invalid => Problem::new("auth.invalid_key", "this is no live token; a key does not stand in an address"),
+    let problem = |error: AuthError| match error {
+        AuthError::Expired => Problem::new("auth.invalid_key", "this live token is over; ask for a new one"),
+        AuthError::Invalid => Problem::new("auth.invalid_key", "this is no live token; a key does not stand in an address"),
     };
     let in_query = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == TOKEN);
-    let (caller, guest) = match (in_query, auth::secret(headers)) {
-        (None, Err(problem)) => return Err(problem),
+    let (caller, subscriber) = match (in_query, auth::secret(headers)) {
+        (None, Err(refused)) => return Err(refused),
         (Some(_), Ok(_)) => {
             let detail = "who asks stands in a header or in the address, not in both";
             return Err(Problem::new("request.invalid_query", detail).at(TOKEN, None, None));
         }
         (Some((_, token)), Err(_)) => {
-            let (key, guest) = by_token(&token).map_err(turned)?;
-            (auth::authorize(key, headers, scope)?, guest)
+            let (key, subscriber) = by_token(&token).map_err(problem)?;
+            (auth::authorize(key, headers, scope)?, subscriber)
         }
-        (None, Ok(secret)) => match std::str::from_utf8(secret).map_err(|_| Turned::Invalid).and_then(by_token) {
-            Ok((key, guest)) => (auth::authorize(key, headers, scope)?, guest),
-            Err(Turned::Expired) => return Err(turned(Turned::Expired)),
-            Err(Turned::Invalid) => {
+        (None, Ok(secret)) => match std::str::from_utf8(secret).map_err(|_| AuthError::Invalid).and_then(by_token) {
+            Ok((key, subscriber)) => (auth::authorize(key, headers, scope)?, subscriber),
+            Err(AuthError::Expired) => return Err(problem(AuthError::Expired)),
+            Err(AuthError::Invalid) => {
                 let caller = authenticator.authenticate(headers, scope)?;
-                let guest = guest(caller.key());
-                (caller, guest)
+                let subscriber = subscriber(caller.key());
+                (caller, subscriber)
             }
         },
     };
     request.extensions_mut().insert(caller);
-    request.extensions_mut().insert(guest);
+    request.extensions_mut().insert(subscriber);
     Ok(())
 }
 
-impl Doorkeeper for Door {
-    fn admit(&self, token: &str) -> Result<Guest, Turned> {
+impl Authority for LiveAuth {
+    fn admit(&self, token: &str) -> Result<Subscriber, AuthError> {
         if let Some(key) = self.keys.find(&sha256_hex(token.as_bytes())).filter(|key| self.may_read(key)) {
-            return Ok(guest(&key));
+            return Ok(subscriber(&key));
         }
         self.by_token(token)
     }
 
-    fn still_admits(&self, guest: &Guest) -> bool {
-        self.keys.get(guest.key).is_some_and(|key| self.may_read(&key))
+    fn still_admits(&self, subscriber: &Subscriber) -> bool {
+        self.keys.get(subscriber.key).is_some_and(|key| self.may_read(&key))
     }
 
     fn ttl_s(&self, until: Timestamp) -> Option<u64> {
@@ -188,6 +188,6 @@ pub async fn token(
         let detail = format!("ttl_s is {ttl_s}; it goes from 1 to {TTL_S_MAX}");
         return Err(Problem::new("live.bad_parameter", detail).at("ttl_s", Some(TTL_S_MAX.into()), Some(ttl_s.into())));
     }
-    let token = live.door.issue(caller.key(), ttl_s)?;
+    let token = live.auth.issue(caller.key(), ttl_s)?;
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(token))
 }
