@@ -15,7 +15,7 @@
 //! - [`api`]: the HTTP edge: each handler parses, asks [`app`], and writes. Absent there: ports of read models, adapters, SQL.
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
-//! - [`patience`]: pauses between tries, for every loop that waits an outage out.
+//! - [`retry`]: pauses between tries, for every loop that waits an outage out.
 //! - [`causes`]: an error with all that led to it, in one line.
 //! - [`telemetry`]: logs and the list of metrics.
 //! - [`config`]: every setting, described once: its names, bounds and default; flag, variable, `brain.toml`. Absent there: the parts' own
@@ -68,12 +68,12 @@ pub mod config;
 pub mod domain;
 pub mod fanout;
 pub mod journal;
-pub mod patience;
 pub mod ports;
 pub mod projectors;
 pub mod queries;
 pub mod reactors;
 pub mod replay;
+pub mod retry;
 pub mod runtime;
 pub mod telemetry;
 pub mod wiring;

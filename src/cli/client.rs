@@ -21,7 +21,7 @@ use crate::{
             graph::{RelationshipPage, RelationshipView},
         },
     },
-    patience::Patience,
+    retry::Backoff,
 };
 
 /// Exit code of a wish that the server refused.
@@ -34,7 +34,7 @@ pub const UNREACHABLE: u8 = 3;
 pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(60);
 pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long the patient send again what the server calls retryable, and their longest pause in between.
-const PATIENCE: Duration = Duration::from_secs(25);
+const RETRIES_FOR: Duration = Duration::from_secs(25);
 const PAUSE_MS_MAX: u64 = 3_000;
 
 /// A server that can be asked.
@@ -100,7 +100,7 @@ impl Connection {
     /// The same for long work, which a server that has much to do shall not end: what it calls retryable is sent again. Only for
     /// requests that may come twice.
     pub fn patient(&self) -> Self {
-        Self { retries_for: PATIENCE, ..self.clone() }
+        Self { retries_for: RETRIES_FOR, ..self.clone() }
     }
 
     pub fn get(&self, path: &str) -> Request {
@@ -214,7 +214,7 @@ impl Request {
     }
 
     /// Waits this long for the answer, not as long as for others.
-    pub fn patience(mut self, wait: Duration) -> Self {
+    pub fn timeout(mut self, wait: Duration) -> Self {
         self.inner = self.inner.timeout(wait);
         self
     }
@@ -245,7 +245,7 @@ impl Request {
         let Self { inner, url, retries_for } = self;
         let (http, request) = inner.build_split();
         let request = request.map_err(Error::Unsendable)?;
-        let (started, mut pause) = (Instant::now(), Patience::new(PAUSE_MS_MAX));
+        let (started, mut pause) = (Instant::now(), Backoff::new(PAUSE_MS_MAX));
         loop {
             let again = request.try_clone().expect("its body is in memory, there is no other way to give one");
             match answer(&http, again, &url).await {

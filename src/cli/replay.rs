@@ -165,7 +165,7 @@ async fn verify(connection: &Connection, mut names: Vec<String>) -> anyhow::Resu
     let mut answers = vec![];
     for projection in &names {
         output::say(format_args!("brain: verifying {projection}"));
-        match post(connection, projection, "verify").patience(VERIFY_WAIT).read::<VerifyAnswer>().await {
+        match post(connection, projection, "verify").timeout(VERIFY_WAIT).read::<VerifyAnswer>().await {
             Ok(answer) => answers.push(answer),
             Err(error) => return connection.fail(&error),
         }

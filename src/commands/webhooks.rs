@@ -71,7 +71,12 @@ impl Commands {
     ) -> Result<Done<WebhookRecord>, Error> {
         let at = self.clock.now();
         let Request { actor, key, id, if_match, action } = request;
-        let sealer = Sealer { vault, at, retry: &self.retry, place: &|field: &str| webhook::place(&actor.space, id, field) };
+        let sealer = Sealer {
+            vault,
+            at,
+            retry: &self.retry,
+            associated_data: &|field: &str| webhook::associated_data(&actor.space, id, field),
+        };
         let load = Load {
             actor: actor.principal,
             aggregate: "webhook",
@@ -123,7 +128,7 @@ struct Sealer<'a> {
     at: Timestamp,
     /// For new webhooks whose client says nothing.
     retry: &'a Retry,
-    place: &'a dyn Fn(&str) -> String,
+    associated_data: &'a dyn Fn(&str) -> String,
 }
 
 impl Sealer<'_> {
@@ -176,7 +181,7 @@ impl Sealer<'_> {
     }
 
     fn seal(&self, field: &str, text: &[u8]) -> Result<String, Error> {
-        self.vault.seal(&(self.place)(field), text).map_err(Error::from)
+        self.vault.seal(&(self.associated_data)(field), text).map_err(Error::from)
     }
 }
 

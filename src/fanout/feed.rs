@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::ids::StreamSeq,
     journal::Recorded,
-    patience::Patience,
     ports::{
         EventReader, Feed, Follow, Next, Recent,
         log::{self, Events, ReadError},
     },
+    retry::Backoff,
 };
 
 /// Most events in memory.
@@ -65,7 +65,7 @@ impl Tail {
 
     /// Follows the log until told to stop; outages are waited out.
     pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         while let Some(cause) = stop.run_until_cancelled(self.pass(&mut pause)).await {
             self.hears.store(false, Ordering::Relaxed);
             let wait = pause.next_pause();
@@ -76,14 +76,14 @@ impl Tail {
         }
     }
 
-    async fn pass(&self, pause: &mut Patience) -> ReadError {
+    async fn pass(&self, pause: &mut Backoff) -> ReadError {
         match self.read_on(pause).await {
             Ok(never) => match never {},
             Err(cause) => cause,
         }
     }
 
-    async fn read_on(&self, pause: &mut Patience) -> Result<std::convert::Infallible, ReadError> {
+    async fn read_on(&self, pause: &mut Backoff) -> Result<std::convert::Infallible, ReadError> {
         let end = self.log.last_seq().await?;
         let mut feed = self.log.read(self.begin_at(end), None).await?;
         self.hears.store(true, Ordering::Relaxed);

@@ -289,11 +289,11 @@ pub enum VaultError {
     Unsealable,
 }
 
-/// Seals what must not stand in the log as it is. The same text for the same place is sealed to the same words.
+/// Seals what must not stand in the log as it is. The same text with the same associated data is sealed to the same words.
 pub trait Vault: Send + Sync {
-    /// `place` is bound to the sealed text: it opens nowhere else.
-    fn seal(&self, place: &str, text: &[u8]) -> Result<String, VaultError>;
-    fn unseal(&self, place: &str, sealed: &str) -> Result<Vec<u8>, VaultError>;
+    /// `associated_data` is bound to the sealed text: it opens nowhere else.
+    fn seal(&self, associated_data: &str, text: &[u8]) -> Result<String, VaultError>;
+    fn unseal(&self, associated_data: &str, sealed: &str) -> Result<Vec<u8>, VaultError>;
     /// A key for one purpose, that follows from the master key and tells nothing of it.
     fn derive(&self, purpose: &str) -> Result<[u8; 32], VaultError>;
     /// A new ed25519 key: its seed and its public half.

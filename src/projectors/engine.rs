@@ -21,8 +21,8 @@ use super::{
 use crate::{
     causes::chain,
     domain::ids::StreamSeq,
-    patience::Patience,
     ports::{EventReader, log::ReadError},
+    retry::Backoff,
 };
 
 const PAUSE_MS_MAX: u64 = 2_000;
@@ -127,7 +127,7 @@ impl Projection {
     async fn keep_up(&self) -> store::Error {
         let name = &self.definition.name;
         metrics::gauge!("brain_projection_stopped", "projection" => name.clone()).set(0.0);
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         loop {
             let interrupted = match self.round(&mut pause).await {
                 Interrupted::Store(cause) if !cause.is_transient() => return cause,
@@ -144,14 +144,14 @@ impl Projection {
         }
     }
 
-    async fn round(&self, pause: &mut Patience) -> Interrupted {
+    async fn round(&self, pause: &mut Backoff) -> Interrupted {
         match self.claim_and_follow(pause).await {
             Ok(never) => match never {},
             Err(interrupted) => interrupted,
         }
     }
 
-    async fn claim_and_follow(&self, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+    async fn claim_and_follow(&self, pause: &mut Backoff) -> Result<std::convert::Infallible, Interrupted> {
         let Claim { epoch, applied_seq, live } = self.store.claim(&self.definition).await.map_err(Interrupted::Store)?;
         tracing::info!(projection = self.definition.name, epoch, %applied_seq, "the projection is ours");
         // The commit of an earlier owner may not have been told to anybody here.

@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    courtesy::{Courteous, LastCommit},
     definition::Definition,
     engine::{self, OnApplied, Progress, Stopped},
     store::{self, Installed, Store, VersionState},
+    throttle::{LastCommit, Throttled},
 };
-use crate::{causes::chain, domain::ids::StreamSeq, patience::Patience, ports::EventReader};
+use crate::{causes::chain, domain::ids::StreamSeq, ports::EventReader, retry::Backoff};
 
 /// How often the versions are looked at, and how often while one is being filled.
 const LOOK_MS: u64 = 200;
@@ -77,7 +77,7 @@ impl Keeper {
     pub async fn keep(self, stop: CancellationToken) {
         let mut running: HashMap<u32, Running> = HashMap::new();
         let last_commit = Arc::new(LastCommit::default());
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         let keep = async {
             loop {
                 match self.look(&mut running, &last_commit, &stop).await {
@@ -138,7 +138,7 @@ impl Keeper {
         let definition = self.definition.at(version.version);
         let filling = version.state == VersionState::Filling;
         let log: Arc<dyn EventReader> =
-            if filling { Arc::new(Courteous { log: self.log.clone(), live: last_commit.clone() }) } else { self.log.clone() };
+            if filling { Arc::new(Throttled { log: self.log.clone(), live: last_commit.clone() }) } else { self.log.clone() };
         let (tell, last_commit) = (self.on_applied.clone(), last_commit.clone());
         let on_applied: OnApplied = Arc::new(move |seq| {
             last_commit.note();

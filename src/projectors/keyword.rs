@@ -25,11 +25,11 @@ use crate::{
         memory::Event,
     },
     journal::{Recorded, events::Storable},
-    patience::Patience,
     ports::{
         EventReader, KeywordChange, KeywordIndex, KeywordText, ProjectionStatus, QueryError,
         log::{Events, ReadError},
     },
+    retry::Backoff,
 };
 
 /// The projection's name, as `min_position` waits for it and status shows it.
@@ -160,7 +160,7 @@ impl Keyword {
 
     /// Follows the log until told to stop; outages of the log or the disk are waited out.
     pub async fn follow(self: Arc<Self>, log: Arc<dyn EventReader>, stop: CancellationToken) {
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         while let Some(interrupted) = stop.run_until_cancelled(self.pass(&*log, &mut pause)).await {
             if matches!(interrupted, Interrupted::Rebuild | Interrupted::Suspect) {
                 continue;
@@ -178,14 +178,14 @@ impl Keyword {
         }
     }
 
-    async fn pass(&self, log: &dyn EventReader, pause: &mut Patience) -> Interrupted {
+    async fn pass(&self, log: &dyn EventReader, pause: &mut Backoff) -> Interrupted {
         match self.read_on(log, pause).await {
             Ok(never) => match never {},
             Err(interrupted) => interrupted,
         }
     }
 
-    async fn read_on(&self, log: &dyn EventReader, pause: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+    async fn read_on(&self, log: &dyn EventReader, pause: &mut Backoff) -> Result<std::convert::Infallible, Interrupted> {
         if self.index.is_suspect() {
             self.damage().await.map_err(Interrupted::Index)?;
         }

@@ -4,7 +4,6 @@
 
 pub mod batch;
 pub mod column;
-mod courtesy;
 pub mod definition;
 pub mod directory;
 pub mod engine;
@@ -12,6 +11,7 @@ pub mod keeper;
 pub mod keyword;
 pub mod mend;
 pub mod store;
+mod throttle;
 
 pub use definition::Definition;
 pub use engine::run;

@@ -137,7 +137,7 @@ pub struct KeyedRow {
 
 /// A version of a projection as it stood at one position, for as long as this is held.
 #[async_trait]
-pub trait Frozen: Send {
+pub trait VersionSnapshot: Send {
     fn applied_seq(&self) -> StreamSeq;
     async fn digests(&mut self) -> Result<Vec<TableDigest>, Error>;
     /// The rows of one partition of a table, in the order of their keys.
@@ -174,7 +174,7 @@ pub trait Store: Send + Sync {
     async fn apply(&self, definition: &Definition, epoch: i64, batch: &Batch) -> Result<Applied, Error>;
 
     /// Holds the rows and the checkpoint of a version still, as one snapshot.
-    async fn freeze(&self, definition: &Definition) -> Result<Box<dyn Frozen>, Error>;
+    async fn snapshot(&self, definition: &Definition) -> Result<Box<dyn VersionSnapshot>, Error>;
 
     /// Notes why the version stands still until an operator helps.
     async fn stopped(&self, definition: &Definition, cause: &str) -> Result<(), Error>;

@@ -20,12 +20,12 @@ use crate::{
         derived::{self, FactKey},
         events::{self, EmbedderV1, EmbeddingV1, HalfVector, Storable},
     },
-    patience::Patience,
     ports::{
         Clock, DerivedLog, EmbedError, Embedder, EventLog, FactAppender, Urgency,
         log::{AppendError, Events, ReadError},
         storage::{NoRoom, Storage},
     },
+    retry::Backoff,
 };
 
 /// Events taken at once: some texts to sort by length, and not much to do again after a kill.
@@ -59,9 +59,9 @@ enum Interrupted {
 
 /// Embeds until told to stop; outages, a full disk and a missing model are waited out.
 pub async fn run(reactor: Reactor, stop: CancellationToken) {
-    let mut patience = Patience::new(PAUSE_MS_MAX);
-    while let Some(interrupted) = stop.run_until_cancelled(reactor.pass(&mut patience)).await {
-        let wait = patience.next_pause();
+    let mut backoff = Backoff::new(PAUSE_MS_MAX);
+    while let Some(interrupted) = stop.run_until_cancelled(reactor.pass(&mut backoff)).await {
+        let wait = backoff.next_pause();
         tracing::warn!(error = %chain(&interrupted), wait_ms = wait.as_millis(), "the embedder was interrupted");
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
@@ -100,14 +100,14 @@ struct Gathered {
 }
 
 impl Reactor {
-    async fn pass(&self, patience: &mut Patience) -> Interrupted {
-        match self.follow(patience).await {
+    async fn pass(&self, backoff: &mut Backoff) -> Interrupted {
+        match self.follow(backoff).await {
             Ok(never) => match never {},
             Err(interrupted) => interrupted,
         }
     }
 
-    async fn follow(&self, patience: &mut Patience) -> Result<std::convert::Infallible, Interrupted> {
+    async fn follow(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, Interrupted> {
         let position = FactKey::Embedder { model: self.embedder.model().into() };
         let mut recorded = match self.derived.newest(&position).await? {
             Some(Recorded { event, .. }) => StreamSeq(derived::embedder(&event)?.position),
@@ -124,7 +124,7 @@ impl Reactor {
                 self.record_position(gathered.upto).await?;
                 recorded = gathered.upto;
             }
-            patience.reset();
+            backoff.reset();
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     ports::replay::{Difference, Error, Verified},
     projectors::{
         Definition,
-        store::{Frozen, KeyedRow, TableDigest, VersionState},
+        store::{KeyedRow, TableDigest, VersionSnapshot, VersionState},
     },
 };
 
@@ -40,7 +40,7 @@ pub async fn run(operator: &Operator, definition: &Definition) -> Result<Verifie
 async fn settle(operator: &Operator, live: &Definition, scratch: &Definition) -> Result<Verified, Error> {
     let mut tries = if live.stream == "DERIVED" { COMPACTED_TRIES } else { 1 };
     loop {
-        let mut rows = operator.store.freeze(live).await.map_err(broken)?;
+        let mut rows = operator.store.snapshot(live).await.map_err(broken)?;
         let verified = compare(operator, scratch, &mut *rows).await?;
         tries -= 1;
         if verified.difference.is_none() || tries == 0 {
@@ -50,10 +50,10 @@ async fn settle(operator: &Operator, live: &Definition, scratch: &Definition) ->
     }
 }
 
-async fn compare(operator: &Operator, scratch: &Definition, rows: &mut dyn Frozen) -> Result<Verified, Error> {
+async fn compare(operator: &Operator, scratch: &Definition, rows: &mut dyn VersionSnapshot) -> Result<Verified, Error> {
     let position = rows.applied_seq();
     operator.fill(scratch, position).await?;
-    let mut replayed = operator.store.freeze(scratch).await.map_err(broken)?;
+    let mut replayed = operator.store.snapshot(scratch).await.map_err(broken)?;
     let (found, expected) = (rows.digests().await.map_err(broken)?, replayed.digests().await.map_err(broken)?);
     let count = expected.iter().flat_map(|it| &it.partitions).map(|(_, rows, _)| rows).sum();
     let mut verified = Verified { position, rows: count, unequal_partitions: 0, difference: None, parked: 0, skipped: 0 };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Reply, World, within};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn search(world: &World, query: &str) -> Reply {
     world.send(Method::POST, "/api/v1/search", json!({"query": query, "mode": "keyword"})).await
@@ -15,7 +15,7 @@ async fn search(world: &World, query: &str) -> Reply {
 
 /// Searches until the note is found; what is answered until then is that nobody knows, never that there is nothing.
 async fn until_found(world: &World, query: &str, id: &Value) {
-    within(PATIENCE, format!("{query} finds {id} again"), async || {
+    within(DEADLINE, format!("{query} finds {id} again"), async || {
         let answer = search(world, query).await;
         match answer.status {
             StatusCode::OK if answer.body["results"][0]["memory"]["id"] == *id => return Ok(()),
@@ -81,7 +81,7 @@ async fn a_verification_finds_damage_under_a_running_brain_and_has_it_mended() {
     let verified = world.send(Method::POST, "/api/v1/replay/keyword/verify", json!({})).await;
     assert_eq!((verified.status, &verified.body["equal"]), (StatusCode::OK, &json!(false)), "{verified:?}");
     assert!(verified.body["difference"]["key"].as_str().is_some_and(|key| key.contains(".term")), "{verified:?}");
-    within(PATIENCE, "the index is filled again", async || {
+    within(DEADLINE, "the index is filled again", async || {
         let verified = world.send(Method::POST, "/api/v1/replay/keyword/verify", json!({})).await;
         if verified.body["equal"] == json!(true) { Ok(()) } else { Err(verified) }
     })

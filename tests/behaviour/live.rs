@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use crate::harness::{PATIENCE, World, eventually, reply, soon};
+use crate::harness::{DEADLINE, World, eventually, reply, soon};
 
 /// A socket that speaks lines of JSON.
 struct Socket {
@@ -388,7 +388,7 @@ async fn a_client_of_others_making_works_unchanged() {
     client.connect().await.expect("connects");
     subscribed.await.expect("subscribes");
     add(&world, "Tea at four", &[]).await;
-    let data = timeout(PATIENCE, telling.recv()).await.expect("told").expect("open");
+    let data = timeout(DEADLINE, telling.recv()).await.expect("told").expect("open");
     let event: Value = serde_json::from_slice(&data).expect("JSON");
     assert_eq!(event["data"]["memory"]["content"], "Tea at four");
     client.disconnect().await;

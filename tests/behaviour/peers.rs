@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::harness::{Answer, Fleet, Member, Sink, World, client, output_of, soon};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(30);
 const NODE_PACKAGES: [&str; 2] = ["centrifuge@5.8.0", "standardwebhooks@1.1.1"];
 
 fn programs() -> PathBuf {
@@ -106,7 +106,7 @@ impl Listener {
     }
 
     async fn told(&mut self) -> Value {
-        let told = timeout(PATIENCE, self.lines.recv()).await.unwrap_or_else(|_| panic!("{} is told nothing", self.name));
+        let told = timeout(DEADLINE, self.lines.recv()).await.unwrap_or_else(|_| panic!("{} is told nothing", self.name));
         told.unwrap_or_else(|| panic!("{} has ended", self.name))
     }
 

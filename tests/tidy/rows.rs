@@ -53,7 +53,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "projectors",
-        uses: &["causes", "patience", "ports", "journal", "domain"],
+        uses: &["causes", "retry", "ports", "journal", "domain"],
         never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
         crates: &["async_trait", "futures", "metrics", "tokio", "tokio_util", "toml", "tracing", "xxhash_rust"],
     },
@@ -67,7 +67,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "fanout",
-        uses: &["patience", "ports", "journal", "domain"],
+        uses: &["retry", "ports", "journal", "domain"],
         never: &["ports::EventAppender"],
         // Deliveries are signed here, with keys that the vault has opened.
         crates: &[
@@ -92,7 +92,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "reactors",
-        uses: &["causes", "patience", "ports", "journal", "domain"],
+        uses: &["causes", "retry", "ports", "journal", "domain"],
         never: &["ports::EventAppender"],
         crates: &["futures", "metrics", "tokio", "tokio_util", "tracing"],
     },
@@ -259,7 +259,7 @@ pub const ROWS: &[Row] = &[
         crates: &["similar", "toml", "url"],
     },
     Row { module: "causes", uses: &[], never: &[], crates: &[] },
-    Row { module: "patience", uses: &[], never: &[], crates: &["backoff"] },
+    Row { module: "retry", uses: &[], never: &[], crates: &["backoff"] },
     Row {
         module: "telemetry",
         uses: &[],

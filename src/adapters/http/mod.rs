@@ -53,13 +53,13 @@ impl Sender {
     /// The status is known once the head of the answer is there, and stands whatever becomes of the rest.
     async fn send(&self, post: Post) -> Result<Reply, SendError> {
         let deadline = Instant::now() + post.timeout;
-        let patience = post.timeout;
+        let timeout = post.timeout;
         let mut request = self.client.post(post.url).header("content-type", "application/cloudevents+json; charset=utf-8");
         for (name, value) in &post.headers {
             request = request.header(name, value);
         }
         let sent = timeout_at(deadline, request.body(post.body).send()).await;
-        let mut answer = sent.map_err(|_| SendError::Timeout(patience))?.map_err(failed)?;
+        let mut answer = sent.map_err(|_| SendError::Timeout(timeout))?.map_err(failed)?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();

@@ -6,7 +6,6 @@
 mod command_log;
 mod delivery_store;
 mod filter_sql;
-mod frozen;
 mod graph_reads;
 mod history_reads;
 mod memory_reads;
@@ -19,6 +18,7 @@ mod selection_reads;
 mod snapshot;
 mod staging;
 mod unparking;
+mod version_snapshot;
 mod versions;
 mod webhook_reads;
 

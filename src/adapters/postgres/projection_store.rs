@@ -8,11 +8,11 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 use super::{
-    bigint,
-    frozen::PgFrozen,
-    parking,
+    bigint, parking,
     staging::{self, Row},
-    unparking, unsigned, versions,
+    unparking, unsigned,
+    version_snapshot::PgVersionSnapshot,
+    versions,
 };
 use crate::{
     domain::ids::StreamSeq,
@@ -20,7 +20,7 @@ use crate::{
         Definition, Store,
         batch::{Batch, Item},
         definition::Fold,
-        store::{Aggregate, Applied, Claim, Error, Frozen, Installed, Parked, Repaired, VersionState},
+        store::{Aggregate, Applied, Claim, Error, Installed, Parked, Repaired, VersionSnapshot, VersionState},
     },
 };
 
@@ -168,8 +168,8 @@ impl Store for PgProjectionStore {
         Ok(self.apply_halves(definition, epoch, batch).await?)
     }
 
-    async fn freeze(&self, definition: &Definition) -> Result<Box<dyn Frozen>, Error> {
-        Ok(Box::new(PgFrozen::begin(&self.owner, definition).await.map_err(Fault::from)?))
+    async fn snapshot(&self, definition: &Definition) -> Result<Box<dyn VersionSnapshot>, Error> {
+        Ok(Box::new(PgVersionSnapshot::begin(&self.owner, definition).await.map_err(Fault::from)?))
     }
 
     async fn stopped(&self, definition: &Definition, cause: &str) -> Result<(), Error> {

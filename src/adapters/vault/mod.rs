@@ -1,6 +1,6 @@
-//! The master key of an instance and what it seals: AES-256-GCM, bound to a place. Made by `wiring`; the key never leaves this file.
+//! The master key of an instance and what it seals: AES-256-GCM with associated data. Made by `wiring`; the key never leaves this file.
 //!
-//! The nonce follows from key, place and text (as in AES-SIV), so the same text for the same place is sealed to the same words, and
+//! The nonce follows from key, associated data and text (as in AES-SIV), so the same text with the same data is sealed to the same words, and
 //! a nonce never serves two texts.
 
 use std::{
@@ -95,20 +95,20 @@ fn random(bytes: usize) -> Vec<u8> {
 }
 
 impl Vault for MasterKey {
-    fn seal(&self, place: &str, text: &[u8]) -> Result<String, VaultError> {
+    fn seal(&self, associated_data: &str, text: &[u8]) -> Result<String, VaultError> {
         let (version, key) = self.0.last_key_value().ok_or(VaultError::NoKey)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
-        mac.update(&(place.len() as u64).to_be_bytes());
-        mac.update(place.as_bytes());
+        mac.update(&(associated_data.len() as u64).to_be_bytes());
+        mac.update(associated_data.as_bytes());
         mac.update(text);
         let nonce: [u8; NONCE_BYTES] = mac.finalize().into_bytes()[..NONCE_BYTES].try_into().expect("cut to size");
         let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes");
-        let sealed = cipher.encrypt(&nonce.into(), Payload { msg: text, aad: place.as_bytes() });
+        let sealed = cipher.encrypt(&nonce.into(), Payload { msg: text, aad: associated_data.as_bytes() });
         let sealed = sealed.map_err(|_| VaultError::Unsealable)?;
         Ok(format!("{version}.{}", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
     }
 
-    fn unseal(&self, place: &str, sealed: &str) -> Result<Vec<u8>, VaultError> {
+    fn unseal(&self, associated_data: &str, sealed: &str) -> Result<Vec<u8>, VaultError> {
         let parts = || {
             let (version, text) = sealed.split_once('.')?;
             Some((version.parse::<u32>().ok()?, URL_SAFE_NO_PAD.decode(text).ok()?))
@@ -120,7 +120,7 @@ impl Vault for MasterKey {
         let key = self.0.get(&version).ok_or(VaultError::Unsealable)?;
         let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Unsealable)?;
         let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes");
-        let payload = Payload { msg: text, aad: place.as_bytes() };
+        let payload = Payload { msg: text, aad: associated_data.as_bytes() };
         cipher.decrypt(&(*nonce).into(), payload).map_err(|_| VaultError::Unsealable)
     }
 

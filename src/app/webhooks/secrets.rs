@@ -8,7 +8,7 @@ use crate::{
     commands::{Done, Material},
     domain::{
         ids::WebhookId,
-        webhook::{Secret, place},
+        webhook::{Secret, associated_data},
     },
     ports::webhooks::WebhookRecord,
 };
@@ -50,9 +50,9 @@ impl Webhooks {
 
     /// The secrets that sign now, newest first, as their owner writes them down.
     fn opened(&self, caller: &Caller, record: &WebhookRecord) -> Result<Vec<String>, Error> {
-        let place = place(caller.space(), record.id, "secret");
+        let bound_to = associated_data(caller.space(), record.id, "secret");
         let open = |secret: &Secret| {
-            let key = self.vault.unseal(&place, &secret.sealed)?;
+            let key = self.vault.unseal(&bound_to, &secret.sealed)?;
             Ok(format!("{SECRET_PREFIX}{}", STANDARD.encode(key)))
         };
         self.signing(record).map(open).collect()

@@ -140,7 +140,7 @@ impl Webhook {
 }
 
 /// Where a sealed text of an endpoint belongs: it opens nowhere else.
-pub fn place(space: &SpaceId, id: WebhookId, field: &str) -> String {
+pub fn associated_data(space: &SpaceId, id: WebhookId, field: &str) -> String {
     format!("{space}/webhook/{id}/{field}")
 }
 

@@ -10,16 +10,16 @@ use crate::{
     ports::webhooks::{Breaker, Condition},
 };
 
-/// The gate of one endpoint.
+/// The breaker of one endpoint.
 #[derive(Debug)]
-pub struct Gate {
+pub struct CircuitBreaker {
     pub condition: Condition,
     failures: u32,
     failures_max: u32,
     recovery: TimeDelta,
 }
 
-impl Gate {
+impl CircuitBreaker {
     /// Goes on in the condition that was written down last.
     pub fn new(condition: Condition, failures_max: u32, recovery: Duration) -> Self {
         let recovery = TimeDelta::from_std(recovery).unwrap_or(TimeDelta::MAX);
@@ -74,42 +74,42 @@ mod tests {
         DateTime::from_timestamp(second, 0).expect("in range")
     }
 
-    fn gate() -> Gate {
-        Gate::new(Condition::default(), 3, Duration::from_secs(60))
+    fn breaker() -> CircuitBreaker {
+        CircuitBreaker::new(Condition::default(), 3, Duration::from_secs(60))
     }
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_lets_one_through_to_see() {
-        let mut gate = gate();
-        gate.failed(at(0), None);
-        gate.failed(at(1), None);
-        assert_eq!(gate.width(at(1), 8), 8);
-        gate.failed(at(2), None);
-        assert_eq!((gate.condition.breaker, gate.width(at(61), 8)), (Breaker::Open, 0));
-        assert_eq!((gate.width(at(62), 8), gate.condition.breaker), (1, Breaker::HalfOpen));
-        gate.failed(at(63), None);
-        assert_eq!((gate.width(at(122), 8), gate.width(at(123), 8)), (0, 1));
-        gate.well();
-        assert_eq!((gate.width(at(124), 8), gate.condition), (8, Condition::default()));
+        let mut breaker = breaker();
+        breaker.failed(at(0), None);
+        breaker.failed(at(1), None);
+        assert_eq!(breaker.width(at(1), 8), 8);
+        breaker.failed(at(2), None);
+        assert_eq!((breaker.condition.breaker, breaker.width(at(61), 8)), (Breaker::Open, 0));
+        assert_eq!((breaker.width(at(62), 8), breaker.condition.breaker), (1, Breaker::HalfOpen));
+        breaker.failed(at(63), None);
+        assert_eq!((breaker.width(at(122), 8), breaker.width(at(123), 8)), (0, 1));
+        breaker.well();
+        assert_eq!((breaker.width(at(124), 8), breaker.condition), (8, Condition::default()));
     }
 
     #[test]
     fn a_success_in_between_starts_the_count_anew() {
-        let mut gate = gate();
+        let mut breaker = breaker();
         for second in 0..20 {
-            gate.failed(at(second), None);
-            gate.failed(at(second), None);
-            assert_eq!(gate.condition.failing_since, Some(at(second)));
-            gate.well();
+            breaker.failed(at(second), None);
+            breaker.failed(at(second), None);
+            assert_eq!(breaker.condition.failing_since, Some(at(second)));
+            breaker.well();
         }
-        assert_eq!(gate.width(at(20), 8), 8);
+        assert_eq!(breaker.width(at(20), 8), 8);
     }
 
     #[test]
     fn what_the_endpoint_asks_for_is_kept_and_never_shortened() {
-        let mut gate = gate();
-        gate.failed(at(0), Some(at(100)));
-        gate.failed(at(1), Some(at(50)));
-        assert_eq!((gate.width(at(99), 8), gate.width(at(100), 8)), (0, 8));
+        let mut breaker = breaker();
+        breaker.failed(at(0), Some(at(100)));
+        breaker.failed(at(1), Some(at(50)));
+        assert_eq!((breaker.width(at(99), 8), breaker.width(at(100), 8)), (0, 8));
     }
 }

@@ -22,12 +22,12 @@ use crate::{
     },
     fanout::feed::Subscription,
     journal::{Recorded, catalog, events::Storable},
-    patience::Patience,
     ports::{
         Follow, Next,
         log::ReadError,
         webhooks::{Condition, Delivery, DeliveryError, Dispatched, Endpoint},
     },
+    retry::Backoff,
 };
 
 /// Events looked at before what they cause is written down.
@@ -70,7 +70,7 @@ impl Dispatcher {
     }
 
     pub async fn run(self, stop: CancellationToken) {
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         while !stop.is_cancelled() {
             let (tasks, ours) = (TaskTracker::new(), stop.child_token());
             let worked = stop.run_until_cancelled(self.own(&tasks, &ours, &mut pause)).await;
@@ -91,7 +91,7 @@ impl Dispatcher {
         }
     }
 
-    async fn own(&self, tasks: &TaskTracker, stop: &CancellationToken, pause: &mut Patience) -> Interrupted {
+    async fn own(&self, tasks: &TaskTracker, stop: &CancellationToken, pause: &mut Backoff) -> Interrupted {
         match self.claim_and_dispatch(tasks, stop, pause).await {
             Ok(never) => match never {},
             Err(interrupted) => interrupted,
@@ -102,7 +102,7 @@ impl Dispatcher {
         &self,
         tasks: &TaskTracker,
         stop: &CancellationToken,
-        pause: &mut Patience,
+        pause: &mut Backoff,
     ) -> Result<std::convert::Infallible, Interrupted> {
         let claim = self.parts.store.claim(StreamSeq(0)).await?;
         let settled = settled::read(&self.parts).await?;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Parts,
-    breaker::Gate,
+    breaker::CircuitBreaker,
     matching,
     recorder::Recorder,
     target::{Target, Tried},
@@ -28,12 +28,12 @@ use crate::{
         webhook::{Reason, retry::Verdict},
     },
     journal::Recorded,
-    patience::Patience,
     ports::{
         Feed,
         log::ReadError,
         webhooks::{Attempt, Condition, Delivery, DeliveryError, Due, Endpoint, Outcome, Standing},
     },
+    retry::Backoff,
 };
 
 /// Deliveries taken out of the store at once.
@@ -99,14 +99,14 @@ impl Lane {
 
     /// Works until stopped or left alone; the store's outages are waited out. What was sent and not written down is sent again by the next owner.
     pub async fn run(mut self, condition: Condition) {
-        let mut pause = Patience::new(PAUSE_MS_MAX);
+        let mut pause = Backoff::new(PAUSE_MS_MAX);
         let settings = self.parts.settings;
-        let mut gate = Gate::new(condition, settings.breaker_failures, settings.breaker_recovery);
+        let mut breaker = CircuitBreaker::new(condition, settings.breaker_failures, settings.breaker_recovery);
         loop {
             let endpoint = self.endpoint.borrow_and_update().clone();
             let target = Target::new(&endpoint.space, endpoint.id, endpoint.webhook.clone(), &*self.parts.vault);
             let ended = match target {
-                Ok(target) if endpoint.webhook.is_active() => self.serve(&endpoint, Arc::new(target), &mut gate).await,
+                Ok(target) if endpoint.webhook.is_active() => self.serve(&endpoint, Arc::new(target), &mut breaker).await,
                 Ok(_) => Ok(()),
                 Err(cause) => {
                     tracing::error!(webhook = %endpoint.id, %cause, "the endpoint cannot be sent to");
@@ -131,7 +131,12 @@ impl Lane {
     }
 
     /// Sends until the endpoint changes.
-    async fn serve(&mut self, endpoint: &Endpoint, target: Arc<Target>, gate: &mut Gate) -> Result<(), DeliveryError> {
+    async fn serve(
+        &mut self,
+        endpoint: &Endpoint,
+        target: Arc<Target>,
+        breaker: &mut CircuitBreaker,
+    ) -> Result<(), DeliveryError> {
         let config = &endpoint.webhook.config;
         let spacing = config.rate_per_s.map(|rate| Duration::from_secs_f64(1.0 / f64::from(rate)));
         let mut next_slot = Instant::now();
@@ -140,12 +145,12 @@ impl Lane {
             if self.endpoint.has_changed().unwrap_or(true) {
                 // What is on its way gets its end, under the old definition.
                 while let Some(landed) = traffic.landed().await {
-                    self.settle(endpoint, gate, &mut traffic, landed).await?;
+                    self.settle(endpoint, breaker, &mut traffic, landed).await?;
                 }
                 return Ok(());
             }
             let now = self.parts.clock.now();
-            let width = gate.width(now, config.concurrency as usize);
+            let width = breaker.width(now, config.concurrency as usize);
             if width > traffic.sending.len() && traffic.waiting.is_empty() && traffic.more {
                 self.take(endpoint, now, &mut traffic).await?;
             }
@@ -157,7 +162,7 @@ impl Lane {
                 traffic.sending.push(Box::pin(fly(self.parts.clone(), target.clone(), delivery)));
             }
             let again = [
-                gate.closed_until().map(|until| until_instant(until, now)),
+                breaker.closed_until().map(|until| until_instant(until, now)),
                 traffic.next_due.map(|due| until_instant(due, now)),
                 (!traffic.waiting.is_empty()).then_some(spacing.map(|_| next_slot)).flatten(),
             ];
@@ -173,7 +178,7 @@ impl Lane {
                 }
             };
             match landed {
-                Some(landed) => self.settle(endpoint, gate, &mut traffic, landed).await?,
+                Some(landed) => self.settle(endpoint, breaker, &mut traffic, landed).await?,
                 None => traffic.more = true,
             }
         }
@@ -198,13 +203,13 @@ impl Lane {
     async fn settle(
         &self,
         endpoint: &Endpoint,
-        gate: &mut Gate,
+        breaker: &mut CircuitBreaker,
         traffic: &mut Traffic,
         landed: Landed,
     ) -> Result<(), DeliveryError> {
         match landed {
             Landed::Sent(sent) => match *sent {
-                (delivery, Some(tried)) => self.note(endpoint, gate, traffic, delivery, tried).await?,
+                (delivery, Some(tried)) => self.note(endpoint, breaker, traffic, delivery, tried).await?,
                 // The log could not be read; it stays due.
                 (delivery, None) => {
                     traffic.held.remove(&delivery.seq);
@@ -220,11 +225,11 @@ impl Lane {
         Ok(())
     }
 
-    /// Draws the consequences of an attempt: for the delivery, for the gate, for the endpoint.
+    /// Draws the consequences of an attempt: for the delivery, for the breaker, for the endpoint.
     async fn note(
         &self,
         endpoint: &Endpoint,
-        gate: &mut Gate,
+        breaker: &mut CircuitBreaker,
         traffic: &mut Traffic,
         delivery: Delivery,
         tried: Tried,
@@ -233,7 +238,7 @@ impl Lane {
         let seq = delivery.seq;
         metrics::histogram!("brain_webhook_attempt_seconds").record(tried.attempt.duration);
         metrics::counter!("brain_webhook_attempts", "verdict" => tried.verdict.as_str()).increment(1);
-        let before = gate.condition;
+        let before = breaker.condition;
         let asked = tried.retry_after;
         let until = asked.and_then(|wait| Some(now + TimeDelta::from_std(wait).ok()?));
         let retry = &endpoint.webhook.config.retry;
@@ -247,13 +252,13 @@ impl Lane {
             }
         };
         match tried.verdict {
-            Verdict::Delivered | Verdict::Failed if tried.attempt.status.is_some() => gate.well(),
-            _ => gate.failed(now, until),
+            Verdict::Delivered | Verdict::Failed if tried.attempt.status.is_some() => breaker.well(),
+            _ => breaker.failed(now, until),
         }
-        if gate.condition != before {
-            self.parts.store.set_condition(endpoint.id, gate.condition).await?;
+        if breaker.condition != before {
+            self.parts.store.set_condition(endpoint.id, breaker.condition).await?;
         }
-        if let Some(reason) = self.reason_to_stop(&tried, gate, now) {
+        if let Some(reason) = self.reason_to_stop(&tried, breaker, now) {
             self.switch_off(endpoint, reason).await;
         }
         if let Standing::PendingUntil(due) = standing {
@@ -268,11 +273,11 @@ impl Lane {
         Ok(())
     }
 
-    fn reason_to_stop(&self, tried: &Tried, gate: &Gate, now: Timestamp) -> Option<Reason> {
-        let patience = TimeDelta::from_std(self.parts.settings.disable_after).unwrap_or(TimeDelta::MAX);
+    fn reason_to_stop(&self, tried: &Tried, breaker: &CircuitBreaker, now: Timestamp) -> Option<Reason> {
+        let limit = TimeDelta::from_std(self.parts.settings.disable_after).unwrap_or(TimeDelta::MAX);
         match tried.verdict {
             Verdict::Gone => Some(Reason::Gone),
-            Verdict::Retry if gate.condition.failing_since.is_some_and(|since| now - since >= patience) => Some(Reason::Failing),
+            Verdict::Retry if breaker.condition.failing_since.is_some_and(|since| now - since >= limit) => Some(Reason::Failing),
             _ => None,
         }
     }

@@ -13,11 +13,11 @@ use super::{Parts, dispatcher::delivery, matching};
 use crate::{
     domain::ids::WebhookId,
     journal::{Recorded, catalog},
-    patience::Patience,
     ports::{
         log::{self, ReadError},
         webhooks::{DeliveryError, Endpoint, Redelivery},
     },
+    retry::Backoff,
 };
 
 /// How often wishes are looked for.
@@ -55,7 +55,7 @@ impl Wakes {
 
 /// Until it is dropped; outages are waited out.
 pub async fn run(parts: Parts, wakes: Wakes) {
-    let mut pause = Patience::new(PAUSE_MS_MAX);
+    let mut pause = Backoff::new(PAUSE_MS_MAX);
     let mut pruned = None;
     loop {
         match look(&parts, &wakes, &mut pruned).await {

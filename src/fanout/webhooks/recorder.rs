@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    patience::Patience,
     ports::webhooks::{DeliveryError, DeliveryStore, Outcome},
+    retry::Backoff,
 };
 
 /// Outcomes written in one transaction at most.
@@ -35,7 +35,7 @@ impl Recorder {
 
 async fn work(store: Arc<dyn DeliveryStore>, mut waiting: mpsc::Receiver<Waiting>) {
     let mut taken: Vec<Waiting> = Vec::with_capacity(TOGETHER_MAX);
-    let mut pause = Patience::new(PAUSE_MS_MAX);
+    let mut pause = Backoff::new(PAUSE_MS_MAX);
     while waiting.recv_many(&mut taken, TOGETHER_MAX).await > 0 {
         let (outcomes, done): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
         loop {

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         ids::{SpaceId, Timestamp, WebhookId},
         webhook::{
-            Webhook, place,
+            Webhook, associated_data,
             retry::{Verdict, verdict},
         },
     },
@@ -51,7 +51,7 @@ pub struct Tried {
 
 impl Target {
     pub fn new(space: &SpaceId, id: WebhookId, webhook: Webhook, vault: &dyn Vault) -> Result<Self, Error> {
-        let unseal = |field: &str, sealed: &str| vault.unseal(&place(space, id, field), sealed);
+        let unseal = |field: &str, sealed: &str| vault.unseal(&associated_data(space, id, field), sealed);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| VaultError::Unsealable);
         let headers = webhook.config.headers.iter();
         let headers = headers.map(|(name, sealed)| Ok((name.clone(), text(unseal(&format!("headers/{name}"), sealed)?)?)));

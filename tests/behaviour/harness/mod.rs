@@ -51,7 +51,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 pub use fleet::{Fleet, Member};
 pub use proxy::Proxy;
 pub use sink::{Answer, Request, Sink};
-pub use waiting::{PATIENCE, WORK_MAX, done, eventually, finished, output_of, soon, within};
+pub use waiting::{DEADLINE, WORK_MAX, done, eventually, finished, output_of, soon, within};
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -182,10 +182,10 @@ impl World {
         world
     }
 
-    /// A brain that loses its patience with failing endpoints after this.
-    pub async fn that_disables_after(patience: Duration) -> Self {
+    /// A brain that switches failing endpoints off after this.
+    pub async fn that_disables_after(limit: Duration) -> Self {
         let mut world = Self::unstarted().await;
-        world.settings.disable_after = patience;
+        world.settings.disable_after = limit;
         world.start().await;
         world
     }

@@ -77,7 +77,7 @@ impl Sink {
     /// Waits until so many requests have come.
     pub async fn wait_for(&self, count: usize) -> Vec<Request> {
         let mut requests = self.requests.subscribe();
-        let seen = tokio::time::timeout(super::PATIENCE, requests.wait_for(|seen| seen.len() >= count));
+        let seen = tokio::time::timeout(super::DEADLINE, requests.wait_for(|seen| seen.len() >= count));
         seen.await.unwrap_or_else(|_| panic!("{} of {count} requests came", self.seen().len())).expect("open").clone()
     }
 }

@@ -17,18 +17,18 @@ use tokio::{
 };
 
 /// How long anything may take that nobody has given a time of its own.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 /// How long a program or a server may take to start, to stop, or to do all that it was started for.
 pub const WORK_MAX: Duration = Duration::from_secs(120);
 const PAUSE_FIRST: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// Looks until the look gives what is awaited; `Err` is what it saw instead. Fails after [`PATIENCE`].
+/// Looks until the look gives what is awaited; `Err` is what it saw instead. Fails after [`DEADLINE`].
 pub async fn eventually<T, S: Debug>(what: impl Display, look: impl AsyncFnMut() -> Result<T, S>) -> T {
-    within(PATIENCE, what, look).await
+    within(DEADLINE, what, look).await
 }
 
-/// The same with another patience.
+/// The same with another deadline.
 pub async fn within<T, S: Debug>(limit: Duration, what: impl Display, mut look: impl AsyncFnMut() -> Result<T, S>) -> T {
     let deadline = Instant::now() + limit;
     let (mut pause, mut last) = (PAUSE_FIRST, None);
@@ -44,9 +44,9 @@ pub async fn within<T, S: Debug>(limit: Duration, what: impl Display, mut look: 
     }
 }
 
-/// What this comes to, within [`PATIENCE`].
+/// What this comes to, within [`DEADLINE`].
 pub async fn soon<T>(what: impl Display, future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+    timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
 }
 
 /// What work comes to, within [`WORK_MAX`].

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 
 const PAUSE_MS_MIN: u64 = 50;
 
 /// The next pause of one loop: from 50 ms to `pause_ms_max`, each with jitter.
-pub struct Patience(ExponentialBackoff, Duration);
+pub struct Backoff(ExponentialBackoff, Duration);
 
-impl Patience {
+impl Backoff {
     pub fn new(pause_ms_max: u64) -> Self {
         let longest = Duration::from_millis(pause_ms_max);
         let growing = ExponentialBackoffBuilder::new()

@@ -9,21 +9,21 @@ use crate::{
     domain::ids::StreamSeq,
     projectors::{
         Definition,
-        store::{Error, Frozen, KeyedRow, TableDigest},
+        store::{Error, KeyedRow, TableDigest, VersionSnapshot},
     },
 };
 
 /// Partitions of a digest, less one: the key's hash is cut by this mask.
 const PARTITIONS_MASK: u32 = 63;
 
-pub struct PgFrozen {
+pub struct PgVersionSnapshot {
     transaction: Transaction<'static, Postgres>,
     schema: String,
     tables: Vec<String>,
     applied_seq: StreamSeq,
 }
 
-impl PgFrozen {
+impl PgVersionSnapshot {
     pub async fn begin(owner: &PgPool, definition: &Definition) -> Result<Self, sqlx::Error> {
         const APPLIED: &str = "SELECT applied_seq FROM brain.checkpoints WHERE projection = $1 AND version = $2";
         let mut transaction = owner.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
@@ -73,7 +73,7 @@ impl PgFrozen {
 }
 
 #[async_trait]
-impl Frozen for PgFrozen {
+impl VersionSnapshot for PgVersionSnapshot {
     fn applied_seq(&self) -> StreamSeq {
         self.applied_seq
     }

@@ -51,14 +51,14 @@ impl LastCommit {
     }
 }
 
-/// The log, read with courtesy.
-pub struct Courteous {
+/// The log, read with throttle.
+pub struct Throttled {
     pub log: Arc<dyn EventReader>,
     pub live: Arc<LastCommit>,
 }
 
 #[async_trait]
-impl EventReader for Courteous {
+impl EventReader for Throttled {
     async fn last_seq(&self) -> Result<StreamSeq, ReadError> {
         self.log.last_seq().await
     }
