@@ -25,7 +25,7 @@ use second_brain::{
     journal::derived,
     ports::{EmbedError, Embedder, Filter, KeywordIndex, Urgency},
     projectors::{self, definition, keyword::Keyword},
-    queries::search::{self, Mode, Question, SearchParts},
+    queries::search::{self, Mode, SearchParts, SearchQuery},
     runtime::Durability,
 };
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
         for query in &questions {
             let started = Instant::now();
             let question =
-                Question { query: query.clone(), limit: LIMIT, mode: Mode::Hybrid, filter: Filter::none(), min_score: 0.0 };
+                SearchQuery { query: query.clone(), limit: LIMIT, mode: Mode::Hybrid, filter: Filter::none(), min_score: 0.0 };
             let answer = search::ask(&space, &question, &parts).await?;
             ours.push(started.elapsed());
             anyhow::ensure!(answer.results.len() == LIMIT && answer.degraded.is_empty(), "a search found too little");

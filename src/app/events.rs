@@ -8,7 +8,7 @@ use crate::{
     journal::public::Types,
     ports::{EventLog, Feed},
     queries::{
-        events::{self, LIMIT_DEFAULT, LIMIT_MAX, Page, Question, WAIT_S_MAX},
+        events::{self, EventQuery, LIMIT_DEFAULT, LIMIT_MAX, Page, WAIT_S_MAX},
         freshness,
     },
 };
@@ -42,7 +42,7 @@ impl Events {
         if wait_s > WAIT_S_MAX {
             return Err(bad("wait_s", format!("wait_s is {wait_s}; it goes from 0 to {WAIT_S_MAX}")));
         }
-        let question = Question { after: StreamSeq(wanted.after), limit, types, wait: Duration::from_secs(wait_s) };
+        let question = EventQuery { after: StreamSeq(wanted.after), limit, types, wait: Duration::from_secs(wait_s) };
         Ok(events::ask(caller.space(), &question, &*self.feed, &*self.log).await?)
     }
 

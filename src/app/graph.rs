@@ -100,10 +100,10 @@ impl Graph {
             return Err(bad("k", format!("k is {count}; it goes from 1 to {}", path::PATHS_MAX)));
         }
         let Ways { source, target, weighted, .. } = ways;
-        let wanted = path::Question { source, target, step: walk.step()?, weighted, count };
+        let wanted = path::PathQuery { source, target, step: walk.step()?, weighted, count };
         let space = caller.space();
         let ask = async |at| {
-            let wanted = path::Question { step: Step { at, ..wanted.step.clone() }, ..wanted.clone() };
+            let wanted = path::PathQuery { step: Step { at, ..wanted.step.clone() }, ..wanted.clone() };
             let paths = path::ask(space, &wanted, &*self.graph).await?;
             let nodes = paths.iter().flat_map(|path| path.nodes.iter()).map(|node| Dep::node(space, node.id));
             let deps = nodes.chain([Dep::edges(space), Dep::lifecycle(space)]).collect();

@@ -30,7 +30,7 @@ const IN_MEMORY_TOGETHER: usize = 1_024;
 
 /// What is asked: events of `types` after a position, at most `limit`, and how long to wait for the first one if there is none.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct EventQuery {
     pub after: StreamSeq,
     pub limit: usize,
     pub types: Types,
@@ -48,7 +48,7 @@ pub struct Page {
 
 /// Reads one page: out of memory where it reaches back far enough, else from the log.
 /// A message that is no known event is passed: no subscriber could have understood it.
-pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, Error> {
+pub async fn ask(space: &SpaceId, question: &EventQuery, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, Error> {
     // The end of the log first: what the space gets later may lie beyond it, but nothing of the space up to it is missed.
     let log_end = freshness::within(question.after, log).await?;
     let deadline = Instant::now() + question.wait;
@@ -89,7 +89,7 @@ pub async fn ask(space: &SpaceId, question: &Question, feed: &dyn Feed, log: &dy
 }
 
 /// The space's events after the page's position, up to the newest that it has now, or as many as a page holds.
-async fn read_log(space: &SpaceId, question: &Question, source: &dyn EventLog, page: &mut Page) -> Result<(), ReadError> {
+async fn read_log(space: &SpaceId, question: &EventQuery, source: &dyn EventLog, page: &mut Page) -> Result<(), ReadError> {
     let space_end = source.last_of(space).await?;
     if page.position >= space_end {
         return Ok(());

@@ -7,7 +7,7 @@ use crate::{
 
 /// What became of an id.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Found {
+pub enum Lookup {
     Living(Box<MemoryRecord>),
     /// There was one; it can be restored.
     Deleted,
@@ -15,10 +15,10 @@ pub enum Found {
 }
 
 /// Looks `id` up in `space`, as it stands or as it stood at a position.
-pub async fn ask(space: &SpaceId, id: MemoryId, at: Option<StreamSeq>, memories: &dyn MemoryReads) -> Result<Found, QueryError> {
+pub async fn ask(space: &SpaceId, id: MemoryId, at: Option<StreamSeq>, memories: &dyn MemoryReads) -> Result<Lookup, QueryError> {
     Ok(match memories.get(space, id, at).await? {
-        Some(record) if record.memory.deleted_at.is_some() => Found::Deleted,
-        Some(record) => Found::Living(Box::new(record)),
-        None => Found::Never,
+        Some(record) if record.memory.deleted_at.is_some() => Lookup::Deleted,
+        Some(record) => Lookup::Living(Box::new(record)),
+        None => Lookup::Never,
     })
 }

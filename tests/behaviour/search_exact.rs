@@ -13,7 +13,7 @@ use second_brain::{
     journal::derived,
     ports::{DIMENSIONS, EmbedError, Embedder, Filter, KeywordChange, KeywordIndex, KeywordText, Test, Urgency},
     projectors::definition,
-    queries::search::{self, Answer, Mode, Question, SearchParts},
+    queries::search::{self, Answer, Mode, SearchParts, SearchQuery},
 };
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
@@ -234,7 +234,7 @@ fn brute_force(qualifying: &[&Row], words: &HashMap<MemoryId, f64>, query: usize
 }
 
 async fn ask(parts: &SearchParts, space: &str, mode: Mode, query: usize, filter: Filter) -> Answer {
-    let question = Question { query: QUERIES[query].into(), limit: FEW, mode, filter, min_score: 0.0 };
+    let question = SearchQuery { query: QUERIES[query].into(), limit: FEW, mode, filter, min_score: 0.0 };
     let answer = search::ask(&space.parse().expect("a space"), &question, parts).await.expect("an answer");
     assert!(answer.degraded.is_empty());
     answer
@@ -248,7 +248,7 @@ fn same(answer: &Answer, expected: &[(MemoryId, f64)], what: &str) {
 
 /// The arm's own scores of what was found.
 fn scores(answer: &Answer, arm: &str) -> Vec<f64> {
-    let of = |found: &search::Found| found.arms.iter().find(|(name, _)| *name == arm).map(|(_, standing)| standing.score);
+    let of = |found: &search::RankedMemory| found.arms.iter().find(|(name, _)| *name == arm).map(|(_, standing)| standing.score);
     answer.results.iter().map(|found| f64::from(of(found).expect("the arm named it"))).collect()
 }
 

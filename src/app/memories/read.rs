@@ -16,7 +16,7 @@ use crate::{
     },
     queries::{
         self, MEMORIES, MEMORY_HISTORY,
-        get::Found,
+        get::Lookup,
         list::{LIMIT_DEFAULT, LIMIT_MAX},
     },
 };
@@ -56,13 +56,13 @@ impl Memories {
         let question = Question::new("memory", &id, &[MEMORIES], when).with_past(&[MEMORY_HISTORY]);
         let ask = async |at| {
             let mut found = queries::get::ask(space, id, at, &*self.memories).await?;
-            if found == Found::Never && at.is_none() && self.has_come_meanwhile(caller, id).await? {
+            if found == Lookup::Never && at.is_none() && self.has_come_meanwhile(caller, id).await? {
                 found = queries::get::ask(space, id, at, &*self.memories).await?;
             }
             match found {
-                Found::Never => Err(Error::new("memory.not_found", "there is no memory with this id")),
-                Found::Deleted => Err(Error::new("memory.deleted", "the memory is deleted; it can be restored")),
-                Found::Living(record) => {
+                Lookup::Never => Err(Error::new("memory.not_found", "there is no memory with this id")),
+                Lookup::Deleted => Err(Error::new("memory.deleted", "the memory is deleted; it can be restored")),
+                Lookup::Living(record) => {
                     let revision = Some(record.revision);
                     Ok(Answer { revision, ..cached::answer(render, *record, vec![Dep::memory(space, id)])? })
                 }

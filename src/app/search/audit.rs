@@ -10,7 +10,7 @@ use crate::{
     domain::ids::{MemoryId, Revision, StreamSeq},
     journal::{Recorded, derived::FactKey},
     ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
-    queries::search::{self, LIMIT_MAX, Question, tests_any},
+    queries::search::{self, LIMIT_MAX, SearchQuery, tests_any},
 };
 
 /// How many more are looked at than the answer shows.
@@ -18,7 +18,12 @@ const DEEPER: usize = 3;
 
 impl Search {
     /// Whether the answer that was kept, which shows these, is another one than would be given now.
-    pub(super) async fn differs(&self, question: &Question, kept: &Entry, shown: &[(MemoryId, Revision)]) -> Result<bool, Error> {
+    pub(super) async fn differs(
+        &self,
+        question: &SearchQuery,
+        kept: &Entry,
+        shown: &[(MemoryId, Revision)],
+    ) -> Result<bool, Error> {
         let (space, parts) = (kept.key.space(), &self.parts);
         let ids: Vec<MemoryId> = shown.iter().map(|(id, _)| *id).collect();
         let rows = parts.reads.rows(space, &ids, &question.filter).await?;
@@ -28,7 +33,7 @@ impl Search {
         let Some(judge) = &kept.membership else { return Ok(false) };
         let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let limit = (question.limit * DEEPER).min(LIMIT_MAX);
-        let now = search::ask(space, &Question { limit, ..question.clone() }, parts).await?;
+        let now = search::ask(space, &SearchQuery { limit, ..question.clone() }, parts).await?;
         for found in now.results.into_iter().filter(|found| !ids.contains(&found.record.id)) {
             // A vector that the log has and searches do not show yet is nobody's mistake.
             let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
@@ -57,7 +62,7 @@ impl Search {
     ///
     /// Decision 2026-11-26: asked of the log itself. What the caches remember of it does not reach back far enough under load, and it counts a
     /// change that leaves text and tags alone, by which no ranking changes.
-    async fn has_come_since(&self, question: &Question, kept: &Entry, id: MemoryId) -> Result<bool, Error> {
+    async fn has_come_since(&self, question: &SearchQuery, kept: &Entry, id: MemoryId) -> Result<bool, Error> {
         let (space, name) = (kept.key.space(), id.to_string());
         let mut from = StreamSeq(kept.stamp.events.0 + 1);
         while let Some(Recorded { seq, event }) = self.reading.log.next(space, "memory", &name, from).await? {

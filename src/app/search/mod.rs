@@ -22,7 +22,7 @@ use crate::{
     queries::{
         KEYWORD, MEMORIES, VECTORS,
         freshness::MIN_POSITION_WAIT_MS,
-        search::{self, Found, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, SearchParts},
+        search::{self, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RankedMemory, SearchParts},
     },
 };
 
@@ -56,7 +56,7 @@ pub struct Wanted<'a> {
 /// What was found, the best first. `degraded` names the arms that could not answer.
 #[derive(Debug)]
 pub struct Ranked {
-    pub results: Vec<Found>,
+    pub results: Vec<RankedMemory>,
     pub degraded: Vec<&'static str>,
 }
 
@@ -122,7 +122,7 @@ fn must_wait_for_vectors(wait: Option<&str>) -> Result<bool, Error> {
     }
 }
 
-fn question(wanted: &Wanted<'_>) -> Result<search::Question, Error> {
+fn question(wanted: &Wanted<'_>) -> Result<search::SearchQuery, Error> {
     let query = wanted.query.trim();
     let count = query.chars().count();
     if count == 0 {
@@ -153,5 +153,5 @@ fn question(wanted: &Wanted<'_>) -> Result<search::Question, Error> {
         return Err(Error::new("search.bad_min_score", detail).at("min_score", Some(json!([0, 1])), Some(min_score.into())));
     }
     let filter = wanted.filter.clone().unwrap_or_else(Filter::none);
-    Ok(search::Question { query: query.to_owned(), limit, mode, filter, min_score: min_score as f32 })
+    Ok(search::SearchQuery { query: query.to_owned(), limit, mode, filter, min_score: min_score as f32 })
 }

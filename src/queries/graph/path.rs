@@ -36,7 +36,7 @@ pub struct Path {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct PathQuery {
     pub source: MemoryId,
     pub target: MemoryId,
     pub step: Step,
@@ -58,8 +58,8 @@ pub enum Error {
 }
 
 /// Finds up to `count` ways, shortest first, none of which passes a memory twice. None at all when the ends are not connected.
-pub async fn ask(space: &SpaceId, question: &Question, graph: &dyn GraphReads) -> Result<Vec<Path>, Error> {
-    let Question { source, target, .. } = *question;
+pub async fn ask(space: &SpaceId, question: &PathQuery, graph: &dyn GraphReads) -> Result<Vec<Path>, Error> {
+    let PathQuery { source, target, .. } = *question;
     let ends = graph.nodes(space, &[source, target], question.step.at).await?;
     for (field, id) in [("source", source), ("target", target)] {
         if !ends.iter().any(|node| node.id == id) {
@@ -149,7 +149,7 @@ impl Front {
 }
 
 impl<'a> Search<'a> {
-    fn new(space: &'a SpaceId, question: &Question, graph: &'a dyn GraphReads) -> Self {
+    fn new(space: &'a SpaceId, question: &PathQuery, graph: &'a dyn GraphReads) -> Self {
         let side =
             |direction| Side { step: Step { direction, hops_max: HOPS_MAX, ..question.step.clone() }, hops: HashMap::new() };
         let back = match question.step.direction {
@@ -169,7 +169,7 @@ impl<'a> Search<'a> {
     }
 
     /// Yen: every further way leaves a known one at some memory; the cheapest such detour is the next.
-    async fn ways(&mut self, question: &Question) -> Result<Vec<Way>, Error> {
+    async fn ways(&mut self, question: &PathQuery) -> Result<Vec<Way>, Error> {
         let (source, target) = (question.source, question.target);
         if source == target {
             return Ok(vec![vec![]]);

@@ -154,7 +154,7 @@ proptest! {
     fn the_ways_are_the_cheapest_there_are(graph in graphs(), weighted: bool, direction in 0..3usize, count in 1u32..=5) {
         let direction = [Direction::Out, Direction::In, Direction::Both][direction];
         let step = Step { direction, ..Step::default() };
-        let question = path::Question { source: id(0), target: id(5), step, weighted, count };
+        let question = path::PathQuery { source: id(0), target: id(5), step, weighted, count };
         let paths = now(path::ask(&space(), &question, &graph)).expect("answers");
         let expected = brute_force(&graph, direction, weighted, (0, 5));
         prop_assert_eq!(paths.len(), expected.len().min(count as usize));

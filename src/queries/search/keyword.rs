@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Question, SearchParts, fusion};
+use super::{SearchParts, SearchQuery, fusion};
 use crate::{
     domain::ids::{MemoryId, SpaceId},
     ports::{EXACT_ROWS_MAX, Hit, KeywordHits, KeywordWeights, QueryError},
@@ -11,14 +11,14 @@ use crate::{
 /// The arm, and what its words are worth.
 type Answer = (fusion::Arm, KeywordWeights);
 
-pub async fn arm(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Answer, QueryError> {
+pub async fn arm(space: &SpaceId, question: &SearchQuery, parts: &SearchParts, depth: usize) -> Result<Answer, QueryError> {
     let KeywordHits { hits, weights } = best(space, question, parts, depth).await?;
     // An arm that named fewer than it might has looked at all: the others do not hold the words.
     let silent_score = (hits.len() < depth).then_some(0.0);
     Ok((fusion::Arm::keyword(hits, silent_score), weights))
 }
 
-async fn best(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<KeywordHits, QueryError> {
+async fn best(space: &SpaceId, question: &SearchQuery, parts: &SearchParts, depth: usize) -> Result<KeywordHits, QueryError> {
     let query = &question.query;
     if question.filter.is_none() {
         return parts.keyword.search(space, query, None, depth).await;

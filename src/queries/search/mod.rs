@@ -42,7 +42,7 @@ pub enum Mode {
 
 /// A search: 1 to [`QUERY_CHARS_MAX`] characters, 1 to [`LIMIT_MAX`] results.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
+pub struct SearchQuery {
     pub query: String,
     pub limit: usize,
     pub mode: Mode,
@@ -61,7 +61,7 @@ pub struct SearchParts {
 
 /// A memory that was found: its score from 0 to 1, and how each arm saw it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct RankedMemory {
     pub record: MemoryRecord,
     pub score: f32,
     pub arms: Vec<(&'static str, Standing)>,
@@ -70,7 +70,7 @@ pub struct Found {
 /// The best first. `degraded` names the arms that could not answer, or not find by what they cannot read.
 #[derive(Debug)]
 pub struct Answer {
-    pub results: Vec<Found>,
+    pub results: Vec<RankedMemory>,
     pub degraded: Vec<&'static str>,
     /// Whether every arm that was asked is there: the same question would be answered the same way.
     pub is_whole: bool,
@@ -92,7 +92,7 @@ pub enum Error {
 /// Searches one space.
 ///
 /// Errors: `Query` when Postgres is away; when the only arm of the mode is. A hybrid search goes on with the other arm.
-pub async fn ask(space: &SpaceId, question: &Question, parts: &SearchParts) -> Result<Answer, Error> {
+pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -> Result<Answer, Error> {
     let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
     let near = semantic(space, question, parts, depth);
     let words = async { timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
@@ -147,7 +147,7 @@ fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Resul
     }
 }
 
-async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
+async fn semantic(space: &SpaceId, question: &SearchQuery, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
     let vector = timed("embed", parts.embedder.query(&question.query)).await?;
     let hits = timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
     // What the model cannot read lies near to anything: by it alone nobody is found, where there is another way.
@@ -158,8 +158,8 @@ async fn semantic(space: &SpaceId, question: &Question, parts: &SearchParts, dep
 
 /// What could enter the answer later, by the statistics that it was made with.
 fn judge(
-    question: &Question,
-    results: &[Found],
+    question: &SearchQuery,
+    results: &[RankedMemory],
     (ranking, floor, evidence): (&Ranking, f32, Evidence),
     (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>),
 ) -> Judge {
@@ -176,10 +176,10 @@ fn judge(
 /// The rows of the best candidates. Those that vanished since the arms looked are passed over for the next ones.
 async fn rows(
     space: &SpaceId,
-    question: &Question,
+    question: &SearchQuery,
     parts: &SearchParts,
     mut candidates: impl Iterator<Item = (&Fused, f32)>,
-) -> Result<Vec<Found>, QueryError> {
+) -> Result<Vec<RankedMemory>, QueryError> {
     let mut results = Vec::with_capacity(question.limit);
     loop {
         let next: Vec<(&Fused, f32)> = candidates.by_ref().take(question.limit - results.len()).collect();
@@ -191,7 +191,7 @@ async fn rows(
         let mut records: HashMap<_, _> = found.into_iter().map(|record| (record.id, record)).collect();
         results.extend(next.into_iter().filter_map(|(one, score)| {
             let arms = one.arms.iter().map(|(name, standing)| (*name, *standing)).collect();
-            Some(Found { record: records.remove(&one.id)?, score, arms })
+            Some(RankedMemory { record: records.remove(&one.id)?, score, arms })
         }));
     }
 }

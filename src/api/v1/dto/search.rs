@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::MemoryView;
 use crate::{
     app::search::Ranked,
-    queries::search::{Found, fusion::Standing},
+    queries::search::{RankedMemory, fusion::Standing},
 };
 
 /// The body of a search. Only `query` must be there.
@@ -80,7 +80,7 @@ pub struct SearchAnswer {
 impl From<Ranked> for SearchAnswer {
     fn from(found: Ranked) -> Self {
         let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
-        let result = |found: Found| SearchResult {
+        let result = |found: RankedMemory| SearchResult {
             memory: found.record.into(),
             score: found.score,
             arms: found.arms.into_iter().map(arm).collect(),
