@@ -30,6 +30,23 @@
 //!   nothing but its own aggregate.
 //! - An idempotency key means one wish of one caller on one resource; what is acknowledged under it stands in the log.
 //!
+//! # Words
+//! - *event*: what happened to one aggregate (a memory, a relationship, a webhook, a space, a key); never changed. *Derived fact*: what
+//!   was computed from events and is dear to compute again, in a stream of its own.
+//! - *position* ([`domain::ids::StreamSeq`]): a place in the log. *Revision*: how often one aggregate has changed; its ETag.
+//! - *command*, its *key* (`Idempotency-Key`) and its *actor*: what is asked for, the name under which it may be asked for again, and who
+//!   asks. *Decider*: the pure function from state and command to events.
+//! - *projection*: a read model made of events alone. It has *versions*; one is live, another may be filled beside it until the *cut-over*.
+//!   Its *checkpoint* is the position that it shows. A change that it cannot apply is *parked*.
+//! - *freshness*: the position that an answer must show at least (`min_position`, or what the caller wrote last). *As of*: the position
+//!   or time that it must show exactly.
+//! - *tail*: the newest events in memory, shared by all that follow the log on this node. A *lane* serves one webhook, in order if it
+//!   wants that; its *circuit breaker* pauses it; a *delivery* is one event for one webhook.
+//! - *kept answer*, with its *deps* (what it shows), its *stamp* (how new it is) and its *membership* (what else would belong to it). A
+//!   *touch* is what one event ends.
+//! - *surface*: one shape in which use cases are offered (`v1`); an answer is kept per surface.
+//! - *degraded*: answered without a part that is away, which the answer names.
+//!
 //! # A memory is captured
 //! [`api`] authenticates and reads the body; [`app::memories`] names the command; [`commands::Commands::memory`] loads the newest event, lets
 //! [`domain::memory::MemoryDecider`] decide, and appends with the expected sequence. The answer carries the position.
@@ -43,10 +60,10 @@
 //! it is a row and, unless it went well, the time of the next attempt. What was sent and not written down is sent again under the same id.
 //!
 //! # A question is asked again
-//! [`app::cached`] names the question; [`caches::Caches::serve`] gives the kept answer if the tail has told of everything that the caller has written. Else one asks and those
-//! who come meanwhile wait for it: it notes what the projections show at least, asks [`queries`], and hands the answer with what it depends
-//! on to [`caches::store`]. The [`caches::invalidator`] follows the node's tails of both streams; what an event touches, and what a change
-//! could enter, goes at once, and a fill that raced it is refused by [`caches::ledger`].
+//! [`app::cached`] names the question; [`caches::Caches::serve`] gives the kept answer if the tail has told of everything that the caller
+//! has written. Else one asks and those who come meanwhile wait for it: it notes what the projections show at least, asks [`queries`], and hands the answer with what it depends
+//! on to [`caches::store`]. The [`caches::invalidator`] follows the node's tails of both streams; what [`caches::changes`] says that an
+//! event touches or could enter, goes at once, and a fill that raced it is refused by [`caches::ledger`].
 //!
 //! # A projection is rebuilt
 //! [`replay::Operator`] installs tables of the next version, marked as being filled. Every process's

@@ -11,7 +11,7 @@ use second_brain::{
 };
 use serde_json::Value;
 
-use super::mix::Dice;
+use super::dice::Dice;
 
 const TOPICS: usize = 1_000;
 const QUESTIONS: usize = 4;

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each bench uses its part of the ground")]
 
 pub mod client;
+pub mod dice;
 pub mod language;
 pub mod library;
 pub mod mix;

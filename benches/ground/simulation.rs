@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use second_brain::{
     caches::{
         Settings,
+        changes::{self, Decision, Did, KnownVector},
         entry::{Entry, Key},
         ledger::{Source, Touch},
         store::Store,
@@ -15,9 +16,10 @@ use second_brain::{
         ids::{MemoryId, SpaceId, StreamSeq},
         memory::{Draft, Memory},
     },
+    journal::derived::content_hash,
     ports::{
-        Filter, Hit, KeywordWeights, ListQuery, MemoryRecord, Test, WordWeight, Words,
-        cache::{Answer, Candidate, Change, Dep, Stamp},
+        Filter, Hit, KeywordWeights, ListQuery, MemoryRecord, Test, VectorOf, WordWeight, Words,
+        cache::{Answer, Candidate, Change, Dep, Stamp, Tokenize},
         unit,
     },
     queries::{
@@ -30,7 +32,7 @@ use second_brain::{
 };
 use uuid::Uuid;
 
-use super::mix::Dice;
+use super::dice::Dice;
 
 const MEMORIES: usize = 40;
 const WORDS: usize = 12;
@@ -39,6 +41,8 @@ const QUERIES: usize = 24;
 /// Candidates of an arm, and results.
 const DEPTH: usize = 12;
 const LIMIT: usize = 4;
+/// One in so many changes cannot be looked at: the log is away, or nobody was interested.
+const UNKNOWN_EVERY: usize = 50;
 
 /// A memory at one of its states.
 #[derive(Clone)]
@@ -49,8 +53,8 @@ struct State {
     candidate: Arc<Candidate>,
     /// The same with the vector of this text.
     with_vector: Arc<Candidate>,
-    /// As it is told of if it lived before with this text.
-    kept: Option<Arc<Candidate>>,
+    /// What brought it about.
+    did: Did,
 }
 
 /// What both streams have said up to a position of each.
@@ -84,6 +88,7 @@ pub struct Simulation {
     told: View,
     /// Where the read models stood when each question was answered last: at its stamp or beyond.
     answered_at: HashMap<usize, (usize, usize)>,
+    tokenize: Tokenize,
     findings: Findings,
 }
 
@@ -136,6 +141,7 @@ impl Simulation {
             applied: View::default(),
             told: View::default(),
             answered_at: HashMap::new(),
+            tokenize: Arc::new(words_of),
             findings: Findings::default(),
         }
     }
@@ -168,16 +174,24 @@ impl Simulation {
         };
         let mut words = Dice::new(text);
         let content = (0..3 + words.below(6)).map(|_| format!("w{}", words.below(WORDS))).collect::<Vec<_>>().join(" ");
+        // No two texts are the same, as no two vectors are.
+        let content = format!("{content} text{text}");
         let tags = vec![format!("t{}", self.dice.below(TAGS))];
         let body = Draft { content, tags, ..Draft::default() }.validate().expect("valid");
         let is_deleted = before.is_some() && self.dice.below(6) == 0;
         let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
         let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at) };
-        let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, Arc::new(words_of)));
-        let lived = before.as_ref().is_some_and(|before| before.text == text && before.candidate.memory.deleted_at.is_none());
-        let plain = || Candidate::new(id(memory), state.clone(), None, Arc::new(words_of)).changed_only(vec!["tags".into()]);
-        let kept = (lived && !is_deleted).then(|| Arc::new(plain()));
-        let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))), kept };
+        let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, self.tokenize.clone()));
+        let did = match &before {
+            None => Did::Create,
+            Some(_) if is_deleted => Did::Delete,
+            // Its words and tags are of one text; what else changed is of no interest to rankings.
+            Some(before) if before.text == text && before.candidate.memory.deleted_at.is_none() => {
+                Did::AlterOnly(vec!["tags".into()])
+            }
+            Some(_) => Did::Alter,
+        };
+        let state = State { revision, text, candidate: make(None), with_vector: make(Some(vector(text))), did };
         self.log.push((memory, state));
         self.end.learn_event(self.log.last().expect("pushed just now"));
     }
@@ -208,45 +222,51 @@ impl Simulation {
     fn tell_event(&mut self) {
         let (memory, state) = &self.log[self.told.events];
         let seq = StreamSeq(self.told.events as u64 + 1);
-        // As the invalidator finds it out: the vector from the tail where that remembers it, else, unless it is a new one's, from the log.
-        let subject = Dep::memory(&space(), id(*memory));
-        let told = match self.store.told_of(subject) {
-            Some(Change::Stands(told)) => told.first().cloned(),
-            _ => None,
-        };
-        let change = match (state.revision, self.store.told_about(seq)) {
-            (1, Some(_)) => Change::Stands(vec![state.with_vector.clone()]),
-            (1, None) => Change::Stands(vec![state.candidate.clone()]),
-            _ if state.kept.is_some() => Change::Stands(state.kept.iter().cloned().collect()),
-            _ if let Some(told) = told => {
-                let is_of_this = told.memory.body.content == state.candidate.memory.body.content;
-                Change::Stands(vec![if is_of_this { state.with_vector.clone() } else { state.candidate.clone() }])
+        let (subject, knows) = (Dep::memory(&space(), id(*memory)), StreamSeq(self.told.vectors as u64));
+        let is_unknown = self.dice.below(UNKNOWN_EVERY) == 0;
+        let mut logged = None;
+        let change = loop {
+            if is_unknown {
+                break Change::Unknown;
             }
-            _ if self.end.embedded.get(memory) == Some(&state.text) => Change::Stands(vec![state.with_vector.clone()]),
-            // It waits until that is told.
-            _ if self.vectors[self.told.vectors..].iter().any(|(of, ..)| of == memory) => return,
-            _ => Change::Stands(vec![state.candidate.clone()]),
+            let (of_event, of_memory) = (self.store.told_about(seq), self.store.told_of(subject));
+            let known = KnownVector { of_event, of_memory, logged, told: knows };
+            match changes::of_event((id(*memory), &state.candidate.memory), &state.did, known, &self.tokenize) {
+                Decision::Tell(change) => break change,
+                Decision::Unknown(_) => break Change::Unknown,
+                Decision::AskLog => logged = Some(self.newest_vector(*memory, state)),
+                // It is asked again when more has been told.
+                Decision::WaitFor(_) => return,
+            }
         };
-        let (knows, deps) = (StreamSeq(self.told.vectors as u64), vec![subject]);
-        let touch = Touch { seq, about: seq, subject, knows, space: space(), deps, change: Some(change) };
+        let (space, deps) = (space(), vec![subject]);
+        let touch = Touch { seq, about: seq, subject, knows, space, deps, change: Some(change) };
         self.store.touch(Source::Events, vec![touch], seq);
         self.told.learn_event(&self.log[self.told.events]);
+    }
+
+    /// What the log says of the newest vector of a memory.
+    fn newest_vector(&self, memory: usize, state: &State) -> VectorOf {
+        match self.vectors.iter().rposition(|(of, ..)| *of == memory) {
+            None => VectorOf::Nothing,
+            Some(place) if self.vectors[place].1 == state.text => VectorOf::Text(vector(state.text)),
+            Some(place) => VectorOf::AnotherText(StreamSeq(place as u64 + 1)),
+        }
     }
 
     fn tell_vector(&mut self) {
         let (memory, text, position) = self.vectors[self.told.vectors];
         let seq = StreamSeq(self.told.vectors as u64 + 1);
         let untold = self.log[self.told.events..].iter().filter(|(of, _)| *of == memory).map(|(_, state)| state);
-        let states: Vec<&State> = self.told.memories.get(&memory).into_iter().chain(untold).collect();
-        let of_this = states.iter().filter(|state| state.text == text).map(|state| state.with_vector.clone());
-        let change = match of_this.collect::<Vec<_>>() {
-            candidates if candidates.is_empty() => None,
-            candidates => Some(Change::Stands(candidates)),
+        let states = self.told.memories.get(&memory).into_iter().chain(untold).map(|state| state.candidate.memory.clone());
+        let embedded = &self.log[position - 1].1.candidate.memory;
+        let hash = content_hash(&embedded.body.text_to_embed());
+        let change = match self.dice.below(UNKNOWN_EVERY) {
+            0 => Some(Change::Unknown),
+            _ => changes::of_vector(id(memory), states, (&vector(text), &hash), &self.tokenize),
         };
-        let (about, knows) = (StreamSeq(position as u64), StreamSeq(self.told.events as u64));
-        let subject = Dep::memory(&space(), id(memory));
-        let deps = if change.is_none() { vec![subject] } else { vec![] };
-        let touch = Touch { seq, about, subject, knows, space: space(), deps, change };
+        let at = (seq, StreamSeq(position as u64), StreamSeq(self.told.events as u64));
+        let touch = changes::vector_touch(Dep::memory(&space(), id(memory)), &space(), at, change);
         self.store.touch(Source::Derived, vec![touch], seq);
         self.told.learn_vector(self.vectors[self.told.vectors]);
     }

@@ -31,6 +31,7 @@ impl Caches {
     }
 
     /// Waits until the tails have told of everything that a read could have seen by now.
+    /// Errors: see [`QueryError`].
     pub async fn told_all(&self, views: &[&'static str]) -> Result<bool, QueryError> {
         for view in views {
             let source = if *view == VECTORS { Source::Derived } else { Source::Events };

@@ -10,18 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Caches,
+    changes::{self, Decision, Did, KnownVector},
     ledger::{Source, Touch},
 };
 use crate::{
     domain::{
-        ids::{MemoryId, SpaceId, StreamSeq},
-        memory, relationship,
+        ids::{MemoryId, StreamSeq},
+        memory,
     },
-    journal::{Envelope, Recorded, derived, events::Storable},
+    journal::{Envelope, Recorded, catalog, derived, events::Storable},
     ports::{
-        DerivedLog, EventLog, Follow, Next, VectorOf,
-        cache::{Candidate, Change, Dep, Tokenize},
-        log::ReadError,
+        DerivedLog, EventLog, Follow, Next,
+        cache::{Change, Dep, Tokenize},
         unit,
     },
 };
@@ -93,9 +93,9 @@ impl Invalidator {
             }
             Source::Derived => None,
             Source::Events => {
-                let deps = deps_of(recorded);
+                let deps = changes::deps_of(recorded);
                 let (knows, change) = match event.aggregate.as_str() {
-                    "memory" => {
+                    catalog::MEMORY => {
                         let (knows, change) = self.of_memory(recorded).await;
                         (knows, Some(change))
                     }
@@ -109,69 +109,40 @@ impl Invalidator {
 
     /// How a memory stands after an event, with its vector, and what was told of vectors before that was found out.
     async fn of_memory(&self, recorded: &Recorded) -> (StreamSeq, Change) {
-        let event = &recorded.event;
-        // Before anything is looked at: what is told meanwhile may not be in it.
-        let knows = self.caches.store.head(Source::Derived);
-        if !self.caches.store.heeds_changes(&event.space) {
+        let (event, store) = (&recorded.event, &self.caches.store);
+        let knows = store.head(Source::Derived);
+        if !store.heeds_changes(&event.space) {
             // Nobody looks closely: whoever asks in a moment has to know that there was something.
             return (knows, unknown("unwatched"));
         }
         let (Ok(id), Ok(state)) = (event.aggregate_id.parse::<MemoryId>(), memory::Event::load(&event.kind, &event.data)) else {
             return (knows, unknown("unreadable"));
         };
-        let memory = state.memory();
-        if event.leaves_ranking() {
-            let candidate = Candidate::new(id, memory.clone(), None, self.tokenize.clone());
-            return (knows, Change::Stands(vec![Arc::new(candidate.changed_only(event.changed.clone()))]));
-        }
-        let stands = |vector| Change::Stands(vec![Arc::new(Candidate::new(id, memory.clone(), vector, self.tokenize.clone()))]);
+        let (memory, did, subject) = (state.memory(), Did::of(event, &state), Dep::memory(&event.space, id));
+        // Before anything is looked at, and the same once more each time that it has waited: what is told meanwhile may not be in it.
+        let (mut knows, mut logged) = (knows, None);
         loop {
-            // The same once more each time that it has waited.
-            let knows = self.caches.store.head(Source::Derived);
-            let vector = match &state {
-                // What is gone enters nothing.
-                memory::Event::Deleted(_) => None,
-                // Its vector is told of by DERIVED: after this, or in rare cases before.
-                memory::Event::Created(_) => match self.caches.store.told_about(recorded.seq) {
-                    Some(Change::Unknown) => return (knows, unknown("vector_unknown")),
-                    Some(Change::Stands(known)) => known.first().and_then(|known| known.vector.clone()),
-                    None => None,
-                },
-                _ => match self.vector_of(&event.space, id, &memory.body.text_to_embed()).await {
-                    Ok(VectorOf::Text(vector)) => Some(vector),
-                    Ok(VectorOf::AnotherText(position)) if position <= knows => None,
-                    Ok(VectorOf::Nothing) => None,
-                    // Read models may still have the one before, which may be of this very text: in a moment they have not.
-                    Ok(VectorOf::AnotherText(position))
-                        if self.caches.store.reached(Source::Derived, position, VECTOR_WAIT).await =>
-                    {
-                        continue;
+            let (of_event, of_memory) = (store.told_about(recorded.seq), store.told_of(subject));
+            let known = KnownVector { of_event, of_memory, logged, told: knows };
+            match changes::of_event((id, memory), &did, known, &self.tokenize) {
+                Decision::Tell(change) => return (knows, change),
+                Decision::Unknown(why) => return (knows, unknown(why)),
+                Decision::AskLog => {
+                    let text = memory.body.text_to_embed();
+                    match self.derived.vector_of(self.model, &event.space, id, &text).await {
+                        Ok(of) => logged = Some(of),
+                        Err(cause) => {
+                            tracing::debug!(%cause, "a change is not known in full");
+                            return (knows, unknown("log_away"));
+                        }
                     }
-                    Ok(VectorOf::AnotherText(_)) => return (knows, unknown("vector_late")),
-                    Err(cause) => {
-                        tracing::debug!(%cause, "a change is not known in full");
-                        return (knows, unknown("log_away"));
-                    }
-                },
-            };
-            return (knows, stands(vector));
+                }
+                Decision::WaitFor(position) if store.reached(Source::Derived, position, VECTOR_WAIT).await => {
+                    (knows, logged) = (store.head(Source::Derived), None);
+                }
+                Decision::WaitFor(_) => return (knows, unknown("vector_late")),
+            }
         }
-    }
-
-    /// What the newest vector of a memory is of: as DERIVED has told, if that is remembered, else as the log has it.
-    ///
-    /// Decision 2026-11-26: the log is not asked about what was told. Popular memories are changed again and again, and whoever wrote
-    /// waits for this tail with the next question.
-    async fn vector_of(&self, space: &SpaceId, id: MemoryId, text: &str) -> Result<VectorOf, ReadError> {
-        if let Some(Change::Stands(told)) = self.caches.store.told_of(Dep::memory(space, id))
-            && let Some((told, vector)) = told.first().and_then(|told| Some((told, told.vector.clone()?)))
-            // Another memory may have the same number there.
-            && told.id == id
-        {
-            let is_of_this = told.memory.body.text_to_embed() == text;
-            return Ok(if is_of_this { VectorOf::Text(vector) } else { VectorOf::Nothing });
-        }
-        self.derived.vector_of(self.model, space, id, text).await
     }
 
     /// What a vector that has come means: its memory may be found by meaning now.
@@ -190,16 +161,10 @@ impl Invalidator {
             // As with memories: a search that is asked in a moment has to know.
             false => Some(unknown("unwatched")),
         };
-        let (subject, space) = (Dep::memory(&event.space, id), event.space.clone());
-        // It has taken the place of another vector, which may have been that of the memory's text.
-        let deps = if change.is_none() { vec![subject] } else { vec![] };
-        Some(Touch { seq: recorded.seq, about, subject, knows, space, deps, change })
+        Some(changes::vector_touch(Dep::memory(&event.space, id), &event.space, (recorded.seq, about, knows), change))
     }
 
-    /// The memory with its vector; `None` if this is the vector of a text that the memory had before, so that nobody is found by it.
-    ///
-    /// Decision 2026-11-26: such a vector is no unknown change. A popular memory is changed again while its text is embedded, and each
-    /// time all searches of the space were over.
+    /// The memory with its vector, see [`changes::of_vector`].
     async fn memory_with_vector(
         &self,
         recorded: &Recorded,
@@ -209,15 +174,11 @@ impl Invalidator {
         let event = &recorded.event;
         let Some(states) = self.states_from(event, about, knows).await? else { return Ok(Some(unknown("memory_late"))) };
         let numbers = derived::numbers_of(&event.data["vector"]).ok_or("the vector is none")?;
-        let vector = unit(&numbers);
-        let mut candidates = vec![];
-        for state in states {
-            let memory = memory::Event::load(&state.event.kind, &state.event.data)?.memory().clone();
-            if event.data["content_hash"] == derived::content_hash(&memory.body.text_to_embed()) {
-                candidates.push(Arc::new(Candidate::new(id, memory, Some(vector.clone()), self.tokenize.clone())));
-            }
-        }
-        Ok((!candidates.is_empty()).then_some(Change::Stands(candidates)))
+        let memory =
+            |state: Recorded| Ok::<_, BoxError>(memory::Event::load(&state.event.kind, &state.event.data)?.memory().clone());
+        let memories = states.into_iter().map(memory).collect::<Result<Vec<_>, _>>()?;
+        let hash = event.data["content_hash"].as_str().unwrap_or_default();
+        Ok(changes::of_vector(id, memories, (&unit(&numbers), hash), &self.tokenize))
     }
 
     /// How the memory of an embedding stood when `knows` was told, and every state since; `None` when that cannot be found out soon.
@@ -226,7 +187,7 @@ impl Invalidator {
     /// popular memory has changed a hundred times since, and each time that nobody knew how it stood all searches of its space were over:
     /// nearly all that ended under 50 clients.
     async fn states_from(&self, of: &Envelope, about: StreamSeq, knows: StreamSeq) -> Result<Option<Vec<Recorded>>, BoxError> {
-        let Some(newest) = self.log.last(&of.space, "memory", &of.aggregate_id).await? else { return Ok(None) };
+        let Some(newest) = self.log.last(&of.space, catalog::MEMORY, &of.aggregate_id).await? else { return Ok(None) };
         // A new memory has no state before.
         if newest.seq <= knows || newest.event.kind == "memory.created" {
             return Ok(Some(vec![newest]));
@@ -236,7 +197,9 @@ impl Invalidator {
         let told = self.caches.store.last_told(Dep::memory(&of.space, of.aggregate_id.parse()?), knows);
         let (mut states, mut from) = (vec![], told.map_or(start, |told| told.max(start)));
         for _ in 0..STATES_MAX {
-            let Some(next) = self.log.next(&of.space, "memory", &of.aggregate_id, from).await? else { return Ok(Some(states)) };
+            let Some(next) = self.log.next(&of.space, catalog::MEMORY, &of.aggregate_id, from).await? else {
+                return Ok(Some(states));
+            };
             if states.is_empty() && from > start && next.seq != from {
                 // What was told was of another memory that has the same number there.
                 from = start;
@@ -258,30 +221,4 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 fn unknown(why: &'static str) -> Change {
     metrics::counter!("brain_cache_changes_unknown", "why" => why).increment(1);
     Change::Unknown
-}
-
-/// What an event touches, whoever depends on it.
-fn deps_of(recorded: &Recorded) -> Vec<Dep> {
-    let (event, space) = (&recorded.event, &recorded.event.space);
-    match event.aggregate.as_str() {
-        "memory" => {
-            let Ok(id) = event.aggregate_id.parse() else { return vec![] };
-            let mut deps = vec![Dep::memory(space, id), Dep::node(space, id)];
-            match event.kind.as_str() {
-                "memory.created" => deps.push(Dep::membership(space)),
-                "memory.deleted" | "memory.restored" => deps.extend([Dep::membership(space), Dep::lifecycle(space)]),
-                _ => {}
-            }
-            deps
-        }
-        "relationship" => {
-            let (Ok(id), Ok(state)) = (event.aggregate_id.parse(), relationship::Event::load(&event.kind, &event.data)) else {
-                return vec![];
-            };
-            let ends = state.relationship().ends;
-            let nodes = [ends.source, ends.target].map(|end| Dep::node(space, end));
-            [Dep::relationship(space, id), Dep::edges(space)].into_iter().chain(nodes).collect()
-        }
-        _ => vec![],
-    }
 }

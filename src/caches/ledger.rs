@@ -206,6 +206,7 @@ impl Ledger {
     }
 
     /// Takes an answer, unless something has happened to it since its stamp.
+    /// Errors: why it is not kept, see [`Refused`]; it may be given once all the same.
     pub fn admit(&mut self, entry: Arc<Entry>) -> Result<(), Refused> {
         let (stamp, membership) = (entry.stamp, entry.membership.as_deref());
         self.check(Source::Events, stamp.events, &entry, membership)?;

@@ -4,7 +4,8 @@
 //! - [`dependants`]: who depends on what.
 //! - [`body`]: what a client gets, packed.
 //! - [`store`]: room and age (moka) under that rule.
-//! - [`invalidator`]: what each event touches.
+//! - [`changes`]: what an event means for answers, pure.
+//! - [`invalidator`]: finds out what that takes, and tells the store.
 //! - [`flight`]: equal questions that come together are asked once.
 //! - [`embeddings`]: vectors of queries.
 //!
@@ -15,6 +16,7 @@
 
 mod audit;
 pub mod body;
+pub mod changes;
 pub mod dependants;
 pub mod embeddings;
 pub mod entry;

@@ -135,6 +135,7 @@ impl Store {
     }
 
     /// Makes an entry of an answer and keeps it if the ledger lets it.
+    /// Errors: why it is not kept, see [`Refused`]; the entry may be given once all the same.
     pub fn put(&self, key: Key, answer: Answer, stamp: Stamp) -> (Arc<Entry>, Result<(), Refused>) {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) as EntryId;
         let added = self.documents.load(Ordering::Relaxed);

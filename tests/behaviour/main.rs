@@ -3,6 +3,7 @@
 mod bad_input;
 mod bodies;
 mod caches;
+mod caches_simulated;
 mod command_line;
 mod connections;
 mod deletion;
