@@ -4,6 +4,7 @@
 //! rule is about what the program does.
 
 mod arrows;
+mod codes;
 mod heads;
 mod metrics;
 mod names;

@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    source::{Function, Macro},
+    source::{Call, Function, Macro},
     tokens,
 };
 
@@ -26,6 +26,7 @@ pub struct Read {
     pub methods: Vec<(String, usize)>,
     pub asynchronous: Vec<usize>,
     pub macros: Vec<Macro>,
+    pub calls: Vec<Call>,
     pub functions: Vec<Function>,
     pub hidden: Vec<(&'static str, usize)>,
     pub test_lines: Vec<RangeInclusive<usize>>,
@@ -315,6 +316,17 @@ impl<'ast> Visit<'ast> for Reader {
             self.read.methods.push((call.method.unraw().to_string(), line(call.method.span())));
         }
         visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        if let (false, syn::Expr::Path(function), Some(syn::Expr::Lit(first))) = (self.in_tests, &*call.func, call.args.first())
+            && let syn::Lit::Str(text) = &first.lit
+        {
+            let names: Vec<String> = function.path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
+            let function = names[names.len().saturating_sub(2)..].join("::");
+            self.read.calls.push(Call { function, first_text: text.value(), line: line(call.span()) });
+        }
+        visit::visit_expr_call(self, call);
     }
 
     fn visit_expr_async(&mut self, block: &'ast syn::ExprAsync) {

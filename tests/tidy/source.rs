@@ -23,6 +23,8 @@ pub struct Facts {
     pub asynchronous: Vec<usize>,
     /// Macros that its production code calls.
     pub macros: Vec<Macro>,
+    /// Functions that its production code calls with a plain text first.
+    pub calls: Vec<Call>,
     /// All its functions, those of tests as well.
     pub functions: Vec<Function>,
     /// Ways to bring code in that no rule could follow, with their lines.
@@ -47,6 +49,13 @@ pub struct Macro {
     pub name: String,
     /// The text that its arguments begin with.
     pub first_text: Option<String>,
+    pub line: usize,
+}
+
+pub struct Call {
+    /// The end of its path: `Error::new`.
+    pub function: String,
+    pub first_text: String,
     pub line: usize,
 }
 
@@ -84,6 +93,7 @@ pub fn of(path: &str, text: &str) -> Facts {
         methods: read.methods,
         asynchronous: read.asynchronous,
         macros: read.macros,
+        calls: read.calls,
         functions: read.functions,
         hidden: read.hidden,
         production_lines: text.lines().count() - in_tests,
