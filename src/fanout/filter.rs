@@ -11,7 +11,7 @@ pub fn passes(filter: &Filter, recorded: &Recorded) -> bool {
         return true;
     }
     let (data, before) = (&recorded.event.data, &recorded.event.before);
-    if recorded.event.aggregate != "memory" {
+    if !recorded.event.is_of_memory() {
         return false;
     }
     let mut tags = recorded.event.tags_now_or_before();

@@ -1,8 +1,12 @@
 //! Every aggregate and every type of event, in one list: what it is called, what of it is for the world, and since which version it has
 //! its shape. Whoever asks "is this event public", "which events does this projection want" or "what does it tell" asks here.
 //!
-//! A new event gets a line here, a stored shape in [`super::events`] and an example that stays readable; a new aggregate a constant and the
-//! fields of it that the world is shown.
+//! A new event gets a line here, a stored shape in [`super::events`] and an example that stays readable; a new aggregate a constant and a line
+//! with its schema and the fields of it that the world is shown.
+
+use schemars::{JsonSchema, Schema, schema_for};
+
+use super::events::{DispatcherV1, EmbedderV1, EmbeddingV1, KeyV2, MemoryV2, RelationshipV1, SpaceV1, WebhookV1};
 
 /// A memory, a relationship between two, an endpoint that is told of events.
 pub const MEMORY: &str = "memory";
@@ -102,33 +106,61 @@ pub fn is_public(name: &str) -> bool {
     find(name).is_some_and(|event| event.summary().is_some())
 }
 
-/// The fields of an aggregate that public events show. What is not named here is never told: a field that is stored for our own sake
-/// stays ours until somebody adds it.
-pub fn public_fields(aggregate: &str) -> &'static [&'static str] {
-    match aggregate {
-        MEMORY => &[
-            "title",
-            "content",
-            "memory_type",
-            "metadata",
-            "tags",
-            "importance",
-            "source",
-            "user_id",
-            "agent_id",
-            "run_id",
-            "occurred_at",
-            "created_at",
-            "updated_at",
-            "deleted_at",
-        ],
-        RELATIONSHIP => {
-            &["source_id", "target_id", "relationship_type", "weight", "properties", "created_at", "updated_at", "deleted_at"]
-        }
-        // Addresses, headers and secrets are between brain and the endpoint's owner.
-        WEBHOOK => &["description", "disabled_reason", "disabled_at"],
-        _ => &[],
-    }
+/// A kind of aggregate, or of derived fact.
+pub struct Aggregate {
+    pub name: &'static str,
+    /// The JSON Schema of its events' data, in the newest version.
+    pub schema: fn() -> Schema,
+    /// The fields that public events show. What is not named here is never told: a field that is stored for our own sake stays ours until
+    /// somebody adds it.
+    pub public_fields: &'static [&'static str],
+}
+
+const MEMORY_FIELDS: &[&str] = &[
+    "title",
+    "content",
+    "memory_type",
+    "metadata",
+    "tags",
+    "importance",
+    "source",
+    "user_id",
+    "agent_id",
+    "run_id",
+    "occurred_at",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+];
+const RELATIONSHIP_FIELDS: &[&str] =
+    &["source_id", "target_id", "relationship_type", "weight", "properties", "created_at", "updated_at", "deleted_at"];
+/// Addresses, headers and secrets are between brain and the endpoint's owner.
+const WEBHOOK_FIELDS: &[&str] = &["description", "disabled_reason", "disabled_at"];
+
+const fn kind<T: JsonSchema>(name: &'static str, public_fields: &'static [&'static str]) -> Aggregate {
+    Aggregate { name, schema: || schema_for!(T), public_fields }
+}
+
+/// Every kind of aggregate that events are of.
+pub static AGGREGATES: [Aggregate; 8] = [
+    kind::<MemoryV2>(MEMORY, MEMORY_FIELDS),
+    kind::<RelationshipV1>(RELATIONSHIP, RELATIONSHIP_FIELDS),
+    kind::<WebhookV1>(WEBHOOK, WEBHOOK_FIELDS),
+    kind::<SpaceV1>(SPACE, &[]),
+    kind::<KeyV2>(KEY, &[]),
+    kind::<EmbeddingV1>(EMBEDDING, &[]),
+    kind::<EmbedderV1>(EMBEDDER, &[]),
+    kind::<DispatcherV1>(DISPATCHER, &[]),
+];
+
+/// The aggregate of this name, if events of it are stored.
+pub fn aggregate(name: &str) -> Option<&'static Aggregate> {
+    AGGREGATES.iter().find(|aggregate| aggregate.name == name)
+}
+
+/// See [`Aggregate::public_fields`].
+pub fn public_fields(name: &str) -> &'static [&'static str] {
+    aggregate(name).map_or(&[], |aggregate| aggregate.public_fields)
 }
 
 #[cfg(test)]
@@ -140,6 +172,13 @@ mod tests {
         for (index, event) in EVENTS.iter().enumerate() {
             assert!(event.name.starts_with(&format!("{}.", event.aggregate)), "{}", event.name);
             assert!(EVENTS[..index].iter().all(|other| other.name != event.name), "{} stands twice", event.name);
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_of_an_aggregate_with_a_schema() {
+        for event in stored() {
+            assert!(aggregate(event.aggregate).is_some(), "{} has no schema", event.name);
         }
     }
 

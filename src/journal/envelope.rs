@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::catalog;
 use crate::domain::{
     ids::{CommandId, EventId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
     memory::{Before, Field},
@@ -42,6 +43,11 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Whether it happened to a memory.
+    pub fn is_of_memory(&self) -> bool {
+        self.aggregate == catalog::MEMORY
+    }
+
     /// Whether this field was among those that it changed.
     pub fn has_changed(&self, field: &str) -> bool {
         self.changed.iter().any(|changed| changed == field)
@@ -64,9 +70,8 @@ pub struct Recorded {
 impl Envelope {
     /// The tags of a memory after the change and, where they changed, before it: who watched a tag must hear that a memory left it.
     pub fn tags_now_or_before(&self) -> impl Iterator<Item = &str> {
-        let is_memory = self.aggregate == "memory";
         let now = self.data["tags"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let before = self.before.tags.iter().flatten().map(String::as_str);
-        now.chain(before).filter(move |_| is_memory)
+        now.chain(before).filter(|_| self.is_of_memory())
     }
 }

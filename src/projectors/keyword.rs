@@ -317,7 +317,7 @@ impl Open {
     fn take(&mut self, recorded: &Recorded) {
         let event = &recorded.event;
         self.read_seq = recorded.seq;
-        if event.aggregate != "memory" {
+        if !event.is_of_memory() {
             return;
         }
         match change(recorded) {

@@ -12,6 +12,7 @@ use crate::{
     projectors::keyword::{self, Keyword},
 };
 
+/// Errors: see [`Error`]; a difference is an answer and no error.
 pub async fn verify(index: &Keyword, source: &dyn EventReader) -> Result<Verified, Error> {
     if let Some(damaged) = damaged(index).await? {
         return Ok(damaged);
@@ -25,7 +26,7 @@ pub async fn verify(index: &Keyword, source: &dyn EventReader) -> Result<Verifie
     while at < position {
         let (seq, recorded) = log::next(&mut events).await.map_err(Error::Log)?;
         at = seq;
-        let memory = recorded.filter(|recorded| at <= position && recorded.event.aggregate == "memory");
+        let memory = recorded.filter(|recorded| at <= position && recorded.event.is_of_memory());
         let Some(memory) = memory else { continue };
         let of = (memory.event.space.clone(), memory.event.aggregate_id.clone());
         let Some(change) = keyword::change(&memory) else {

@@ -16,6 +16,7 @@ use crate::{
         memory::MemoryType,
         relationship::{Body, Ends, Relationship, RelationshipType},
     },
+    journal::catalog,
     ports::{Direction, GraphReads, Hop, Node, QueryError, RelationshipQuery, RelationshipRecord, Stats, Step},
 };
 
@@ -65,7 +66,7 @@ impl GraphReads for PgGraphReads {
         id: RelationshipId,
         at: Option<StreamSeq>,
     ) -> Result<Option<RelationshipRecord>, QueryError> {
-        let of = ("relationship", space, id.0);
+        let of = (catalog::RELATIONSHIP, space, id.0);
         let mut sql = Sql::new("SELECT asked.parked, ");
         sql.push(EDGE).push(" FROM (SELECT ");
         match at {

@@ -11,6 +11,7 @@ use crate::{
         ids::{MemoryId, Revision, SpaceId, StreamSeq, Timestamp},
         memory::{Body, Memory, MemoryType, Scope, Source},
     },
+    journal::catalog,
     ports::{ListQuery, MemoryReads, MemoryRecord, QueryError},
 };
 
@@ -49,8 +50,8 @@ impl PgMemoryReads {
         let mut sql = QueryBuilder::<Postgres>::new("SELECT asked.parked, ");
         sql.push(COLUMNS).push(" FROM (SELECT ");
         match at {
-            None => parked::now(&mut sql, "memories", ("memory", space, id.0)),
-            Some(at) => parked::then(&mut sql, "memory_history", ("memory", space, id.0), at),
+            None => parked::now(&mut sql, "memories", (catalog::MEMORY, space, id.0)),
+            Some(at) => parked::then(&mut sql, "memory_history", (catalog::MEMORY, space, id.0), at),
         }
         sql.push(" AS parked) AS asked LEFT JOIN ");
         sql.push(memories_of(at)).push(" m ON m.space = ").push_bind(space.as_str());

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::ids::{Revision, SpaceId, StreamSeq, Timestamp, WebhookId},
-    journal::events::WebhookV1,
+    journal::{catalog, events::WebhookV1},
     ports::{
         QueryError,
         webhooks::{Attempt, DeliveryQuery, DeliveryRecord, Health, WebhookReads, WebhookRecord},
@@ -80,7 +80,7 @@ impl WebhookReads for PgWebhookReads {
 
     async fn get(&self, space: &SpaceId, id: WebhookId) -> Result<Option<WebhookRecord>, QueryError> {
         let mut sql = QueryBuilder::new("SELECT asked.parked, w.id, w.revision, w.webhook FROM (SELECT ");
-        parked::now(&mut sql, "webhooks", ("webhook", space, id.0));
+        parked::now(&mut sql, "webhooks", (catalog::WEBHOOK, space, id.0));
         sql.push(" AS parked) AS asked LEFT JOIN live.webhooks w ON w.space = ").push_bind(space.as_str());
         sql.push(" AND w.id = ").push_bind(id.0);
         let asked = self.fetch(space, sql, |row| Ok(parked::unless(row, webhook))).await?.pop();

@@ -10,6 +10,7 @@ use crate::{
         paging,
     },
     domain::ids::{MemoryId, SpaceId},
+    journal::catalog,
     ports::{
         ListQuery, MemoryRecord,
         cache::{Answer, Dep},
@@ -74,7 +75,7 @@ impl Memories {
     /// Whether the log knows the memory and the read model is only now where it shows it. That there is none is a promise as well, and the
     /// read model alone cannot give it: it may be filled anew, or somebody else may have written a moment ago.
     async fn has_come_meanwhile(&self, caller: &Caller, id: MemoryId) -> Result<bool, Error> {
-        let newest = self.reading.log.last(caller.space(), "memory", &id.to_string()).await;
+        let newest = self.reading.log.last(caller.space(), catalog::MEMORY, &id.to_string()).await;
         // Without the log, what the read model says must do.
         let Ok(Some(newest)) = newest else { return Ok(false) };
         self.reading.wait_for(caller, MEMORIES, Some(newest.seq.0)).await?;

@@ -8,7 +8,7 @@ use crate::{
     app::Error,
     caches::entry::Entry,
     domain::ids::{MemoryId, Revision, StreamSeq},
-    journal::{Recorded, derived::FactKey},
+    journal::{Recorded, catalog, derived::FactKey},
     ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
     queries::search::{self, LIMIT_MAX, SearchQuery, tests_any},
 };
@@ -65,7 +65,7 @@ impl Search {
     async fn has_come_since(&self, question: &SearchQuery, kept: &Entry, id: MemoryId) -> Result<bool, Error> {
         let (space, name) = (kept.key.space(), id.to_string());
         let mut from = StreamSeq(kept.stamp.events.0 + 1);
-        while let Some(Recorded { seq, event }) = self.reading.log.next(space, "memory", &name, from).await? {
+        while let Some(Recorded { seq, event }) = self.reading.log.next(space, catalog::MEMORY, &name, from).await? {
             if !event.leaves_ranking() || tests_any(&question.filter, &event.changed) {
                 return Ok(true);
             }

@@ -40,6 +40,7 @@ pub enum Channel {
 pub struct Unknown(pub String);
 
 impl Channel {
+    /// Errors: [`Unknown`] for what is no channel.
     pub fn parse(name: &str) -> Result<Self, Unknown> {
         let unknown = || Unknown(name.chars().take(64).collect());
         if name.chars().count() > NAME_CHARS_MAX {
@@ -70,14 +71,14 @@ impl Channel {
                 let id: &str = id.0.as_hyphenated().encode_lower(&mut text);
                 let is_end = |field: &str| event.data[field].as_str() == Some(id);
                 match event.aggregate.as_str() {
-                    "memory" => event.aggregate_id == id,
-                    "relationship" => is_end("source_id") || is_end("target_id"),
+                    catalog::MEMORY => event.aggregate_id == id,
+                    catalog::RELATIONSHIP => is_end("source_id") || is_end("target_id"),
                     _ => false,
                 }
             }
             Self::Type(types) => types.include(&event.kind),
             Self::Tag(tag) => event.tags_now_or_before().any(|one| one == tag),
-            Self::Graph => event.aggregate == "relationship" || event.kind.starts_with("graph."),
+            Self::Graph => event.aggregate == catalog::RELATIONSHIP || event.kind.starts_with("graph."),
             Self::Tasks => ["analysis.", "export.", "task."].iter().any(|stem| event.kind.starts_with(stem)),
             Self::System => event.kind.starts_with("webhook."),
         }

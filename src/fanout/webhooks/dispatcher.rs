@@ -182,7 +182,7 @@ impl Desk {
         if event.space.is_sys() {
             return;
         }
-        if event.aggregate == "webhook"
+        if event.aggregate == catalog::WEBHOOK
             && let (Ok(id), Ok(change)) = (event.aggregate_id.parse::<WebhookId>(), Event::load(&event.kind, &event.data))
         {
             let webhook = change.webhook().clone();
