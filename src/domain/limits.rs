@@ -18,6 +18,7 @@ pub const INTEGER_MAX: u64 = i64::MAX as u64;
 
 /// The instant as every store holds it, in whole microseconds; what is smaller is cut off, so that an answer to a write and a later read
 /// say the same. `Err` has the nearest instant that can be held.
+/// Errors: the time itself, when it is outside of the years that every store can hold.
 pub fn time(at: Timestamp) -> Result<Timestamp, Timestamp> {
     let micros = at.timestamp_micros();
     let held = micros.clamp(TIME_MICROS_MIN, TIME_MICROS_MAX);

@@ -16,6 +16,7 @@ pub enum Error {
     Upcast(#[from] upcast::Error),
 }
 
+/// Errors: `Encode` for data that MessagePack cannot hold.
 pub fn encode(event: &Envelope) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();

@@ -30,6 +30,7 @@ pub enum FactKey {
 }
 
 impl FactKey {
+    /// Errors: see [`events::Error`]; the data is not of the newest shape.
     pub fn embedding(model: &str, space: &SpaceId, id: MemoryId) -> Self {
         Self::Embedding { model: model.to_owned(), space: space.clone(), id }
     }
@@ -60,16 +61,19 @@ pub fn embedding(event: &Envelope) -> Result<EmbeddingV1, events::Error> {
 }
 
 /// The data of an `embedder.advanced`.
+/// Errors: see [`events::Error`]; the data is not of the newest shape.
 pub fn embedder(event: &Envelope) -> Result<EmbedderV1, events::Error> {
     events::read(&event.kind, &event.data)
 }
 
 /// The data of a `dispatcher.settled`.
+/// Errors: see [`events::Error`]; the data is not of the newest shape.
 pub fn dispatcher(event: &Envelope) -> Result<DispatcherV1, events::Error> {
     events::read(&event.kind, &event.data)
 }
 
 /// Reads a message of DERIVED for a projection: the vector becomes text that Postgres can cast, `[0.1,-0.2]`.
+/// Errors: see [`codec::decode`].
 pub fn decode(bytes: &[u8]) -> Result<Envelope, codec::Error> {
     let mut event = codec::decode(bytes)?;
     if let Some(vector) = event.data.get_mut("vector") {

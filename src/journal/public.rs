@@ -88,6 +88,7 @@ pub fn known() -> Vec<&'static str> {
 
 impl Types {
     /// Reads a list with commas; an empty one is every type.
+    /// Errors: [`UnknownType`] names the first word that is no type and no pattern.
     pub fn parse(list: &str) -> Result<Self, UnknownType> {
         let patterns: Vec<String> = list.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
         match patterns.iter().find(|pattern| !known().into_iter().any(|kind| fits(pattern, kind))) {

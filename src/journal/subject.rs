@@ -17,6 +17,7 @@ pub struct Prefix(String);
 pub struct InvalidPrefix(pub String);
 
 impl Prefix {
+    /// Errors: [`InvalidPrefix`] for anything but 1–32 characters of a-z, 0-9, - and _.
     pub fn parse(text: &str) -> Result<Self, InvalidPrefix> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
         if (1..=32).contains(&text.len()) && text.bytes().all(good) {

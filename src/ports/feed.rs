@@ -17,6 +17,7 @@ pub enum Next {
 }
 
 /// One follower of a log: no gap and no repeat.
+/// Errors of each method: `Unavailable` while the log is away, `Poison` at a message that this program cannot understand.
 #[async_trait]
 pub trait Follow: Send {
     /// Waits for what comes next. Cancel-safe: what is dropped has not been given.
@@ -37,6 +38,7 @@ pub struct Recent {
 }
 
 /// What happened last, without asking the log.
+/// Errors of each method: `Unavailable` while the log is away, `Poison` at a message that this program cannot understand.
 #[async_trait]
 pub trait Feed: Send + Sync {
     /// The events after a position, of every space, at most `max`; `None` when the position is older than what is in memory.

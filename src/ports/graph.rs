@@ -85,6 +85,8 @@ pub struct Stats {
 }
 
 /// Questions about the graph.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait GraphReads: Send + Sync {
     /// The relationship, also when it is a tombstone or an end of it is; `None` when there never was one.

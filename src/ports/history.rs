@@ -17,6 +17,8 @@ pub struct MemoryRevision {
 }
 
 /// Questions about the past.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait HistoryReads: Send + Sync {
     /// The revisions of a memory below `before`, newest first, at most `limit`.

@@ -173,6 +173,7 @@ pub struct KeywordChange {
 }
 
 /// One index per process; filled by one writer, asked by many.
+/// Errors of each method: `Unavailable` while the index cannot be opened, read or written.
 #[async_trait]
 pub trait KeywordIndex: Send + Sync {
     /// The position that searches show: the last commit's.

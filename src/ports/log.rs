@@ -68,6 +68,7 @@ pub async fn next(events: &mut Events) -> Result<(StreamSeq, Option<Recorded>), 
 }
 
 /// A stream that can be read in order.
+/// Errors of each method: `Unavailable` while the log is away, `Poison` at a message that this program cannot understand.
 #[async_trait]
 pub trait EventReader: Send + Sync {
     /// Position of the newest event in the stream; 0 when empty.
@@ -103,6 +104,7 @@ pub trait EventReader: Send + Sync {
 pub type Readable = Result<Recorded, (StreamSeq, codec::Error)>;
 
 /// The event log, the truth, as everybody may read it.
+/// Errors of each method: `Unavailable` while the log is away, `Poison` at a message that this program cannot understand.
 #[async_trait]
 pub trait EventLog: EventReader {
     /// The newest event of an aggregate, read through the leader; `None` when it never existed.
@@ -116,6 +118,7 @@ pub trait EventLog: EventReader {
 }
 
 /// The way into the event log. Only `commands` is handed it.
+/// Errors: see [`AppendError`]; after `Unknown` and `Duplicate` only the log knows what was written.
 #[async_trait]
 pub trait EventAppender: Send + Sync {
     /// Appends one event if the newest one on its subject still stands at `expected` (0 = none). Durable when it answers with a position,
@@ -134,6 +137,7 @@ pub enum VectorOf {
 }
 
 /// Facts that are dear to compute, the newest under each key, in a stream with positions of its own, as everybody may read them.
+/// Errors of each method: `Unavailable` while the log is away, `Poison` at a message that this program cannot understand.
 #[async_trait]
 pub trait DerivedLog: EventReader {
     /// The newest fact under a key; `None` when there never was one.
@@ -151,6 +155,7 @@ pub trait DerivedLog: EventReader {
 }
 
 /// The way into the stream of derived facts. Only reactors and the dispatcher of webhooks are handed it.
+/// Errors: see [`AppendError`]; after `Unknown` and `Duplicate` only the log knows what was written.
 #[async_trait]
 pub trait FactAppender: Send + Sync {
     /// Records the newest fact under its key. With `expected`, only if the one before still stands there (0 = none); else it replaces

@@ -44,6 +44,8 @@ pub struct ListQuery {
 }
 
 /// Memories as the projection `memories` shows them. Every question is asked within one space.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait MemoryReads: Send + Sync {
     /// The memory, also when it is a tombstone; `None` when there never was one. With `at`, as it stood at that position.
@@ -53,6 +55,8 @@ pub trait MemoryReads: Send + Sync {
 }
 
 /// Which events commands have caused, for aggregates with a history too long to search.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait CommandLog: Send + Sync {
     /// Position of the first event that one of the commands caused on an aggregate (kind and id), among all events up to `upto`.
@@ -89,6 +93,7 @@ pub struct ProjectionStatus {
 }
 
 /// Where the projections stand, and waiting for them.
+/// Errors of each method: `Unavailable` while Postgres is away.
 #[async_trait]
 pub trait Positions: Send + Sync {
     /// What a read that begins now shows at least. Asks nobody if `wanted` is known to be shown.

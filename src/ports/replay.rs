@@ -100,6 +100,7 @@ pub enum Error {
 }
 
 /// An operator's wishes. Projections are named as in `status`.
+/// Errors of each method: see [`Error`]; nothing is begun where one is given.
 #[async_trait]
 pub trait Replay: Send + Sync {
     /// Begins to fill a new version beside the live one, which it replaces once it has caught up; answers its number.

@@ -115,6 +115,8 @@ pub struct Hit {
 pub const EXACT_ROWS_MAX: usize = 10_000;
 
 /// The Postgres side of a search, within one space.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait SearchReads: Send + Sync {
     /// The living memories that pass the filter, in no order; at most `limit`.

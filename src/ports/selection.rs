@@ -6,6 +6,8 @@ use super::{Filter, MemoryRecord, QueryError};
 use crate::domain::ids::{MemoryId, SpaceId, Timestamp};
 
 /// Living memories that pass a filter, within one space.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait SelectionReads: Send + Sync {
     /// How many there are.

@@ -36,6 +36,7 @@ pub fn unit(vector: &[f32]) -> Arc<[f32]> {
 }
 
 /// Embeds texts; loads its model at the first call.
+/// Errors of each method: see [`EmbedError`]; a text that was refused by the model fails alone.
 #[async_trait]
 pub trait Embedder: Send + Sync {
     /// Name of the model, as it stands in subjects and rows: a-z, 0-9 and -.

@@ -150,6 +150,8 @@ pub enum DeliveryError {
 }
 
 /// The durable state of webhooks, for the one process that dispatches.
+/// Errors of each method: `Unavailable` while Postgres is away; `Lost`, once another process has taken over, of all but the first;
+/// `Owned` of the first.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
     /// Becomes the dispatcher, from where the one before left off; `start` where there was none ever.
@@ -213,6 +215,8 @@ pub struct Health {
 }
 
 /// Webhooks and their deliveries as clients read and move them.
+/// Errors of each method: `Unavailable` while Postgres is away, `Unreadable` where a row cannot be understood, `Parked` where what was
+/// asked for has changes put aside.
 #[async_trait]
 pub trait WebhookReads: Send + Sync {
     async fn list(&self, space: &SpaceId, limit: u32, after: Option<WebhookId>) -> Result<Vec<WebhookRecord>, QueryError>;
@@ -274,6 +278,7 @@ impl SendError {
 }
 
 /// The way out. Never follows a redirect, never goes where [`HttpSender::admits`] says no.
+/// Errors of each method: see [`SendError`].
 #[async_trait]
 pub trait HttpSender: Send + Sync {
     /// Whether the address may be sent to, as far as its text tells.
@@ -290,6 +295,7 @@ pub enum VaultError {
 }
 
 /// Seals what must not stand in the log as it is. The same text with the same associated data is sealed to the same words.
+/// Errors of each method: `NoKey` without a master key; of opening, `Unsealable` under another key or other associated data.
 pub trait Vault: Send + Sync {
     /// `associated_data` is bound to the sealed text: it opens nowhere else.
     fn seal(&self, associated_data: &str, text: &[u8]) -> Result<String, VaultError>;

@@ -53,6 +53,7 @@ struct Running {
 
 /// Installs the first version if there is none, and answers what there is. Tables that other SQL than the program's has filled are
 /// filled anew beside the live ones.
+/// Errors: see [`store::Error`]; it may be called again.
 pub async fn prepare(store: &dyn Store, definition: &Definition) -> Result<Vec<Installed>, store::Error> {
     let versions = store.versions(&definition.name).await?;
     let current = definition.fingerprint();

@@ -136,6 +136,7 @@ pub struct KeyedRow {
 }
 
 /// A version of a projection as it stood at one position, for as long as this is held.
+/// Errors of each method: `Unavailable` while Postgres is away.
 #[async_trait]
 pub trait VersionSnapshot: Send {
     fn applied_seq(&self) -> StreamSeq;
@@ -145,6 +146,7 @@ pub trait VersionSnapshot: Send {
 }
 
 /// Keeps the rows and the checkpoint of projections, both in one transaction.
+/// Errors of each method: see [`Error`].
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The versions of a projection, oldest first.

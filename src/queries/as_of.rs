@@ -34,6 +34,7 @@ impl std::str::FromStr for AsOf {
 
 impl AsOf {
     /// The position that is meant.
+    /// Errors: see [`QueryError`].
     pub async fn resolve(self, history: &dyn HistoryReads) -> Result<StreamSeq, QueryError> {
         match self {
             Self::Position(position) => Ok(position),

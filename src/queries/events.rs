@@ -48,6 +48,7 @@ pub struct Page {
 
 /// Reads one page: out of memory where it reaches back far enough, else from the log.
 /// A message that is no known event is passed: no subscriber could have understood it.
+/// Errors: `Unavailable` while the log is away.
 pub async fn ask(space: &SpaceId, question: &EventQuery, feed: &dyn Feed, log: &dyn EventLog) -> Result<Page, Error> {
     // The end of the log first: what the space gets later may lie beyond it, but nothing of the space up to it is missed.
     let log_end = freshness::within(question.after, log).await?;

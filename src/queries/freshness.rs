@@ -39,6 +39,7 @@ pub async fn within(position: StreamSeq, log: &dyn EventReader) -> Result<Stream
 }
 
 /// Waits until `projection` shows what [`Freshness`] asks for.
+/// Errors: `NotYetVisible` when the projection has not come that far in time, as [`within`] otherwise.
 pub async fn settle(projection: &str, wish: Freshness, positions: &dyn Positions, log: &dyn EventReader) -> Result<(), Error> {
     let (position, wait_ms) = match wish.min_position {
         Some(position) => (position, MIN_POSITION_WAIT_MS),

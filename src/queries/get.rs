@@ -15,6 +15,7 @@ pub enum Lookup {
 }
 
 /// Looks `id` up in `space`, as it stands or as it stood at a position.
+/// Errors: see [`QueryError`].
 pub async fn ask(space: &SpaceId, id: MemoryId, at: Option<StreamSeq>, memories: &dyn MemoryReads) -> Result<Lookup, QueryError> {
     Ok(match memories.get(space, id, at).await? {
         Some(record) if record.memory.deleted_at.is_some() => Lookup::Deleted,

@@ -18,6 +18,7 @@ pub struct Page {
 }
 
 /// Asks for the states below `before`, at most `limit`.
+/// Errors: see [`QueryError`].
 pub async fn ask(
     space: &SpaceId,
     id: MemoryId,

@@ -30,6 +30,7 @@ pub struct Page {
 }
 
 /// Asks for one page of at most `query.limit` rows.
+/// Errors: see [`QueryError`].
 pub async fn ask(space: &SpaceId, query: &ListQuery, memories: &dyn MemoryReads) -> Result<Page, QueryError> {
     // One row more than the page holds tells whether there is another one.
     let mut rows = memories.list(space, &ListQuery { limit: query.limit + 1, ..query.clone() }).await?;

@@ -12,6 +12,7 @@ pub const LIMIT_MAX: u32 = 1_000;
 pub const LIMIT_DEFAULT: u32 = 50;
 
 /// One page of at most `query.limit` rows, and the id after which there are more.
+/// Errors: see [`QueryError`].
 pub async fn ask(
     space: &SpaceId,
     query: &RelationshipQuery,

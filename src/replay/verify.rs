@@ -16,6 +16,7 @@ use crate::{
 const COMPACTED_TRIES: u32 = 6;
 const COMPACTED_PAUSE: Duration = Duration::from_millis(150);
 
+/// Errors: see [`Error`]; a difference is an answer and no error.
 pub async fn run(operator: &Operator, definition: &Definition) -> Result<Verified, Error> {
     let versions = operator.versions(definition).await?;
     for cut_off in versions.iter().filter(|it| it.state == VersionState::Scratch) {

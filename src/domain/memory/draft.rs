@@ -54,6 +54,7 @@ pub struct Draft {
 
 impl Draft {
     /// Cleans (null bytes in the content, white space, equal tags, how numbers and times are written) and checks every rule.
+    /// Errors: every field that is out of its bounds, with its limit and the value; never none.
     pub fn validate(self) -> Result<Body, Vec<Violation>> {
         self.validate_with(None, ScriptTags::Refuse).map(|(body, _)| body)
     }

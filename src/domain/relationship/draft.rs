@@ -43,6 +43,7 @@ impl Draft {
     }
 
     /// Checks every rule, also of the time at which the relationship is said to have been created.
+    /// Errors: every field that is out of its bounds, with its limit and the value; never none.
     pub fn validate(self, created_at: Option<Timestamp>) -> Result<(Ends, Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
         let relationship_type = self.check_type(&mut broken);

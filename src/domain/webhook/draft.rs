@@ -53,6 +53,7 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Errors: every field that is out of its bounds, with its limit and the value; never none.
     pub fn validate(self) -> Result<Config, Vec<Violation>> {
         let config = Config {
             url: self.url.trim().to_owned(),

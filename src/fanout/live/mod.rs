@@ -98,6 +98,7 @@ impl Hub {
     }
 
     /// The end of the log as it is now, which the node's tail may not have reached.
+    /// Errors: see [`ReadError`].
     pub async fn end(&self) -> Result<StreamSeq, ReadError> {
         self.log.last_seq().await
     }
@@ -175,6 +176,7 @@ impl Follower {
     }
 
     /// Waits for the next events, of all spaces; `None` when the log is another one than before. Cancel-safe.
+    /// Errors: see [`ReadError`].
     pub async fn next(&mut self) -> Result<Option<Vec<Arc<Recorded>>>, ReadError> {
         Ok(match self.subscription.next().await? {
             Next::Events(events) => Some(events),

@@ -23,6 +23,7 @@ enum Error {
 }
 
 /// The newest position that was written down; 0 when there is none, or when it is of another log.
+/// Errors: see [`ReadError`].
 pub async fn read(parts: &Parts) -> Result<StreamSeq, ReadError> {
     let Some(recorded) = parts.derived.newest(&FactKey::Dispatcher).await? else { return Ok(StreamSeq(0)) };
     let position = derived::dispatcher(&recorded.event).map_or(StreamSeq(0), |data| StreamSeq(data.position));

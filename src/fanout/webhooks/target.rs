@@ -50,6 +50,7 @@ pub struct Tried {
 }
 
 impl Target {
+    /// Errors: [`VaultError`] when a secret of it cannot be opened.
     pub fn new(space: &SpaceId, id: WebhookId, webhook: Webhook, vault: &dyn Vault) -> Result<Self, Error> {
         let unseal = |field: &str, sealed: &str| vault.unseal(&associated_data(space, id, field), sealed);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| VaultError::Unsealable);

@@ -44,6 +44,7 @@ pub struct Graph {
 }
 
 /// Collects the graph of a space.
+/// Errors: see [`QueryError`].
 pub async fn ask(space: &SpaceId, at: Option<StreamSeq>, graph: &dyn GraphReads) -> Result<Graph, QueryError> {
     let ids = graph.best_connected(space, NODES_MAX, at).await?;
     Ok(Graph { nodes: super::in_order(space, &ids, at, graph).await?, edges: graph.among(space, &ids, at).await? })

@@ -35,6 +35,7 @@ pub struct Neighbors {
 }
 
 /// Walks from `start`; `None` when it is no living memory.
+/// Errors: see [`QueryError`].
 pub async fn ask(
     space: &SpaceId,
     start: MemoryId,

@@ -58,6 +58,7 @@ pub enum Error {
 }
 
 /// Finds up to `count` ways, shortest first, none of which passes a memory twice. None at all when the ends are not connected.
+/// Errors: `EndMissing`, `TooFar` when nothing was found among what may be looked at, `Query` as [`QueryError`] says.
 pub async fn ask(space: &SpaceId, question: &PathQuery, graph: &dyn GraphReads) -> Result<Vec<Path>, Error> {
     let PathQuery { source, target, .. } = *question;
     let ends = graph.nodes(space, &[source, target], question.step.at).await?;

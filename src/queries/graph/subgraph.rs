@@ -34,6 +34,7 @@ pub struct Subgraph {
 }
 
 /// The best connected memories, or those around `around` up to `depth`; `None` when `around` is no living memory.
+/// Errors: see [`QueryError`].
 pub async fn ask(
     space: &SpaceId,
     around: Option<(MemoryId, u32)>,

@@ -11,6 +11,7 @@ use crate::{
 /// The arm, and what its words are worth.
 type Answer = (fusion::Arm, KeywordWeights);
 
+/// Errors: `Unavailable` while the index cannot be asked; the search goes on with the other arm.
 pub async fn arm(space: &SpaceId, question: &SearchQuery, parts: &SearchParts, depth: usize) -> Result<Answer, QueryError> {
     let KeywordHits { hits, weights } = best(space, question, parts, depth).await?;
     // An arm that named fewer than it might has looked at all: the others do not hold the words.
