@@ -259,7 +259,7 @@ pub const ROWS: &[Row] = &[
         crates: &["similar", "toml", "url"],
     },
     Row { module: "causes", uses: &[], never: &[], crates: &[] },
-    Row { module: "retry", uses: &[], never: &[], crates: &["backoff"] },
+    Row { module: "retry", uses: &[], never: &[], crates: &["backon"] },
     Row {
         module: "telemetry",
         uses: &[],
