@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use sha2::{Digest, Sha256};
 
 use super::Durability;
 use super::account::{self, Account};
@@ -17,7 +18,6 @@ use super::process::Launch;
 
 const TEMPLATE: &str = include_str!("../../nats/server.conf");
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
-const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 const HEALTH_BYTES_MAX: u64 = 8 << 10;
 
 /// What a client needs to reach the embedded nats-server.
@@ -27,7 +27,7 @@ pub struct NatsAccess {
     pub url: String,
     pub user: String,
     pub password: String,
-    /// `http://127.0.0.1:PORT`: `/varz`, `/healthz`, `/jsz`.
+    /// `http://127.0.0.1:PORT/PATH`, below which are `/varz`, `/healthz` and `/jsz`. The path is a secret.
     pub monitor_url: String,
     pub version: String,
     /// The process at the first start; `Part::pid` has the present one.
@@ -91,11 +91,23 @@ fn configuration_text(store: &Path, log: &Path, secrets: &Secrets, ports: Ports,
     TEMPLATE
         .replace("{port}", &ports.client.to_string())
         .replace("{monitor_port}", &ports.monitor.to_string())
+        .replace("{monitor_path}", &monitor_path(secrets))
         .replace("{user}", &secrets.nats_user)
         .replace("{password}", &secrets.nats_password)
         .replace("{sync_interval}", sync_interval)
         .replace("{log_file}", &quoted(log))
         .replace("{store_dir}", &quoted(store))
+}
+
+/// The path below which the monitoring port answers. That port knows no password and tells names, counts and subjects to whoever asks,
+/// so it is asked by a path that only those know who may read the password.
+fn monitor_path(secrets: &Secrets) -> String {
+    let digest = Sha256::digest(format!("monitor {}", secrets.nats_password));
+    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn health_request(secrets: &Secrets) -> String {
+    format!("GET /{}/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", monitor_path(secrets))
 }
 
 /// A path inside a double-quoted string of the configuration language.
@@ -104,12 +116,12 @@ fn quoted(path: &Path) -> String {
 }
 
 /// Ready = the client port greets and JetStream says it is healthy.
-pub(super) fn is_ready(ports: Ports) -> bool {
+pub(super) fn is_ready(ports: Ports, secrets: &Secrets) -> bool {
     let greeting = exchange(ports.client, b"", 5);
     if greeting.as_deref() != Some(b"INFO ") {
         return false;
     }
-    exchange(ports.monitor, HEALTH, 12).as_deref() == Some(b"HTTP/1.1 200")
+    exchange(ports.monitor, health_request(secrets).as_bytes(), 12).as_deref() == Some(b"HTTP/1.1 200")
 }
 
 /// Whether the server says that it will never write again before it is started again. One that says nothing may only be slow.
@@ -117,8 +129,8 @@ pub(super) fn is_ready(ports: Ports) -> bool {
 /// Source: nats-server 2.15.1 on a full disk. `/healthz` answers 503 with "JetStream stream '$G > brain_EVENTS' write error: …: no space
 /// left on device", and goes on doing so when there is room; appends are not answered at all; `js-enabled-only` stays "ok". Where it
 /// cannot write what it knows of streams it disables JetStream, and says that.
-pub(super) fn has_given_up_writing(ports: Ports) -> bool {
-    ask_health(ports).is_some_and(|answer| means_given_up(&answer))
+pub(super) fn has_given_up_writing(ports: Ports, secrets: &Secrets) -> bool {
+    ask_health(ports, secrets).is_some_and(|answer| means_given_up(&answer))
 }
 
 fn means_given_up(answer: &str) -> bool {
@@ -126,9 +138,9 @@ fn means_given_up(answer: &str) -> bool {
     answer.starts_with("HTTP/1.1 503") && reasons.iter().any(|reason| answer.contains(reason))
 }
 
-fn ask_health(ports: Ports) -> Option<String> {
+fn ask_health(ports: Ports, secrets: &Secrets) -> Option<String> {
     let mut answer = Vec::new();
-    send(ports.monitor, HEALTH)?.take(HEALTH_BYTES_MAX).read_to_end(&mut answer).ok()?;
+    send(ports.monitor, health_request(secrets).as_bytes())?.take(HEALTH_BYTES_MAX).read_to_end(&mut answer).ok()?;
     Some(String::from_utf8_lossy(&answer).into_owned())
 }
 
@@ -153,7 +165,7 @@ pub(super) fn access(secrets: &Secrets, ports: Ports, version: &str, pid: u32) -
         url: format!("nats://127.0.0.1:{}", ports.client),
         user: secrets.nats_user.clone(),
         password: secrets.nats_password.clone(),
-        monitor_url: format!("http://127.0.0.1:{}", ports.monitor),
+        monitor_url: format!("http://127.0.0.1:{}/{}", ports.monitor, monitor_path(secrets)),
         version: version.into(),
         pid,
     }
@@ -162,6 +174,16 @@ pub(super) fn access(secrets: &Secrets, ports: Ports, version: &str, pid: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn secrets() -> Secrets {
+        Secrets {
+            nats_user: "brain".into(),
+            nats_password: "abc".into(),
+            postgres_password: String::new(),
+            owner_password: String::new(),
+            app_password: String::new(),
+        }
+    }
 
     #[test]
     fn only_a_server_that_says_so_has_given_up() {
@@ -174,25 +196,24 @@ mod tests {
         // Stopped or slow: it takes the connection and says nothing.
         let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let monitor = mute.local_addr().unwrap().port();
-        assert!(!has_given_up_writing(Ports { client: 0, monitor }));
+        assert!(!has_given_up_writing(Ports { client: 0, monitor }, &secrets()));
     }
 
     #[test]
     fn the_configuration_is_filled_in_whole_and_says_how_durable_it_is() {
-        let secrets = Secrets {
-            nats_user: "brain".into(),
-            nats_password: "abc".into(),
-            postgres_password: String::new(),
-            owner_password: String::new(),
-            app_password: String::new(),
-        };
         let ports = Ports { client: 4222, monitor: 8222 };
-        let text =
-            |durability| configuration_text(Path::new("/d/a \"b\"/nats"), Path::new("/d/nats.log"), &secrets, ports, durability);
+        let text = |durability| {
+            configuration_text(Path::new("/d/a \"b\"/nats"), Path::new("/d/nats.log"), &secrets(), ports, durability)
+        };
         let power = text(Durability::Power);
         assert!(power.contains("sync_interval: always") && power.contains(r#"store_dir: "/d/a \"b\"/nats""#), "{power}");
         assert!(power.contains(r#"listen: "127.0.0.1:4222""#) && power.contains(r#"password: "abc""#));
         let settings = power.lines().filter(|line| !line.trim_start().starts_with('#'));
-        assert!(!settings.collect::<String>().contains("{p") && !text(Durability::Os).contains("always\n"));
+        assert!(power.contains(&format!("http_base_path: \"/{}\"", monitor_path(&secrets()))));
+        assert!(
+            !settings.clone().collect::<String>().contains("{p")
+                && !settings.collect::<String>().contains("{m")
+                && !text(Durability::Os).contains("always\n")
+        );
     }
 }

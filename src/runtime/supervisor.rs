@@ -119,7 +119,7 @@ impl Probes {
     fn is_ready(&self, name: &str) -> bool {
         match name {
             "postgres" => self.runtime.block_on(database::is_ready(&self.secrets, self.postgres_port)),
-            _ => nats::is_ready(self.ports),
+            _ => nats::is_ready(self.ports, &self.secrets),
         }
     }
 }
@@ -280,7 +280,7 @@ impl Supervisor {
         // Whether it can write is known before anybody is told that there is room again.
         let opens = measures && self.disk.watch.measure();
         if (opens || now >= self.disk.ask_at) && part == PartState::Running {
-            self.disk.log_is_stuck = nats::has_given_up_writing(self.probes.ports);
+            self.disk.log_is_stuck = nats::has_given_up_writing(self.probes.ports, &self.probes.secrets);
             self.disk.ask_at = now + ASK_EVERY;
         }
         if measures {

@@ -43,6 +43,8 @@ pub async fn of(monitor_url: &str) -> Proof {
             _ => Proof::SyncLater,
         },
         Err(cause) => {
+            // The address holds a secret.
+            let cause = cause.without_url();
             tracing::warn!(%cause, "nats-server does not describe itself");
             Proof::Unknown
         }

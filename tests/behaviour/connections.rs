@@ -69,3 +69,15 @@ async fn who_shows_no_key_does_not_hold_the_door() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     brain.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_monitoring_port_of_the_log_tells_nothing_to_who_does_not_know_its_path() {
+    let world = World::new().await;
+    let known = world.monitor_url();
+    let status = async |url: String| reqwest::get(url).await.expect("nats-server answers").status();
+    assert_eq!(status(format!("{known}/healthz")).await, StatusCode::OK);
+    let (open, _) = known.rsplit_once('/').expect("a path");
+    for page in ["", "/", "/varz", "/connz", "/jsz", "/subsz", "/healthz"] {
+        assert_eq!(status(format!("{open}{page}")).await, StatusCode::NOT_FOUND, "{page}");
+    }
+}

@@ -23,7 +23,7 @@ async fn without_postgres_writes_go_on_and_reads_say_so() {
     let world = World::behind_proxies().await;
     let before = add(&world, "before").await;
     let path = format!("/api/v1/memories/{}", before.body["memory"]["id"].as_str().unwrap());
-    assert_eq!(world.get(&path).await.status, StatusCode::OK);
+    until(&world, &path, StatusCode::OK).await;
     world.postgres_proxy().cut();
     let during = add(&world, "during").await;
     assert_eq!(during.status, StatusCode::CREATED, "{during:?}");

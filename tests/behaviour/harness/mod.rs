@@ -416,6 +416,11 @@ impl World {
         Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects")
     }
 
+    /// Where nats-server tells how it is.
+    pub fn monitor_url(&self) -> String {
+        self.servers.as_ref().expect("held").nats().monitor_url.clone()
+    }
+
     /// The log itself, beside the brain.
     pub async fn log(&self) -> Arc<dyn EventLog> {
         self.nats().await.log()
