@@ -135,7 +135,7 @@ def clauses(brain):
     for n in range(21):
         empty = ",".join(['{"not":{"not":{}}}'] * (80_000 + n))
         body = f'{{"query":"y","mode":"keyword","filters":{{"and":[{empty}]}}}}'.encode()
-        came[brain.ask("POST", "/api/v1/memories/search", body)[0]] += 1
+        came[brain.ask("POST", "/api/v1/search", body)[0]] += 1
     return came
 
 
@@ -269,7 +269,7 @@ def main():
             status, body = brain.ask("POST", "/api/v1/memories", {"content": f"Note {n} of where the blue tin stands", "tags": ["tin"]})
         path = f"/api/v1/memories/{json.loads(body)['memory']['id']}"
         for n in range(20):
-            brain.ask("POST", "/api/v1/memories/search", {"query": f"the blue tin {n}"})
+            brain.ask("POST", "/api/v1/search", {"query": f"the blue tin {n}"})
         time.sleep(wanted.rest)
         first = brain.memory()
         print("| load | before | peak | after | other, ms / refused | what came |\n|---|---|---|---|---|---|")
