@@ -9,6 +9,7 @@ pub mod language;
 pub mod library;
 pub mod mix;
 pub mod processor;
+pub mod read_model;
 pub mod simulation;
 pub mod sink;
 pub mod sockets;

@@ -18,54 +18,21 @@ use second_brain::{
     },
     journal::derived::content_hash,
     ports::{
-        Filter, Hit, KeywordWeights, ListQuery, MemoryRecord, Test, VectorOf, WordWeight, Words,
+        ListQuery, VectorOf,
         cache::{Answer, Candidate, Change, Dep, Stamp, Tokenize},
-        unit,
     },
-    queries::{
-        list,
-        search::{
-            fusion::{Arm, fuse},
-            judge::{ArmJudge, Judge},
-        },
-    },
+    queries::list,
 };
-use uuid::Uuid;
 
-use super::dice::Dice;
+use super::{
+    dice::Dice,
+    read_model::{LIMIT, State, TAGS, View, WORDS, id, page, search, vector, words_of},
+};
 
 const MEMORIES: usize = 40;
-const WORDS: usize = 12;
-const TAGS: usize = 3;
 const QUERIES: usize = 24;
-/// Candidates of an arm, and results.
-const DEPTH: usize = 12;
-const LIMIT: usize = 4;
 /// One in so many changes cannot be looked at: the log is away, or nobody was interested.
 const UNKNOWN_EVERY: usize = 50;
-
-/// A memory at one of its states.
-#[derive(Clone)]
-struct State {
-    revision: u64,
-    /// Which of its texts it has.
-    text: u64,
-    candidate: Arc<Candidate>,
-    /// The same with the vector of this text.
-    with_vector: Arc<Candidate>,
-    /// What brought it about.
-    did: Did,
-}
-
-/// What both streams have said up to a position of each.
-#[derive(Clone, Default)]
-struct View {
-    events: usize,
-    vectors: usize,
-    memories: HashMap<usize, State>,
-    /// The text of the newest vector of each memory.
-    embedded: HashMap<usize, u64>,
-}
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -94,39 +61,6 @@ pub struct Simulation {
 
 fn space() -> SpaceId {
     SpaceId::default_space()
-}
-
-fn id(memory: usize) -> MemoryId {
-    MemoryId(Uuid::from_u128(memory as u128 + 1))
-}
-
-fn vector(seed: u64) -> Arc<[f32]> {
-    let mut dice = Dice::new(seed);
-    unit(&(0..6).map(|_| dice.share() as f32 - 0.5).collect::<Vec<_>>())
-}
-
-impl View {
-    fn learn_event(&mut self, (memory, state): &(usize, State)) {
-        self.memories.insert(*memory, state.clone());
-        self.events += 1;
-    }
-
-    fn learn_vector(&mut self, (memory, text, _): (usize, u64, usize)) {
-        self.embedded.insert(memory, text);
-        self.vectors += 1;
-    }
-
-    /// How searches see a memory: with its vector once that is there.
-    fn candidate(&self, memory: usize) -> &Arc<Candidate> {
-        let state = &self.memories[&memory];
-        if self.embedded.get(&memory) == Some(&state.text) { &state.with_vector } else { &state.candidate }
-    }
-
-    fn living(&self) -> Vec<(usize, &Arc<Candidate>)> {
-        let mut living: Vec<_> = self.memories.keys().map(|memory| (*memory, self.candidate(*memory))).collect();
-        living.retain(|(_, candidate)| candidate.memory.deleted_at.is_none());
-        living
-    }
 }
 
 impl Simulation {
@@ -345,89 +279,4 @@ fn revision_shown(entry: &Entry, id: MemoryId) -> Option<u64> {
 
 fn shows(entry: &Entry, id: MemoryId, revision: u64) -> bool {
     revision_shown(entry, id).is_some_and(|shown| shown >= revision)
-}
-
-fn words_of(text: &second_brain::ports::KeywordText) -> Words {
-    let count = |texts: &mut dyn Iterator<Item = &str>| {
-        let mut times = HashMap::new();
-        texts.for_each(|word| *times.entry(word.to_owned()).or_default() += 1);
-        times
-    };
-    let content: HashMap<String, u32> = count(&mut text.content.split(' '));
-    let content_len = content.values().sum();
-    Words { content, content_len, ..Words::default() }
-}
-
-fn page(view: &View, query: &ListQuery) -> list::Page {
-    let tag = query.tag.as_ref().expect("lists are of a tag");
-    let mut rows: Vec<MemoryRecord> = view
-        .living()
-        .into_iter()
-        .filter(|(_, candidate)| candidate.memory.body.tags.contains(tag))
-        .map(|(memory, candidate)| MemoryRecord {
-            id: candidate.id,
-            revision: second_brain::domain::ids::Revision(view.memories[&memory].revision),
-            memory: candidate.memory.clone(),
-        })
-        .collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.memory.created_at, row.id)));
-    let behind = rows.get(LIMIT).map(|row| row.id);
-    rows.truncate(LIMIT);
-    let next = rows.last().filter(|_| behind.is_some()).map(|row| (row.memory.created_at, row.id));
-    list::Page { memories: rows, next, behind }
-}
-
-/// Both arms and their fusion, as a search does it; a third of the questions is filtered by tag.
-fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
-    let filter = match question % 3 {
-        0 => Filter::Is(Test::TagsAny(vec![format!("t{}", question % TAGS)])),
-        _ => Filter::none(),
-    };
-    let living = view.living();
-    let passing: Vec<_> = living
-        .iter()
-        .filter(|(_, it)| !question.is_multiple_of(3) || it.memory.body.tags.contains(&format!("t{}", question % TAGS)))
-        .collect();
-    let weights = weights(&living, question);
-    let towards = vector(1_000 + question as u64);
-    let near = |it: &Candidate| it.vector.as_ref().map(|vector| towards.iter().zip(&**vector).map(|(a, b)| a * b).sum());
-    let by_words = |it: &Candidate| Some(weights.score(it.words())).filter(|score| *score > 0.0);
-    let best = |score: &dyn Fn(&Candidate) -> Option<f32>| {
-        let mut hits: Vec<Hit> = passing.iter().filter_map(|(_, it)| Some(Hit { id: it.id, score: score(it)? })).collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
-        hits.truncate(DEPTH);
-        hits
-    };
-    let (near, words) = (best(&near), best(&by_words));
-    let silent_score = (words.len() < DEPTH).then_some(0.0);
-    let arms = [Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)];
-    let ranking = fuse(&arms);
-    let members: Vec<usize> = ranking.best.iter().take(LIMIT).map(|one| one.id.0.as_u128() as usize - 1).collect();
-    let judge = Judge {
-        filter,
-        semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
-        keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
-        floor: -1.0,
-        bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
-        least: None,
-    };
-    (judge, members)
-}
-
-/// BM25's statistics of the living.
-fn weights(living: &[(usize, &Arc<Candidate>)], question: usize) -> KeywordWeights {
-    let documents = living.len() as f32;
-    let word = |number: usize| {
-        let word = format!("w{}", number % WORDS);
-        let holding = living.iter().filter(|(_, it)| it.words().content.contains_key(&word)).count() as f32;
-        let in_content = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln() * 2.2;
-        WordWeight { word: word.into(), in_title: 0.0, in_content, in_tags: 0.0 }
-    };
-    let total: u32 = living.iter().map(|(_, it)| it.words().content_len).sum();
-    KeywordWeights {
-        words: vec![word(question), word(question * 5 + 1)],
-        content_len_mean: total as f32 / documents.max(1.0),
-        documents: living.len() as u64,
-        ..KeywordWeights::default()
-    }
 }

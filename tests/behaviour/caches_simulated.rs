@@ -3,6 +3,8 @@
 
 #[path = "../../benches/ground/dice.rs"]
 mod dice;
+#[path = "../../benches/ground/read_model.rs"]
+mod read_model;
 #[path = "../../benches/ground/simulation.rs"]
 mod simulation;
 

@@ -1,0 +1,167 @@
+//! The read models of the simulation: what a few dozen memories look like at a position of each stream, and what lists and searches find
+//! among them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use second_brain::{
+    caches::changes::Did,
+    domain::ids::{MemoryId, Revision},
+    ports::{Filter, Hit, KeywordText, KeywordWeights, ListQuery, MemoryRecord, Test, WordWeight, Words, cache::Candidate, unit},
+    queries::{
+        list,
+        search::{
+            fusion::{Arm, fuse},
+            judge::{ArmJudge, Judge},
+        },
+    },
+};
+use uuid::Uuid;
+
+use super::dice::Dice;
+
+pub const WORDS: usize = 12;
+pub const TAGS: usize = 3;
+/// Candidates of an arm, and results.
+const DEPTH: usize = 12;
+pub const LIMIT: usize = 4;
+
+/// A memory at one of its states.
+#[derive(Clone)]
+pub struct State {
+    pub revision: u64,
+    /// Which of its texts it has.
+    pub text: u64,
+    pub candidate: Arc<Candidate>,
+    /// The same with the vector of this text.
+    pub with_vector: Arc<Candidate>,
+    /// What brought it about.
+    pub did: Did,
+}
+
+/// What both streams have said up to a position of each.
+#[derive(Clone, Default)]
+pub struct View {
+    pub events: usize,
+    pub vectors: usize,
+    pub memories: HashMap<usize, State>,
+    /// The text of the newest vector of each memory.
+    pub embedded: HashMap<usize, u64>,
+}
+
+pub fn id(memory: usize) -> MemoryId {
+    MemoryId(Uuid::from_u128(memory as u128 + 1))
+}
+
+pub fn vector(seed: u64) -> Arc<[f32]> {
+    let mut dice = Dice::new(seed);
+    unit(&(0..6).map(|_| dice.share() as f32 - 0.5).collect::<Vec<_>>())
+}
+
+impl View {
+    pub fn learn_event(&mut self, (memory, state): &(usize, State)) {
+        self.memories.insert(*memory, state.clone());
+        self.events += 1;
+    }
+
+    pub fn learn_vector(&mut self, (memory, text, _): (usize, u64, usize)) {
+        self.embedded.insert(memory, text);
+        self.vectors += 1;
+    }
+
+    /// How searches see a memory: with its vector once that is there.
+    pub fn candidate(&self, memory: usize) -> &Arc<Candidate> {
+        let state = &self.memories[&memory];
+        if self.embedded.get(&memory) == Some(&state.text) { &state.with_vector } else { &state.candidate }
+    }
+
+    pub fn living(&self) -> Vec<(usize, &Arc<Candidate>)> {
+        let mut living: Vec<_> = self.memories.keys().map(|memory| (*memory, self.candidate(*memory))).collect();
+        living.retain(|(_, candidate)| candidate.memory.deleted_at.is_none());
+        living
+    }
+}
+
+pub fn words_of(text: &KeywordText) -> Words {
+    let count = |texts: &mut dyn Iterator<Item = &str>| {
+        let mut times = HashMap::new();
+        texts.for_each(|word| *times.entry(word.to_owned()).or_default() += 1);
+        times
+    };
+    let content: HashMap<String, u32> = count(&mut text.content.split(' '));
+    let content_len = content.values().sum();
+    Words { content, content_len, ..Words::default() }
+}
+
+pub fn page(view: &View, query: &ListQuery) -> list::Page {
+    let tag = query.tag.as_ref().expect("lists are of a tag");
+    let mut rows: Vec<MemoryRecord> = view
+        .living()
+        .into_iter()
+        .filter(|(_, candidate)| candidate.memory.body.tags.contains(tag))
+        .map(|(memory, candidate)| MemoryRecord {
+            id: candidate.id,
+            revision: Revision(view.memories[&memory].revision),
+            memory: candidate.memory.clone(),
+        })
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.memory.created_at, row.id)));
+    let behind = rows.get(LIMIT).map(|row| row.id);
+    rows.truncate(LIMIT);
+    let next = rows.last().filter(|_| behind.is_some()).map(|row| (row.memory.created_at, row.id));
+    list::Page { memories: rows, next, behind }
+}
+
+/// Both arms and their fusion, as a search does it; a third of the questions is filtered by tag.
+pub fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
+    let filter = match question % 3 {
+        0 => Filter::Is(Test::TagsAny(vec![format!("t{}", question % TAGS)])),
+        _ => Filter::none(),
+    };
+    let living = view.living();
+    let passing: Vec<_> = living
+        .iter()
+        .filter(|(_, it)| !question.is_multiple_of(3) || it.memory.body.tags.contains(&format!("t{}", question % TAGS)))
+        .collect();
+    let weights = weights(&living, question);
+    let towards = vector(1_000 + question as u64);
+    let near = |it: &Candidate| it.vector.as_ref().map(|vector| towards.iter().zip(&**vector).map(|(a, b)| a * b).sum());
+    let by_words = |it: &Candidate| Some(weights.score(it.words())).filter(|score| *score > 0.0);
+    let best = |score: &dyn Fn(&Candidate) -> Option<f32>| {
+        let mut hits: Vec<Hit> = passing.iter().filter_map(|(_, it)| Some(Hit { id: it.id, score: score(it)? })).collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+        hits.truncate(DEPTH);
+        hits
+    };
+    let (near, words) = (best(&near), best(&by_words));
+    let silent_score = (words.len() < DEPTH).then_some(0.0);
+    let arms = [Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)];
+    let ranking = fuse(&arms);
+    let members: Vec<usize> = ranking.best.iter().take(LIMIT).map(|one| one.id.0.as_u128() as usize - 1).collect();
+    let judge = Judge {
+        filter,
+        semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
+        keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
+        floor: -1.0,
+        bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
+        least: None,
+    };
+    (judge, members)
+}
+
+/// BM25's statistics of the living.
+fn weights(living: &[(usize, &Arc<Candidate>)], question: usize) -> KeywordWeights {
+    let documents = living.len() as f32;
+    let word = |number: usize| {
+        let word = format!("w{}", number % WORDS);
+        let holding = living.iter().filter(|(_, it)| it.words().content.contains_key(&word)).count() as f32;
+        let in_content = (1.0 + (documents - holding + 0.5) / (holding + 0.5)).ln() * 2.2;
+        WordWeight { word: word.into(), in_title: 0.0, in_content, in_tags: 0.0 }
+    };
+    let total: u32 = living.iter().map(|(_, it)| it.words().content_len).sum();
+    KeywordWeights {
+        words: vec![word(question), word(question * 5 + 1)],
+        content_len_mean: total as f32 / documents.max(1.0),
+        documents: living.len() as u64,
+        ..KeywordWeights::default()
+    }
+}
