@@ -165,7 +165,7 @@ impl Simulation {
             }
             let (of_event, of_memory) = (self.store.told_about(seq), self.store.told_of(subject));
             let known = KnownVector { of_event, of_memory, logged, told: knows };
-            match changes::of_event((id(*memory), &state.candidate.memory), &state.did, known, &self.tokenize) {
+            match changes::of_event(id(*memory), &state.candidate.memory, &state.did, known, &self.tokenize) {
                 Decision::Tell(change) => break change,
                 Decision::Unknown(_) => break Change::Unknown,
                 Decision::AskLog => logged = Some(self.newest_vector(*memory, state)),
@@ -197,10 +197,10 @@ impl Simulation {
         let hash = content_hash(&embedded.body.text_to_embed());
         let change = match self.dice.below(UNKNOWN_EVERY) {
             0 => Some(Change::Unknown),
-            _ => changes::of_vector(id(memory), states, (&vector(text), &hash), &self.tokenize),
+            _ => changes::of_vector(id(memory), states, &vector(text), &hash, &self.tokenize),
         };
-        let at = (seq, StreamSeq(position as u64), StreamSeq(self.told.events as u64));
-        let touch = changes::vector_touch(Dep::memory(&space(), id(memory)), &space(), at, change);
+        let (about, knows) = (StreamSeq(position as u64), StreamSeq(self.told.events as u64));
+        let touch = changes::vector_touch(&space(), id(memory), seq, about, knows, change);
         self.store.touch(Source::Derived, vec![touch], seq);
         self.told.learn_vector(self.vectors[self.told.vectors]);
     }

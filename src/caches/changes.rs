@@ -66,7 +66,7 @@ pub enum Decision {
 ///
 /// Decision 2026-11-26: the log is not asked about what was told. Popular memories are changed again and again, and whoever wrote
 /// waits for this tail with the next question.
-pub fn of_event((id, memory): (MemoryId, &Memory), did: &Did, known: KnownVector, tokenize: &Tokenize) -> Decision {
+pub fn of_event(id: MemoryId, memory: &Memory, did: &Did, known: KnownVector, tokenize: &Tokenize) -> Decision {
     let candidate = |vector| Candidate::new(id, memory.clone(), vector, tokenize.clone());
     let stands = |vector| Decision::Tell(Change::Stands(vec![Arc::new(candidate(vector))]));
     match did {
@@ -107,7 +107,8 @@ pub fn of_event((id, memory): (MemoryId, &Memory), did: &Did, known: KnownVector
 pub fn of_vector(
     id: MemoryId,
     states: impl IntoIterator<Item = Memory>,
-    (vector, hash): (&Arc<[f32]>, &str),
+    vector: &Arc<[f32]>,
+    hash: &str,
     tokenize: &Tokenize,
 ) -> Option<Change> {
     let of_this = states.into_iter().filter(|memory| content_hash(&memory.body.text_to_embed()) == hash);
@@ -116,12 +117,20 @@ pub fn of_vector(
     (!candidates.is_empty()).then_some(Change::Stands(candidates))
 }
 
-/// What a vector touches: (its own position, that of the text, how far EVENTS had been told).
-pub fn vector_touch(of: Dep, space: &SpaceId, at: (StreamSeq, StreamSeq, StreamSeq), change: Option<Change>) -> Touch {
-    let (seq, about, knows) = at;
+/// What the vector at `seq` in DERIVED touches, which is of the text at `about` in EVENTS; `knows` is how far EVENTS had been told before
+/// its memory was looked at.
+pub fn vector_touch(
+    space: &SpaceId,
+    id: MemoryId,
+    seq: StreamSeq,
+    about: StreamSeq,
+    knows: StreamSeq,
+    change: Option<Change>,
+) -> Touch {
+    let subject = Dep::memory(space, id);
     // It has taken the place of another vector, which may have been that of the memory's text.
-    let deps = if change.is_none() { vec![of] } else { vec![] };
-    Touch { seq, about, subject: of, knows, space: space.clone(), deps, change }
+    let deps = if change.is_none() { vec![subject] } else { vec![] };
+    Touch { seq, about, subject, knows, space: space.clone(), deps, change }
 }
 
 /// What an event touches, whoever depends on it; its subject comes first. Nothing for events that no answer shows.
@@ -180,7 +189,7 @@ mod tests {
 
     /// What is decided of a memory that says "tea" now: whether it is told with a vector, or what is done first.
     fn decided(did: &Did, known: KnownVector) -> String {
-        match of_event((ID, &memory("tea")), did, known, &tokenize()) {
+        match of_event(ID, &memory("tea"), did, known, &tokenize()) {
             Decision::Tell(Change::Stands(states)) => match &*states {
                 [only] if only.changed.is_some() => "only what is not ranked by".into(),
                 [only] if only.vector.is_some() => "with its vector".into(),
@@ -232,11 +241,11 @@ mod tests {
 
     #[test]
     fn the_vector_of_an_older_text_finds_nobody() {
-        let came = |states: Vec<Memory>| of_vector(ID, states, (&vector(), &content_hash("tea")), &tokenize());
+        let came = |states: Vec<Memory>| of_vector(ID, states, &vector(), &content_hash("tea"), &tokenize());
         assert!(came(vec![memory("cake")]).is_none());
         assert!(matches!(came(vec![memory("cake"), memory("tea")]), Some(Change::Stands(states)) if states.len() == 1));
         let space = SpaceId::default_space();
-        let touch = |change| vector_touch(Dep::memory(&space, ID), &space, (StreamSeq(3), StreamSeq(2), StreamSeq(1)), change);
+        let touch = |change| vector_touch(&space, ID, StreamSeq(3), StreamSeq(2), StreamSeq(1), change);
         assert_eq!(touch(None).deps, [Dep::memory(&space, ID)]);
         assert!(touch(came(vec![memory("tea")])).deps.is_empty());
     }

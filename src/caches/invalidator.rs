@@ -124,7 +124,7 @@ impl Invalidator {
         loop {
             let (of_event, of_memory) = (store.told_about(recorded.seq), store.told_of(subject));
             let known = KnownVector { of_event, of_memory, logged, told: knows };
-            match changes::of_event((id, memory), &did, known, &self.tokenize) {
+            match changes::of_event(id, memory, &did, known, &self.tokenize) {
                 Decision::Tell(change) => return (knows, change),
                 Decision::Unknown(why) => return (knows, unknown(why)),
                 Decision::AskLog => {
@@ -154,14 +154,14 @@ impl Invalidator {
         let knows = self.caches.store.head(Source::Events);
         let about = StreamSeq(event.data["memory_position"].as_u64().unwrap_or(u64::MAX));
         let change = match self.caches.store.heeds_changes(&event.space) {
-            true => self.memory_with_vector(recorded, id, (about, knows)).await.unwrap_or_else(|cause| {
+            true => self.memory_with_vector(recorded, id, about, knows).await.unwrap_or_else(|cause| {
                 tracing::debug!(%cause, "a vector's memory is not known");
                 Some(unknown("log_away"))
             }),
             // As with memories: a search that is asked in a moment has to know.
             false => Some(unknown("unwatched")),
         };
-        Some(changes::vector_touch(Dep::memory(&event.space, id), &event.space, (recorded.seq, about, knows), change))
+        Some(changes::vector_touch(&event.space, id, recorded.seq, about, knows, change))
     }
 
     /// The memory with its vector, see [`changes::of_vector`].
@@ -169,7 +169,8 @@ impl Invalidator {
         &self,
         recorded: &Recorded,
         id: MemoryId,
-        (about, knows): (StreamSeq, StreamSeq),
+        about: StreamSeq,
+        knows: StreamSeq,
     ) -> Result<Option<Change>, BoxError> {
         let event = &recorded.event;
         let Some(states) = self.states_from(event, about, knows).await? else { return Ok(Some(unknown("memory_late"))) };
@@ -178,7 +179,7 @@ impl Invalidator {
             |state: Recorded| Ok::<_, BoxError>(memory::Event::load(&state.event.kind, &state.event.data)?.memory().clone());
         let memories = states.into_iter().map(memory).collect::<Result<Vec<_>, _>>()?;
         let hash = event.data["content_hash"].as_str().unwrap_or_default();
-        Ok(changes::of_vector(id, memories, (&unit(&numbers), hash), &self.tokenize))
+        Ok(changes::of_vector(id, memories, &unit(&numbers), hash, &self.tokenize))
     }
 
     /// How the memory of an embedding stood when `knows` was told, and every state since; `None` when that cannot be found out soon.
