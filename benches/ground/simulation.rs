@@ -156,25 +156,22 @@ impl Simulation {
     fn tell_event(&mut self) {
         let (memory, state) = &self.log[self.told.events];
         let seq = StreamSeq(self.told.events as u64 + 1);
-        let (subject, knows) = (Dep::memory(&space(), id(*memory)), StreamSeq(self.told.vectors as u64));
-        let is_unknown = self.dice.below(UNKNOWN_EVERY) == 0;
-        let mut logged = None;
-        let change = loop {
-            if is_unknown {
-                break Change::Unknown;
-            }
-            let (of_event, of_memory) = (self.store.told_about(seq), self.store.told_of(subject));
-            let known = KnownVector { of_event, of_memory, logged, told: knows };
-            match changes::of_event(id(*memory), &state.candidate.memory, &state.did, known, &self.tokenize) {
-                Decision::Tell(change) => break change,
-                Decision::Unknown(_) => break Change::Unknown,
-                Decision::AskLog => logged = Some(self.newest_vector(*memory, state)),
-                // It is asked again when more has been told.
-                Decision::WaitFor(_) => return,
-            }
+        let subject = Dep::memory(&space(), id(*memory));
+        let mut known = KnownVector::now(&self.store, &state.did, seq, subject);
+        let change = match self.dice.below(UNKNOWN_EVERY) {
+            0 => Change::Unknown,
+            _ => loop {
+                match changes::of_event(id(*memory), &state.candidate.memory, &state.did, &known, &self.tokenize) {
+                    Decision::Tell(change) => break change,
+                    Decision::Unknown(_) => break Change::Unknown,
+                    Decision::AskLog => known.logged = Some(self.newest_vector(*memory, state)),
+                    // It is asked again when more has been told.
+                    Decision::WaitFor(_) => return,
+                }
+            },
         };
         let (space, deps) = (space(), vec![subject]);
-        let touch = Touch { seq, about: seq, subject, knows, space, deps, change: Some(change) };
+        let touch = Touch { seq, about: seq, subject, knows: known.knows, space, deps, change: Some(change) };
         self.store.touch(Source::Events, vec![touch], seq);
         self.told.learn_event(&self.log[self.told.events]);
     }

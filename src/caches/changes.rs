@@ -1,9 +1,13 @@
-//! What an event means for kept answers: the things that it touches, and how its memory stands after it. Pure: the invalidator finds out
-//! what is known and does what is decided here; the simulation of `benches/` and `cargo test` takes the same decisions.
+//! What an event means for kept answers: the things that it touches, and how its memory stands after it. Pure but for
+//! [`KnownVector::now`]: the invalidator finds out what is known and does what is decided here; the simulation of `benches/` and
+//! `cargo test` takes the same decisions.
 
 use std::sync::Arc;
 
-use super::ledger::Touch;
+use super::{
+    ledger::{Source, Touch},
+    store::Store,
+};
 use crate::{
     domain::{
         ids::{MemoryId, SpaceId, StreamSeq},
@@ -41,14 +45,25 @@ impl Did {
 /// What is known of a memory's newest vector when its event is told.
 #[derive(Default)]
 pub struct KnownVector {
-    /// What DERIVED has told of this very event.
-    pub of_event: Option<Change>,
-    /// What DERIVED has told of this memory last.
-    pub of_memory: Option<Change>,
+    /// How far DERIVED had been told before any of this was looked at.
+    pub knows: StreamSeq,
+    /// What DERIVED has told: of this very event if it made the memory, of the memory last if it altered it, else nothing is looked up.
+    pub told: Option<Change>,
     /// What the log says, if it was asked.
     pub logged: Option<VectorOf>,
-    /// How far DERIVED had been told before any of this was looked at.
-    pub told: StreamSeq,
+}
+
+impl KnownVector {
+    /// As the store knows it now; `at` is the event's position, `of` its memory.
+    pub fn now(store: &Store, did: &Did, at: StreamSeq, of: Dep) -> Self {
+        let knows = store.head(Source::Derived);
+        let told = match did {
+            Did::Create => store.told_about(at),
+            Did::Alter => store.told_of(of),
+            Did::AlterOnly(_) | Did::Delete => None,
+        };
+        Self { knows, told, logged: None }
+    }
 }
 
 /// What to do about an event.
@@ -66,7 +81,7 @@ pub enum Decision {
 ///
 /// Decision 2026-11-26: the log is not asked about what was told. Popular memories are changed again and again, and whoever wrote
 /// waits for this tail with the next question.
-pub fn of_event(id: MemoryId, memory: &Memory, did: &Did, known: KnownVector, tokenize: &Tokenize) -> Decision {
+pub fn of_event(id: MemoryId, memory: &Memory, did: &Did, known: &KnownVector, tokenize: &Tokenize) -> Decision {
     let candidate = |vector| Candidate::new(id, memory.clone(), vector, tokenize.clone());
     let stands = |vector| Decision::Tell(Change::Stands(vec![Arc::new(candidate(vector))]));
     match did {
@@ -74,26 +89,26 @@ pub fn of_event(id: MemoryId, memory: &Memory, did: &Did, known: KnownVector, to
         // What is gone enters nothing.
         Did::Delete => stands(None),
         // Its vector is told of by DERIVED: after this, or in rare cases before.
-        Did::Create => match known.of_event {
+        Did::Create => match &known.told {
             Some(Change::Unknown) => Decision::Unknown("vector_unknown"),
             Some(Change::Stands(told)) => stands(told.first().and_then(|told| told.vector.clone())),
             None => stands(None),
         },
         Did::Alter => {
-            if let Some(Change::Stands(told)) = &known.of_memory
+            if let Some(Change::Stands(told)) = &known.told
                 && let Some((told, vector)) = told.first().and_then(|told| Some((told, told.vector.clone()?)))
                 // Another memory may have the same number there.
                 && told.id == id
             {
                 return stands((told.memory.body.text_to_embed() == memory.body.text_to_embed()).then_some(vector));
             }
-            match known.logged {
+            match &known.logged {
                 None => Decision::AskLog,
-                Some(VectorOf::Text(vector)) => stands(Some(vector)),
+                Some(VectorOf::Text(vector)) => stands(Some(vector.clone())),
                 Some(VectorOf::Nothing) => stands(None),
-                Some(VectorOf::AnotherText(position)) if position <= known.told => stands(None),
+                Some(VectorOf::AnotherText(position)) if *position <= known.knows => stands(None),
                 // Read models may still have the one before, which may be of this very text: in a moment they have not.
-                Some(VectorOf::AnotherText(position)) => Decision::WaitFor(position),
+                Some(VectorOf::AnotherText(position)) => Decision::WaitFor(*position),
             }
         }
     }
@@ -188,7 +203,7 @@ mod tests {
     }
 
     /// What is decided of a memory that says "tea" now: whether it is told with a vector, or what is done first.
-    fn decided(did: &Did, known: KnownVector) -> String {
+    fn decided(did: &Did, known: &KnownVector) -> String {
         match of_event(ID, &memory("tea"), did, known, &tokenize()) {
             Decision::Tell(Change::Stands(states)) => match &*states {
                 [only] if only.changed.is_some() => "only what is not ranked by".into(),
@@ -205,38 +220,38 @@ mod tests {
 
     #[test]
     fn what_needs_no_vector_asks_for_none() {
-        assert_eq!(decided(&Did::AlterOnly(vec!["importance".into()]), KnownVector::default()), "only what is not ranked by");
+        assert_eq!(decided(&Did::AlterOnly(vec!["importance".into()]), &KnownVector::default()), "only what is not ranked by");
         assert_eq!(
-            decided(&Did::Delete, KnownVector { of_memory: told_of(ID, "tea"), ..KnownVector::default() }),
+            decided(&Did::Delete, &KnownVector { told: told_of(ID, "tea"), ..KnownVector::default() }),
             "without a vector"
         );
-        assert_eq!(decided(&Did::Create, KnownVector::default()), "without a vector");
+        assert_eq!(decided(&Did::Create, &KnownVector::default()), "without a vector");
     }
 
     #[test]
     fn a_new_memory_has_the_vector_that_came_before_it() {
-        let known = |of_event| KnownVector { of_event, ..KnownVector::default() };
-        assert_eq!(decided(&Did::Create, known(told_of(ID, "tea"))), "with its vector");
-        assert_eq!(decided(&Did::Create, known(Some(Change::Unknown))), "vector_unknown");
+        let known = |told| KnownVector { told, ..KnownVector::default() };
+        assert_eq!(decided(&Did::Create, &known(told_of(ID, "tea"))), "with its vector");
+        assert_eq!(decided(&Did::Create, &known(Some(Change::Unknown))), "vector_unknown");
     }
 
     #[test]
     fn what_was_told_of_this_memory_is_believed_and_the_log_not_asked() {
-        let known = |of_memory| KnownVector { of_memory, ..KnownVector::default() };
-        assert_eq!(decided(&Did::Alter, known(told_of(ID, "tea"))), "with its vector");
-        assert_eq!(decided(&Did::Alter, known(told_of(ID, "cake"))), "without a vector");
-        assert_eq!(decided(&Did::Alter, known(told_of(OTHER, "tea"))), "ask");
-        assert_eq!(decided(&Did::Alter, known(Some(Change::Unknown))), "ask");
-        assert_eq!(decided(&Did::Alter, known(None)), "ask");
+        let known = |told| KnownVector { told, ..KnownVector::default() };
+        assert_eq!(decided(&Did::Alter, &known(told_of(ID, "tea"))), "with its vector");
+        assert_eq!(decided(&Did::Alter, &known(told_of(ID, "cake"))), "without a vector");
+        assert_eq!(decided(&Did::Alter, &known(told_of(OTHER, "tea"))), "ask");
+        assert_eq!(decided(&Did::Alter, &known(Some(Change::Unknown))), "ask");
+        assert_eq!(decided(&Did::Alter, &known(None)), "ask");
     }
 
     #[test]
     fn a_vector_in_the_log_that_was_not_told_of_yet_is_waited_for() {
-        let known = |logged| KnownVector { logged: Some(logged), told: StreamSeq(5), ..KnownVector::default() };
-        assert_eq!(decided(&Did::Alter, known(VectorOf::Text(vector()))), "with its vector");
-        assert_eq!(decided(&Did::Alter, known(VectorOf::Nothing)), "without a vector");
-        assert_eq!(decided(&Did::Alter, known(VectorOf::AnotherText(StreamSeq(5)))), "without a vector");
-        assert_eq!(decided(&Did::Alter, known(VectorOf::AnotherText(StreamSeq(6)))), "wait for 6");
+        let known = |logged| KnownVector { logged: Some(logged), knows: StreamSeq(5), ..KnownVector::default() };
+        assert_eq!(decided(&Did::Alter, &known(VectorOf::Text(vector()))), "with its vector");
+        assert_eq!(decided(&Did::Alter, &known(VectorOf::Nothing)), "without a vector");
+        assert_eq!(decided(&Did::Alter, &known(VectorOf::AnotherText(StreamSeq(5)))), "without a vector");
+        assert_eq!(decided(&Did::Alter, &known(VectorOf::AnotherText(StreamSeq(6)))), "wait for 6");
     }
 
     #[test]

@@ -119,28 +119,24 @@ impl Invalidator {
             return (knows, unknown("unreadable"));
         };
         let (memory, did, subject) = (state.memory(), Did::of(event, &state), Dep::memory(&event.space, id));
-        // Before anything is looked at, and the same once more each time that it has waited: what is told meanwhile may not be in it.
-        let (mut knows, mut logged) = (knows, None);
+        let now = || KnownVector::now(store, &did, recorded.seq, subject);
+        let mut known = now();
         loop {
-            let (of_event, of_memory) = (store.told_about(recorded.seq), store.told_of(subject));
-            let known = KnownVector { of_event, of_memory, logged, told: knows };
-            match changes::of_event(id, memory, &did, known, &self.tokenize) {
-                Decision::Tell(change) => return (knows, change),
-                Decision::Unknown(why) => return (knows, unknown(why)),
+            match changes::of_event(id, memory, &did, &known, &self.tokenize) {
+                Decision::Tell(change) => return (known.knows, change),
+                Decision::Unknown(why) => return (known.knows, unknown(why)),
                 Decision::AskLog => {
                     let text = memory.body.text_to_embed();
                     match self.derived.vector_of(self.model, &event.space, id, &text).await {
-                        Ok(of) => logged = Some(of),
+                        Ok(of) => known.logged = Some(of),
                         Err(cause) => {
                             tracing::debug!(%cause, "a change is not known in full");
-                            return (knows, unknown("log_away"));
+                            return (known.knows, unknown("log_away"));
                         }
                     }
                 }
-                Decision::WaitFor(position) if store.reached(Source::Derived, position, VECTOR_WAIT).await => {
-                    (knows, logged) = (store.head(Source::Derived), None);
-                }
-                Decision::WaitFor(_) => return (knows, unknown("vector_late")),
+                Decision::WaitFor(position) if store.reached(Source::Derived, position, VECTOR_WAIT).await => known = now(),
+                Decision::WaitFor(_) => return (known.knows, unknown("vector_late")),
             }
         }
     }
