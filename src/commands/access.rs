@@ -12,7 +12,7 @@ use crate::domain::{
 
 impl Commands {
     /// Records a space; nothing when it exists.
-    /// Errors: see [`Error`]; after one nothing was written under this command, but for `Unavailable`: the same command finds out.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn create_space(&self, id: SpaceId, actor: PrincipalId) -> Result<StreamSeq, Error> {
         let at = self.clock.now();
         let load = load("space", id.to_string(), actor, at);
@@ -22,7 +22,7 @@ impl Commands {
     }
 
     /// Issues or revokes a key; nothing when already so. A revoke of a key that there is not is `UnknownKey`.
-    /// Errors: see [`Error`]; after one nothing was written under this command, but for `Unavailable`: the same command finds out.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn key(&self, key: &Key, command: KeyCommand) -> Result<StreamSeq, Error> {
         let load = load("key", key.id.to_string(), key.principal, self.clock.now());
         let outcome = append::run::<KeyDecider, _>(self, &load, || command.clone(), |_| Error::UnknownKey).await?;

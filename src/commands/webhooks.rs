@@ -97,7 +97,7 @@ impl Commands {
     }
 
     /// Switches an endpoint off in the name of the instance.
-    /// Errors: see [`Error`]; after one nothing was written under this command, but for `Unavailable`: the same command finds out.
+    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn disable_webhook(&self, space: &SpaceId, id: WebhookId, reason: Reason) -> Result<(), Error> {
         let at = self.clock.now();
         let actor = PrincipalId(uuid::Uuid::nil());

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Durability;
 use super::account::{self, Account};
 use super::error::Error;
-use super::folders::{DataDir, Secrets, write_private};
+use super::folders::{DataDir, Secrets, hex, write_private};
 use super::locate::NatsProgram;
 use super::process::Launch;
 
@@ -103,7 +103,7 @@ fn configuration_text(store: &Path, log: &Path, secrets: &Secrets, ports: Ports,
 /// so it is asked by a path that only those know who may read the password.
 fn monitor_path(secrets: &Secrets) -> String {
     let digest = Sha256::digest(format!("monitor {}", secrets.nats_password));
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..16])
 }
 
 fn health_request(secrets: &Secrets) -> String {
