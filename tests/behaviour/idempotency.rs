@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{World, eventually, reply};
+use crate::harness::{World, reply};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyed_create_is_one_memory_for_ever() {
@@ -44,10 +44,7 @@ async fn rivals_on_one_memory_lose_no_update() {
         futures::future::join_all((0..4).map(|n| world.send(Method::PATCH, &path, json!({"content": format!("c{n}")})))).await;
     let accepted = replies.iter().filter(|one| one.status == StatusCode::OK).count();
     assert!(replies.iter().all(|one| one.status == StatusCode::OK || one.status == StatusCode::CONFLICT), "{replies:?}");
-    let shown = eventually("the memory is shown", async || {
-        let reply = world.get(&path).await;
-        if reply.status == StatusCode::OK { Ok(reply) } else { Err(reply) }
-    });
-    assert_eq!(shown.await.body["revision"], json!(1 + accepted));
+    let shown = world.get_until(&path, StatusCode::OK).await;
+    assert_eq!(shown.body["revision"], json!(1 + accepted));
     world.end().await;
 }

@@ -3,19 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{Reply, World, eventually};
+use crate::harness::{Reply, World};
 
 async fn add(world: &World, content: &str) -> Reply {
     world.send(Method::POST, "/api/v1/memories", json!({"content": content})).await
-}
-
-/// Asks until the answer has this status; a part that comes back needs a moment to be noticed.
-async fn until(world: &World, path: &str, status: StatusCode) -> Reply {
-    eventually(format!("{path} answers {status}"), async || {
-        let reply = world.get(path).await;
-        if reply.status == status { Ok(reply) } else { Err(reply) }
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +14,7 @@ async fn without_postgres_writes_go_on_and_reads_say_so() {
     let world = World::behind_proxies().await;
     let before = add(&world, "before").await;
     let path = format!("/api/v1/memories/{}", before.body["memory"]["id"].as_str().unwrap());
-    until(&world, &path, StatusCode::OK).await;
+    world.get_until(&path, StatusCode::OK).await;
     world.postgres_proxy().cut();
     let during = add(&world, "during").await;
     assert_eq!(during.status, StatusCode::CREATED, "{during:?}");
@@ -36,8 +27,8 @@ async fn without_postgres_writes_go_on_and_reads_say_so() {
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.body["detail"].as_str().unwrap().contains("postgres"), "{ready:?}");
     world.postgres_proxy().mend();
-    until(&world, "/health/ready", StatusCode::OK).await;
-    let newest = until(&world, &format!("/api/v1/memories?min_position={}", patched.body["position"]), StatusCode::OK).await;
+    world.get_until("/health/ready", StatusCode::OK).await;
+    let newest = world.get_until(&format!("/api/v1/memories?min_position={}", patched.body["position"]), StatusCode::OK).await;
     assert_eq!(newest.body["memories"], json!([during.body["memory"], patched.body["memory"]]));
     world.end().await;
 }
@@ -49,14 +40,14 @@ async fn without_nats_reads_go_on_and_writes_say_so() {
     let path = format!("/api/v1/memories/{}", before.body["memory"]["id"].as_str().unwrap());
     assert_eq!(world.get(&path).await.status, StatusCode::OK);
     world.nats_proxy().cut();
-    let ready = until(&world, "/health/ready", StatusCode::SERVICE_UNAVAILABLE).await;
+    let ready = world.get_until("/health/ready", StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(ready.body["detail"].as_str().unwrap().contains("nats"), "{ready:?}");
     let refused = add(&world, "during").await;
     assert_eq!((refused.status, &refused.body["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("log.unavailable")));
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(world.get(&path).await.body, before.body["memory"]);
     world.nats_proxy().mend();
-    until(&world, "/health/ready", StatusCode::OK).await;
+    world.get_until("/health/ready", StatusCode::OK).await;
     let after = add(&world, "after").await;
     assert_eq!(after.status, StatusCode::CREATED, "{after:?}");
     let list = format!("/api/v1/memories?min_position={}", after.body["position"]);
@@ -77,7 +68,7 @@ async fn an_import_waits_for_what_comes_back() {
     let back = async {
         // It asks first what there is already.
         for _ in 0..3 {
-            until(&world, "/api/v1/memories", StatusCode::SERVICE_UNAVAILABLE).await;
+            world.get_until("/api/v1/memories", StatusCode::SERVICE_UNAVAILABLE).await;
         }
         world.postgres_proxy().mend();
     };

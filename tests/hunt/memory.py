@@ -19,14 +19,12 @@ import http.client
 import json
 import os
 import resource
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.request
+
+import kill_nats
 
 GROWTH_MAX = 1.5
 SAMPLE_S = 0.1
@@ -64,23 +62,7 @@ def name(pid):
         return ""
 
 
-class Brain:
-    def __init__(self, program, port):
-        self.port, self.folder = port, tempfile.mkdtemp()
-        os.chmod(self.folder, 0o755)
-        log = open(os.path.join(self.folder, "brain.log"), "wb")
-        data = os.path.join(self.folder, "data")
-        command = [program, "up", "--data-dir", data, "--listen", f"127.0.0.1:{port}"]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5).read()
-                break
-            except OSError:
-                time.sleep(0.2)
-        with open(os.path.join(data, "credentials.json")) as file:
-            self.key = json.load(file)["api_key"]
-
+class Brain(kill_nats.Brain):
     def ask(self, method, path, body=None, timeout=60):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
@@ -103,11 +85,6 @@ class Brain:
             sizes[kind] += resident(pid)
         return tuple(round(size / 1e6) for size in sizes.values())
 
-    def end(self):
-        self.process.terminate()
-        self.process.wait(30)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
 
 def together(count, work):
     """What came of `work(n)` in as many threads."""
@@ -121,11 +98,7 @@ def together(count, work):
         with lock:
             came[answer] += 1
 
-    threads = [threading.Thread(target=one, args=(n,)) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    kill_nats.in_threads(count, one)
     return came
 
 
@@ -262,7 +235,7 @@ def main():
     wanted = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else soft, hard))
-    brain = Brain(wanted.brain, wanted.port)
+    brain = Brain(wanted)
     bad = False
     try:
         for n in range(200):
@@ -286,7 +259,7 @@ def main():
             print(f"| {load.__name__} | {show(before)} | {show(other.peak)} | {show(after)} | {other.slowest * 1e3:.0f} / {other.refused} | {came} |", flush=True)
             bad |= other.refused > 0 or after[0] > GROWTH_MAX * first[0]
     finally:
-        brain.end()
+        brain.stop(keep=False)
     sys.exit(1 if bad else 0)
 
 

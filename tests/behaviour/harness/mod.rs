@@ -389,6 +389,15 @@ impl World {
         reply(self.request(Method::GET, path)).await
     }
 
+    /// Asks until the answer has this status; a part that comes back, or a loaded machine, needs a moment.
+    pub async fn get_until(&self, path: &str, status: StatusCode) -> Reply {
+        eventually(format!("{path} answers {status}"), async || {
+            let reply = self.get(path).await;
+            if reply.status == status { Ok(reply) } else { Err(reply) }
+        })
+        .await
+    }
+
     /// Runs statements in the read models' database, as its owner.
     pub async fn sql(&self, statements: &str) {
         let url = self.servers.as_ref().expect("held").postgres().owner_url(&self.name);
