@@ -22,7 +22,7 @@ use self::http::{
 };
 use crate::{
     app::{App, admission::Queues, status::Overview},
-    ports::{Clock, KeyDirectory},
+    ports::{AccessDirectory, Clock},
 };
 
 /// What the edge is made of; each handler is given the part that it speaks of.
@@ -30,7 +30,7 @@ pub struct Edge {
     pub app: App,
     pub live: live::Live,
     pub queues: Arc<Queues>,
-    pub keys: Arc<dyn KeyDirectory>,
+    pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
     pub metrics: health::MetricsText,
 }
@@ -42,13 +42,14 @@ pub fn routes() -> Vec<Route> {
 
 /// Registers every route; give the result to `actix_web::App::configure`. Clone it for each worker.
 pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
-    let authenticator = Authenticator { keys: edge.keys, clock: edge.clock };
+    let authenticator = Authenticator { directory: edge.directory, clock: edge.clock };
     let (live, scrapes) = (web::Data::new(edge.live), web::Data::new(health::Scrapes::new(edge.metrics)));
     let intake = web::Data::new(Intake { queues: edge.queues, bodies: Default::default() });
     let app = edge.app;
     move |config| {
         let app = app.clone();
         config
+            .app_data(web::Data::from(app.access))
             .app_data(web::Data::from(app.memories))
             .app_data(web::Data::from(app.relationships))
             .app_data(web::Data::from(app.search))
@@ -70,7 +71,7 @@ pub fn configure_health(
     overview: Arc<Overview>,
     metrics: health::MetricsText,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
-    let authenticator = Authenticator { keys: overview.keys.clone(), clock: overview.clock.clone() };
+    let authenticator = Authenticator { directory: overview.directory.clone(), clock: overview.clock.clone() };
     let scrapes = web::Data::new(health::Scrapes::new(metrics));
     move |config| {
         config.app_data(web::Data::from(overview.clone())).app_data(scrapes.clone());

@@ -3,64 +3,100 @@
 use crate::{
     commands::Actor,
     domain::{
-        access::{Key, KeyScope},
-        ids::{PrincipalId, SpaceId, Timestamp},
+        access::{Key, Role, Scope, ScopeSet},
+        ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
+    ports::AccessDirectory,
 };
 
 use super::Error;
 
-/// The key that a request came with.
+/// What somebody has shown to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    Key(KeyId),
+}
+
+/// A principal in one space, with what their credential and their role both allow there.
 #[derive(Clone, Debug)]
-pub struct Caller(Key);
+pub struct Caller {
+    principal: PrincipalId,
+    space: SpaceId,
+    scopes: ScopeSet,
+    credential: Credential,
+}
 
 impl Caller {
-    /// `key` is known and valid: the surface has looked.
-    pub fn new(key: Key) -> Self {
-        Self(key)
+    /// Who holds a key that is known: `None` if it opens nothing at `now`, or its principal is disabled or no longer belongs to its space.
+    pub fn of_key(key: &Key, directory: &dyn AccessDirectory, now: Timestamp) -> Option<Self> {
+        let role = directory.role_in(&key.space, key.principal).filter(|_| key.is_valid_at(now))?;
+        let scopes = ScopeSet::of(&key.scopes).both(ScopeSet::of(role.scopes()));
+        Some(Self { principal: key.principal, space: key.space.clone(), scopes, credential: Credential::Key(key.id) })
     }
 
-    pub fn key(&self) -> &Key {
-        &self.0
+    /// Who has just become a member, with all that the role allows.
+    pub(super) fn newcomer(space: &SpaceId, principal: PrincipalId, key: KeyId, role: Role) -> Self {
+        Self { principal, space: space.clone(), scopes: ScopeSet::of(role.scopes()), credential: Credential::Key(key) }
     }
 
-    /// The space whose memories the key opens; it opens no other.
+    /// The same principal in a space that they have just made.
+    pub(super) fn as_owner_of(&self, space: &SpaceId) -> Self {
+        Self { space: space.clone(), scopes: ScopeSet::of(Role::Owner.scopes()), ..self.clone() }
+    }
+
+    pub fn credential(&self) -> Credential {
+        self.credential
+    }
+
+    /// The space that this call is about; it opens no other.
     pub fn space(&self) -> &SpaceId {
-        &self.0.space
+        &self.space
     }
 
     pub fn principal(&self) -> PrincipalId {
-        self.0.principal
+        self.principal
     }
 
     /// As events name who has caused them.
     pub fn actor(&self) -> Actor {
-        Actor { space: self.0.space.clone(), principal: self.0.principal }
+        Actor { space: self.space.clone(), principal: self.principal }
+    }
+
+    /// Everything that may be done.
+    pub fn scopes(&self) -> ScopeSet {
+        self.scopes
+    }
+
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(scope)
     }
 
     /// Errors: `auth.scope_missing`.
-    pub fn require(&self, scope: KeyScope) -> Result<(), Error> {
-        if self.0.scopes.contains(&scope) {
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.may(scope) {
             return Ok(());
         }
-        Err(Error::new("auth.scope_missing", format!("this key lacks the scope {}", scope.as_str())))
+        Err(Error::new(
+            "auth.scope_missing",
+            format!("this needs the scope {}, which neither key nor role gives", scope.as_str()),
+        ))
     }
 
-    /// Whether the key is of the space that the instance's owner has: replay sees the rows of every space.
+    /// Whether the call is about the space that the instance's owner has: replay sees the rows of every space.
     /// Errors: `auth.operator_only`.
     pub fn require_operator(&self) -> Result<(), Error> {
         if self.is_operator() {
             return Ok(());
         }
-        Err(Error::new("auth.operator_only", "only keys of the instance's own space operate it"))
+        Err(Error::new("auth.operator_only", "only those who operate the instance's own space may do this"))
     }
 
     pub fn is_operator(&self) -> bool {
-        self.0.space == SpaceId::default_space()
+        self.space == SpaceId::default_space() && self.may(Scope::ReplayAdmin)
     }
 
     /// Whether it may say itself when something was created. Errors: `auth.scope_missing`.
     pub fn may_date(&self, created_at: Option<Timestamp>) -> Result<(), Error> {
-        created_at.map_or(Ok(()), |_| self.require(KeyScope::MemoryImport))
+        created_at.map_or(Ok(()), |_| self.require(Scope::MemoryImport))
     }
 }

@@ -8,6 +8,7 @@
 //! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`]: what clients do.
 //! - [`projections`], [`caches`], [`status`]: what operators do.
 
+pub mod access;
 pub mod admission;
 pub mod cached;
 pub mod caches;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 pub use self::{
     cached::{Kept, Reading, Render, Surface},
-    caller::Caller,
+    caller::{Caller, Credential},
     error::{Error, Kind},
     freshness::When,
     writing::{WriteOptions, Writing},
@@ -38,6 +39,7 @@ pub use self::{
 /// The use cases of a process, a part for each noun. A surface is handed those that it speaks of.
 #[derive(Clone)]
 pub struct App {
+    pub access: Arc<access::Access>,
     pub memories: Arc<memories::Memories>,
     pub relationships: Arc<relationships::Relationships>,
     pub search: Arc<search::Search>,

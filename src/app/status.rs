@@ -8,7 +8,7 @@ use super::{Caller, Error};
 use crate::{
     caches::{Caches, store::Totals},
     domain::ids::KeyId,
-    ports::{Clock, DerivedLog, EventLog, KeyDirectory, Positions, SearchReads},
+    ports::{AccessDirectory, Clock, DerivedLog, EventLog, Positions, SearchReads},
     queries::status::{self, Part, Status},
 };
 
@@ -21,7 +21,7 @@ pub struct Overview {
     pub derived: Arc<dyn DerivedLog>,
     pub positions: Arc<dyn Positions>,
     pub search: Arc<dyn SearchReads>,
-    pub keys: Arc<dyn KeyDirectory>,
+    pub directory: Arc<dyn AccessDirectory>,
     /// The key that stands in this process's credentials.json.
     pub file_key: KeyId,
     pub clock: Arc<dyn Clock>,
@@ -37,7 +37,7 @@ impl Overview {
     /// Errors: that the log or the read models are away.
     pub async fn status(&self, caller: &Caller) -> Result<Status, Error> {
         let space = (!caller.is_operator()).then(|| caller.space());
-        let keys = status::living_keys(self.keys.all(), self.clock.now(), space, self.file_key);
+        let keys = status::living_keys(self.directory.keys(), self.clock.now(), space, self.file_key);
         Ok(Status { keys, ..self.figures().await? })
     }
 

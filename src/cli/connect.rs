@@ -32,10 +32,16 @@ impl ConnectionArgs {
     /// The connection; credentials.json is read only where a setting is missing.
     /// Errors: a usage error that names what is wrong and where it stands.
     pub fn open(self) -> anyhow::Result<Connection> {
+        self.open_by(None)
+    }
+
+    /// The same by a secret that somebody was given, in place of a key.
+    pub fn open_by(self, given: Option<&str>) -> anyhow::Result<Connection> {
         let settings = self.settings.settle()?;
         let said = |setting| settings.maybe::<String>(setting).map(|text| (text, settings.row(setting).origin.to_string()));
         let url = said(&client::URL).map(|(url, place)| address(&url, &place)).transpose()?;
-        let key = said(&client::KEY).map(|(key, place)| secret(&key, &place)).transpose()?;
+        let given = given.map(|text| (text.to_owned(), "the secret".to_owned()));
+        let key = given.or_else(|| said(&client::KEY)).map(|(key, place)| secret(&key, &place)).transpose()?;
         let (url, key) = match (url, key) {
             (Some(url), Some(key)) => (url, key),
             (url, key) => {

@@ -15,8 +15,10 @@ pub mod get;
 pub mod graph;
 pub mod history;
 pub mod import;
+pub mod keys;
 mod layout;
 pub mod list;
+pub mod members;
 mod moment;
 mod output;
 mod progress;
@@ -28,6 +30,7 @@ mod screen;
 pub mod search;
 pub mod serve;
 pub mod settings;
+pub mod spaces;
 pub mod status;
 mod table;
 pub mod up;
@@ -133,6 +136,9 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
+        Verb::Keys(verb) => keys::run(verb.args, &verb.connection.open()?).await,
+        Verb::Members(verb) => members::run(verb.args, verb.connection).await,
+        Verb::Spaces(verb) => spaces::run(verb.args, &verb.connection.open()?).await,
         Verb::Caches(verb) => caches::run(verb.args, &verb.connection.open()?).await,
         Verb::Config(args) => config::run(&args),
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, caches, config, connect, events, export, get, graph, history, import, list, relate, replay, rm, search, serve, status,
-    up, update, webhooks,
+    add, caches, config, connect, events, export, get, graph, history, import, keys, list, members, relate, replay, rm, search,
+    serve, spaces, status, up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -105,6 +105,21 @@ pub enum Verb {
         after_help = "Examples:\n  brain webhooks add https://example.org/hook --event 'memory.*'\n  brain webhooks recover 0190f3d2-0000-7000-8000-000000000001 yesterday"
     )]
     Webhooks(Client<webhooks::Args>),
+    /// Make API keys, see which there are, replace their secrets, revoke them
+    #[command(
+        after_help = "Examples:\n  brain keys new laptop\n  brain keys new reader --scope memory:read --scope graph:read --days 90\n  brain keys rotate 0190f3d2-0000-7000-8000-000000000001 --grace-s 3600\n  brain keys revoke 0190f3d2-0000-7000-8000-000000000001\n\nA secret is shown once, when it is made.\nScopes: memory:read, memory:write, memory:import, graph:read, graph:write, webhook:admin, task:run, audit:read, space:admin, replay:admin\nColumns: id, prefix, state, label, scopes"
+    )]
+    Keys(Client<keys::Args>),
+    /// Say who belongs to the space and as what; invite people, add agents
+    #[command(
+        after_help = "Examples:\n  brain members\n  brain members add \"Night shift\" --role editor\n  brain members invite --role reader\n  brain members join sbi_SECRET --name Ann\n\nRoles: reader (reads), editor (reads and writes), owner (everything)\nColumns: id, role, kind, name"
+    )]
+    Members(Client<members::Args>),
+    /// Show your spaces, make another one
+    #[command(
+        after_help = "Examples:\n  brain spaces\n  brain spaces new team --name \"The team\"\n\nColumns: id, role, members, name"
+    )]
+    Spaces(Client<spaces::Args>),
     /// Import a folder of notes; a second import writes only what changed
     #[command(after_help = "Examples:\n  brain import ~/notes\n  brain import ~/notes --prune")]
     Import(Client<import::Args>),

@@ -1,50 +1,83 @@
-//! Commands on spaces and keys. Called by wiring when a brain starts; idempotent by state.
+//! Commands on spaces, principals, keys and invitations. Called by wiring when a brain starts and by the use cases; idempotent
+//! by state.
+
+use std::fmt::Display;
+
+use uuid::Uuid;
 
 use super::{
-    CommandKey, Commands, Error,
-    append::{self, Load},
+    Commands, Error, Request,
+    append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
-use crate::domain::{
-    access::{Key, KeyCommand, KeyDecider, Space, SpaceDecider},
-    ids::{CommandId, PrincipalId, SpaceId, StreamSeq, Timestamp},
+use crate::{
+    domain::{
+        access::{
+            Invitation, InvitationCommand, InvitationDecider, Key, KeyCommand, KeyDecider, Principal, PrincipalCommand,
+            PrincipalDecider, Rejection, Space, SpaceCommand, SpaceDecider,
+        },
+        decider::Decider,
+        ids::{KeyId, PrincipalId, SpaceId, StreamSeq},
+    },
+    journal::{
+        catalog::{INVITATION, KEY, PRINCIPAL, SPACE},
+        events::Storable,
+    },
 };
 
-impl Commands {
-    /// Records a space; nothing when it exists.
-    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn create_space(&self, id: SpaceId, actor: PrincipalId) -> Result<StreamSeq, Error> {
-        let at = self.clock.now();
-        let load = load("space", id.to_string(), actor, at);
-        let space = Space { id, created_at: at };
-        let outcome = append::run::<SpaceDecider, _>(self, &load, || space.clone(), |never| match never {}).await?;
-        Ok(outcome.position)
-    }
-
-    /// Issues or revokes a key; nothing when already so. A revoke of a key that there is not is `UnknownKey`.
-    /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn key(&self, key: &Key, command: KeyCommand) -> Result<StreamSeq, Error> {
-        let load = load("key", key.id.to_string(), key.principal, self.clock.now());
-        let outcome = append::run::<KeyDecider, _>(self, &load, || command.clone(), |_| Error::UnknownKey).await?;
-        Ok(outcome.position)
-    }
+/// An aggregate after a command, and the position from which everybody knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled<T> {
+    pub state: T,
+    pub position: StreamSeq,
+    pub changed: bool,
 }
 
-/// Commands on spaces and keys are idempotent by state, so their id only needs to be stable and their own.
-fn load(aggregate: &'static str, id: String, actor: PrincipalId, at: Timestamp) -> Load {
-    let key = format!("{aggregate} {id} {}", at.timestamp_micros());
-    let key = CommandKey { seed: CommandId::keyed(&SpaceId::sys(), actor, &key), fresh: false };
-    Load {
-        space: SpaceId::sys(),
-        actor,
-        aggregate,
-        id,
-        key,
-        action: "record",
-        fingerprint: Fingerprint::NONE,
-        at,
-        if_match: None,
-        new_id: false,
-        replaces: false,
+impl Commands {
+    /// Creates a space or changes it. Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
+    pub async fn space(&self, request: Request<SpaceId, SpaceCommand>) -> Result<Settled<Space>, Error> {
+        self.settle::<SpaceDecider, _, _>(SPACE, request).await
+    }
+
+    /// Creates a principal or changes it. Errors: see [`Error`].
+    pub async fn principal(&self, request: Request<PrincipalId, PrincipalCommand>) -> Result<Settled<Principal>, Error> {
+        self.settle::<PrincipalDecider, _, _>(PRINCIPAL, request).await
+    }
+
+    /// Issues a key or changes it. Errors: see [`Error`].
+    pub async fn key(&self, request: Request<KeyId, KeyCommand>) -> Result<Settled<Key>, Error> {
+        self.settle::<KeyDecider, _, _>(KEY, request).await
+    }
+
+    /// Makes an invitation or settles it. Errors: see [`Error`].
+    pub async fn invitation(&self, request: Request<Uuid, InvitationCommand>) -> Result<Settled<Invitation>, Error> {
+        self.settle::<InvitationDecider, _, _>(INVITATION, request).await
+    }
+
+    /// What is done to access stands in the space of spaces, whatever space it was asked for in.
+    async fn settle<D, Id, T>(&self, aggregate: &'static str, request: Request<Id, D::Command>) -> Result<Settled<T>, Error>
+    where
+        D: Decider<State = Option<T>, Rejection = Rejection>,
+        D::Command: Clone,
+        D::Event: Storable,
+        Id: Display,
+    {
+        let Request { actor, key, id, if_match, action } = request;
+        let load = Load {
+            space: SpaceId::sys(),
+            actor: actor.principal,
+            aggregate,
+            id: id.to_string(),
+            key,
+            action: "settle",
+            fingerprint: Fingerprint::NONE,
+            at: self.clock.now(),
+            if_match,
+            new_id: false,
+            replaces: false,
+        };
+        let Outcome { state, position, changed, .. } = append::run::<D, _>(self, &load, || action.clone(), Error::Access).await?;
+        let state = state.ok_or(Error::Access(Rejection::NotFound(aggregate)))?;
+        Ok(Settled { state, position, changed })
     }
 }

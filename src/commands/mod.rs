@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::{
     domain::{
+        access as access_rules,
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
         memory::{self, ScriptTags},
         relationship,
@@ -31,6 +32,7 @@ use acknowledged::Acknowledged;
 use fingerprint::Fingerprint;
 
 pub use self::{
+    access::Settled,
     memories::MemoryAction,
     precondition::IfMatch,
     relationships::RelationshipAction,
@@ -102,8 +104,8 @@ pub enum Error {
     Webhook(#[from] webhook::Rejection),
     #[error("secrets cannot be sealed")]
     Vault(#[from] VaultError),
-    #[error("there is no such key")]
-    UnknownKey,
+    #[error(transparent)]
+    Access(#[from] access_rules::Rejection),
     #[error("the {aggregate} is at revision {actual}, not {expected}")]
     PreconditionFailed { aggregate: &'static str, expected: IfMatch, actual: Revision },
     #[error("this Idempotency-Key was used for another request")]

@@ -6,15 +6,19 @@
 
 use schemars::{JsonSchema, Schema, schema_for};
 
-use super::events::{DispatcherV1, EmbedderV1, EmbeddingV1, KeyV2, MemoryV2, RelationshipV1, SpaceV1, WebhookV1};
+use super::events::{
+    DispatcherV1, EmbedderV1, EmbeddingV1, InvitationV1, KeyV3, MemoryV2, PrincipalV1, RelationshipV1, SpaceV2, WebhookV1,
+};
 
 /// A memory, a relationship between two, an endpoint that is told of events.
 pub const MEMORY: &str = "memory";
 pub const RELATIONSHIP: &str = "relationship";
 pub const WEBHOOK: &str = "webhook";
-/// A space, and a key that opens one.
+/// A space, who acts in spaces, a key that opens one, and an invitation to one.
 pub const SPACE: &str = "space";
+pub const PRINCIPAL: &str = "principal";
 pub const KEY: &str = "key";
+pub const INVITATION: &str = "invitation";
 /// Facts that were derived: they stand in a stream of their own.
 pub const EMBEDDING: &str = "embedding";
 pub const EMBEDDER: &str = "embedder";
@@ -49,7 +53,7 @@ const fn of(name: &'static str, aggregate: &'static str, version: u16, audience:
 }
 
 /// Every event that may stand in the log or among the derived facts, and those that are planned.
-pub const EVENTS: [EventType; 24] = [
+pub const EVENTS: [EventType; 35] = [
     of("memory.created", MEMORY, 2, Public("A memory was created")),
     of("memory.updated", MEMORY, 2, Public("A memory was changed")),
     of("memory.deleted", MEMORY, 2, Public("A memory was deleted; it can be restored")),
@@ -64,9 +68,20 @@ pub const EVENTS: [EventType; 24] = [
     of("webhook.secret_rotated", WEBHOOK, 1, Private),
     of("webhook.secret_revoked", WEBHOOK, 1, Private),
     of("webhook.deleted", WEBHOOK, 1, Private),
-    of("space.created", SPACE, 1, Private),
-    of("key.issued", KEY, 2, Private),
-    of("key.revoked", KEY, 2, Private),
+    of("space.created", SPACE, 2, Private),
+    of("space.renamed", SPACE, 2, Private),
+    of("space.member_granted", SPACE, 2, Private),
+    of("space.member_removed", SPACE, 2, Private),
+    of("principal.created", PRINCIPAL, 1, Private),
+    of("principal.updated", PRINCIPAL, 1, Private),
+    of("principal.disabled", PRINCIPAL, 1, Private),
+    of("principal.enabled", PRINCIPAL, 1, Private),
+    of("key.issued", KEY, 3, Private),
+    of("key.rotated", KEY, 3, Private),
+    of("key.revoked", KEY, 3, Private),
+    of("invitation.created", INVITATION, 1, Private),
+    of("invitation.accepted", INVITATION, 1, Private),
+    of("invitation.revoked", INVITATION, 1, Private),
     of("embedding.computed", EMBEDDING, 1, Private),
     of("embedder.advanced", EMBEDDER, 1, Private),
     of("dispatcher.settled", DISPATCHER, 1, Private),
@@ -142,12 +157,14 @@ const fn kind<T: JsonSchema>(name: &'static str, public_fields: &'static [&'stat
 }
 
 /// Every kind of aggregate that events are of.
-pub static AGGREGATES: [Aggregate; 8] = [
+pub static AGGREGATES: [Aggregate; 10] = [
     kind::<MemoryV2>(MEMORY, MEMORY_FIELDS),
     kind::<RelationshipV1>(RELATIONSHIP, RELATIONSHIP_FIELDS),
     kind::<WebhookV1>(WEBHOOK, WEBHOOK_FIELDS),
-    kind::<SpaceV1>(SPACE, &[]),
-    kind::<KeyV2>(KEY, &[]),
+    kind::<SpaceV2>(SPACE, &[]),
+    kind::<PrincipalV1>(PRINCIPAL, &[]),
+    kind::<KeyV3>(KEY, &[]),
+    kind::<InvitationV1>(INVITATION, &[]),
     kind::<EmbeddingV1>(EMBEDDING, &[]),
     kind::<EmbedderV1>(EMBEDDER, &[]),
     kind::<DispatcherV1>(DISPATCHER, &[]),

@@ -1,12 +1,12 @@
 //! Old events become new ones here, one total function per (type, version). Called by the codec on every read; never writes.
 //!
 //! To change a stored shape, add the new struct to `events/`, raise the version in [`super::catalog`], and add a step to [`lift`]; the frozen
-//! examples prove that old bytes still read. Keys are at version 2, of which every key of version 1 is one.
+//! examples prove that old bytes still read. Keys are at version 3; every key of version 1 is one of version 2.
 
 use serde_json::Value;
 
 use super::{
-    catalog::{self, MEMORY, RELATIONSHIP, WEBHOOK},
+    catalog::{self, KEY, MEMORY, RELATIONSHIP, SPACE, WEBHOOK},
     envelope::Envelope,
 };
 use crate::domain::{ids::Timestamp, limits};
@@ -32,6 +32,8 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
     }
     let event = match (event.aggregate.as_str(), event.version) {
         (MEMORY, 1) => with_no_title(event),
+        (SPACE, 1) => with_no_members(event),
+        (KEY, 1 | 2) => with_scopes_told_apart(event),
         _ => event,
     };
     let at = limits::time(event.at).unwrap_or_else(|nearest| nearest);
@@ -42,6 +44,38 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
 fn with_no_title(mut event: Envelope) -> Envelope {
     if let Some(memory) = event.data.as_object_mut() {
         memory.insert("title".into(), Value::Null);
+    }
+    event
+}
+
+/// Spaces had neither name nor members in version 1; whoever had a key to one becomes a member when their brain starts.
+fn with_no_members(mut event: Envelope) -> Envelope {
+    if let Some(space) = event.data.as_object_mut() {
+        let name = space.get("id").cloned().unwrap_or_default();
+        space.insert("name".into(), name);
+        space.insert("grants".into(), Value::Array(vec![]));
+    }
+    event
+}
+
+/// Until version 2 those who might read and write memories might do so with relationships, and those who might set times operated the
+/// instance. A key keeps what it could do.
+fn with_scopes_told_apart(mut event: Envelope) -> Envelope {
+    const IMPLIED: [(&str, &[&str]); 3] = [
+        ("memory:read", &["graph:read"]),
+        ("memory:write", &["graph:write"]),
+        ("memory:import", &["replay:admin", "audit:read", "space:admin", "task:run"]),
+    ];
+    let Some(key) = event.data.as_object_mut() else { return event };
+    if let Some(Value::Array(scopes)) = key.get_mut("scopes") {
+        for (scope, implied) in IMPLIED {
+            if scopes.iter().any(|known| known == scope) {
+                scopes.extend(implied.iter().map(|scope| Value::from(*scope)));
+            }
+        }
+    }
+    for (field, value) in [("prefix", Value::from("")), ("rotated_at", Value::Null), ("old_secret", Value::Null)] {
+        key.insert(field.into(), value);
     }
     event
 }

@@ -1,5 +1,6 @@
 //! What the core needs from the world, as traits. Implemented in `adapters/`, handed out by `wiring`; no implementation here.
 
+mod access;
 pub mod cache;
 mod feed;
 mod graph;
@@ -15,6 +16,7 @@ mod vectors;
 pub mod webhooks;
 
 pub use self::{
+    access::AccessDirectory,
     feed::{Feed, Follow, Next, Recent},
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
@@ -28,25 +30,18 @@ pub use self::{
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},
 };
 
-use crate::domain::{
-    access::Key,
-    ids::{CommandId, KeyId, Timestamp},
-};
+use crate::domain::ids::{CommandId, Timestamp};
 
 /// The time, so that tests can move it by hand.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Fresh ids (UUID v7) for commands without an Idempotency-Key.
+/// Bytes of chance in a secret.
+pub const SECRET_BYTES: usize = 32;
+
+/// What nobody else has: ids (UUID v7) for commands without an Idempotency-Key, and secrets, which nobody can guess either.
 pub trait IdSource: Send + Sync {
     fn command_id(&self) -> CommandId;
-}
-
-/// Finds the key that a credential is, by the SHA-256 of its secret in lower-case hexadecimal.
-pub trait KeyDirectory: Send + Sync {
-    fn find(&self, secret_sha256: &str) -> Option<Key>;
-    fn get(&self, id: KeyId) -> Option<Key>;
-    /// All keys that were ever issued, in the order of their ids.
-    fn all(&self) -> Vec<Key>;
+    fn secret(&self) -> [u8; SECRET_BYTES];
 }

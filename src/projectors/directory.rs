@@ -1,25 +1,31 @@
-//! Keys and spaces in memory, rebuilt from the log's space `sys` before a process is ready and tailed from then on.
+//! Spaces, principals, keys and invitations in memory, rebuilt from the log's space `sys` before a process is ready and tailed from then on.
 //!
-//! Called by wiring (to follow the log) and by the API (to look keys up). Needs no Postgres, so a revoke is immediate and
+//! Called by wiring (to follow the log) and by whoever asks who may. Needs no Postgres, so a revoke is immediate and
 //! writes go on while the read models are away.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock},
+    sync::{Arc, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
+use async_trait::async_trait;
 use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     domain::{
-        access::{Key, KeyEvent},
-        ids::{KeyId, SpaceId, StreamSeq},
+        access::{Identity, Invitation, InvitationEvent, Key, KeyEvent, Principal, PrincipalEvent, Role, Space, SpaceEvent},
+        ids::{KeyId, PrincipalId, SpaceId, StreamSeq},
     },
-    journal::{Recorded, events::Storable},
-    ports::{EventReader, KeyDirectory, log::ReadError},
+    journal::{
+        Recorded,
+        catalog::{INVITATION, KEY, PRINCIPAL, SPACE},
+        events::{self, Storable},
+    },
+    ports::{AccessDirectory, EventReader, log::ReadError},
 };
 
 /// Pause before the log is opened again after it went away.
@@ -27,11 +33,60 @@ const REOPEN_MS: u64 = 250;
 
 #[derive(Default)]
 struct Known {
-    keys: HashMap<KeyId, Key>,
-    by_secret: HashMap<String, KeyId>,
+    keys: HashMap<KeyId, Arc<Key>>,
+    key_by_secret: HashMap<String, KeyId>,
+    spaces: HashMap<SpaceId, Arc<Space>>,
+    principals: HashMap<PrincipalId, Arc<Principal>>,
+    principal_by_identity: HashMap<Identity, PrincipalId>,
+    invitations: HashMap<Uuid, Arc<Invitation>>,
+    invitation_by_secret: HashMap<String, Uuid>,
 }
 
-/// The keys that the log knows, and how far it has been read.
+impl Known {
+    /// Errors: the event does not have its stored shape.
+    fn apply(&mut self, Recorded { event, .. }: &Recorded) -> Result<(), events::Error> {
+        match event.aggregate.as_str() {
+            KEY => self.keep_key(KeyEvent::load(&event.kind, &event.data)?.key().clone()),
+            SPACE => {
+                let space = SpaceEvent::load(&event.kind, &event.data)?.space().clone();
+                self.spaces.insert(space.id.clone(), Arc::new(space));
+            }
+            PRINCIPAL => {
+                let principal = PrincipalEvent::load(&event.kind, &event.data)?.principal().clone();
+                for identity in &principal.identities {
+                    self.principal_by_identity.insert(identity.clone(), principal.id);
+                }
+                self.principals.insert(principal.id, Arc::new(principal));
+            }
+            INVITATION => {
+                let invitation = InvitationEvent::load(&event.kind, &event.data)?.invitation().clone();
+                self.invitation_by_secret.insert(invitation.secret_sha256.clone(), invitation.id);
+                self.invitations.insert(invitation.id, Arc::new(invitation));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A key has at most two secrets: those that it had before are forgotten.
+    fn keep_key(&mut self, key: Key) {
+        if let Some(before) = self.keys.get(&key.id) {
+            for secret in secrets(before) {
+                self.key_by_secret.remove(secret);
+            }
+        }
+        for secret in secrets(&key) {
+            self.key_by_secret.insert(secret.to_owned(), key.id);
+        }
+        self.keys.insert(key.id, Arc::new(key));
+    }
+}
+
+fn secrets(key: &Key) -> impl Iterator<Item = &str> {
+    std::iter::once(key.secret_sha256.as_str()).chain(key.old_secret.as_ref().map(|old| old.sha256.as_str()))
+}
+
+/// What the log knows about access, and how far it has been read.
 pub struct Directory {
     known: RwLock<Known>,
     seen: watch::Sender<StreamSeq>,
@@ -44,11 +99,8 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Waits until every key event up to `seq` is known. The sequences are those of events in `sys`.
-    pub async fn reached(&self, seq: StreamSeq) {
-        let mut seen = self.seen.subscribe();
-        // The sender lives in self, so waiting cannot fail.
-        let _ = seen.wait_for(|position| *position >= seq).await;
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().expect("no code panics while holding this lock")
     }
 
     /// Follows the log until told to stop.
@@ -82,38 +134,79 @@ impl Directory {
     }
 
     fn apply(&self, recorded: &Recorded) {
-        let event = &recorded.event;
-        if event.aggregate == "key" {
-            match KeyEvent::load(&event.kind, &event.data) {
-                Ok(event) => self.keep(event.key().clone()),
-                Err(cause) => tracing::error!(seq = %recorded.seq, %cause, "a key event does not have its stored shape"),
-            }
+        if let Err(cause) = self.known.write().expect("no code panics while holding this lock").apply(recorded) {
+            tracing::error!(seq = %recorded.seq, %cause, "an access event does not have its stored shape");
         }
         self.seen.send_replace(recorded.seq);
     }
-
-    fn keep(&self, key: Key) {
-        let mut known = self.known.write().expect("no code panics while holding this lock");
-        known.by_secret.insert(key.secret_sha256.clone(), key.id);
-        known.keys.insert(key.id, key);
-    }
 }
 
-impl KeyDirectory for Directory {
-    fn find(&self, secret_sha256: &str) -> Option<Key> {
-        let known = self.known.read().expect("no code panics while holding this lock");
-        let id = known.by_secret.get(secret_sha256)?;
-        known.keys.get(id).cloned()
+#[async_trait]
+impl AccessDirectory for Directory {
+    fn key_of(&self, secret_sha256: &str) -> Option<Arc<Key>> {
+        let known = self.known();
+        known.keys.get(known.key_by_secret.get(secret_sha256)?).cloned()
     }
 
-    fn get(&self, id: KeyId) -> Option<Key> {
-        self.known.read().expect("no code panics while holding this lock").keys.get(&id).cloned()
+    fn key(&self, id: KeyId) -> Option<Arc<Key>> {
+        self.known().keys.get(&id).cloned()
     }
 
-    fn all(&self) -> Vec<Key> {
-        let known = self.known.read().expect("no code panics while holding this lock");
-        let mut keys: Vec<Key> = known.keys.values().cloned().collect();
+    fn keys(&self) -> Vec<Arc<Key>> {
+        let mut keys: Vec<_> = self.known().keys.values().cloned().collect();
         keys.sort_unstable_by_key(|key| key.id);
         keys
+    }
+
+    fn space(&self, id: &SpaceId) -> Option<Arc<Space>> {
+        self.known().spaces.get(id).cloned()
+    }
+
+    fn spaces_of(&self, principal: PrincipalId) -> Vec<(Arc<Space>, Role)> {
+        let known = self.known();
+        let mut spaces: Vec<_> =
+            known.spaces.values().filter_map(|space| Some((space.clone(), space.role_of(principal)?))).collect();
+        spaces.sort_unstable_by(|one, other| one.0.id.as_str().cmp(other.0.id.as_str()));
+        spaces
+    }
+
+    fn role_in(&self, space: &SpaceId, principal: PrincipalId) -> Option<Role> {
+        let known = self.known();
+        let is_disabled = known.principals.get(&principal).is_some_and(|it| it.disabled_at.is_some());
+        known.spaces.get(space).filter(|_| !is_disabled)?.role_of(principal)
+    }
+
+    fn principal(&self, id: PrincipalId) -> Option<Arc<Principal>> {
+        self.known().principals.get(&id).cloned()
+    }
+
+    fn principal_by(&self, identity: &Identity) -> Option<Arc<Principal>> {
+        let known = self.known();
+        known.principals.get(known.principal_by_identity.get(identity)?).cloned()
+    }
+
+    fn invitation(&self, id: Uuid) -> Option<Arc<Invitation>> {
+        self.known().invitations.get(&id).cloned()
+    }
+
+    fn invitation_of(&self, secret_sha256: &str) -> Option<Arc<Invitation>> {
+        let known = self.known();
+        known.invitations.get(known.invitation_by_secret.get(secret_sha256)?).cloned()
+    }
+
+    fn invitations(&self, space: &SpaceId) -> Vec<Arc<Invitation>> {
+        let mut all: Vec<_> = self.known().invitations.values().filter(|it| it.space == *space).cloned().collect();
+        all.sort_unstable_by_key(|invitation| invitation.id);
+        all
+    }
+
+    fn changes(&self) -> watch::Receiver<StreamSeq> {
+        self.seen.subscribe()
+    }
+
+    async fn reached(&self, seq: StreamSeq) {
+        let mut seen = self.seen.subscribe();
+        // The sender lives in self, so waiting cannot fail.
+        let _ = seen.wait_for(|position| *position >= seq).await;
     }
 }

@@ -1,5 +1,7 @@
 //! How the whole stands: the log, the projections and the parts that run. Called by `GET /api/v1/status`; shows no content.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -78,11 +80,11 @@ pub struct KeyView {
 }
 
 /// The keys that open something at `now`, of one space or of all.
-pub fn living_keys(all: Vec<Key>, now: Timestamp, space: Option<&SpaceId>, of_file: KeyId) -> Vec<KeyView> {
+pub fn living_keys(all: Vec<Arc<Key>>, now: Timestamp, space: Option<&SpaceId>, of_file: KeyId) -> Vec<KeyView> {
     let living = all.into_iter().filter(|key| key.is_valid_at(now) && space.is_none_or(|space| key.space == *space));
-    let view = |key: Key| KeyView {
+    let view = |key: Arc<Key>| KeyView {
         id: key.id.0,
-        label: key.label,
+        label: key.label.clone(),
         space: key.space.to_string(),
         scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
         issued_at: key.issued_at,

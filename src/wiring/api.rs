@@ -14,13 +14,14 @@ use crate::{
         live::{Live, auth::LiveAuth},
     },
     app::{
-        App, Reading, Writing, admission::Queues, caches::KeptAnswers, events::Events, graph::Graph, memories::Memories,
-        projections::Projections, relationships::Relationships, search::Search, status::Overview, webhooks::Webhooks,
+        App, Reading, Writing, access::Access, admission::Queues, caches::KeptAnswers, events::Events, graph::Graph,
+        memories::Memories, projections::Projections, relationships::Relationships, search::Search, status::Overview,
+        webhooks::Webhooks,
     },
     caches::{Caches, Settings, embeddings::RememberedQueries},
     domain::ids::{KeyId, SpaceId},
     fanout::{live::Hub, webhooks::Parts},
-    ports::{Embedder, IdSource, KeyDirectory, KeywordIndex, Positions, SearchReads},
+    ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads},
     projectors::{directory::Directory, keyword::Keyword},
     queries::{search::SearchParts, status::Part},
     replay::Operator,
@@ -68,6 +69,8 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         caches: caches.clone(),
         queues: queues.clone(),
     });
+    let access =
+        |writing: &Arc<Writing>| Access { writing: writing.clone(), directory: directory.clone(), clock: core.clock.clone() };
     let writing = Arc::new(Writing { commands: core.commands.clone(), ids: ids.clone() });
     let reads = core.postgres.search_reads();
     let search = SearchParts { reads: reads.clone(), keyword: index, embedder: Arc::new(RememberedQueries::new(model)) };
@@ -85,13 +88,14 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     };
     let live = Live {
         hub: Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?),
-        auth: LiveAuth { keys: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
+        auth: LiveAuth { directory: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
         origins: outward.allowed_origins,
         events: events.clone(),
         ids,
         stop: stop_live.clone(),
     };
     let app = App {
+        access: Arc::new(access(&writing)),
         memories: memories(core, &reading, &writing),
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
@@ -103,7 +107,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         status,
     };
     let metrics = Arc::new(telemetry::metrics());
-    Ok(Edge { app, live, queues, keys: directory, clock: core.clock.clone(), metrics })
+    Ok(Edge { app, live, queues, directory, clock: core.clock.clone(), metrics })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {
@@ -137,7 +141,7 @@ fn webhooks_of(core: &Core, enabled: bool, parts: Parts, (reading, writing): (Ar
 fn overview(
     core: &Core,
     (positions, caches, search): (Arc<dyn Positions>, Arc<Caches>, Arc<dyn SearchReads>),
-    (keys, file_key): (Arc<dyn KeyDirectory>, KeyId),
+    (directory, file_key): (Arc<dyn AccessDirectory>, KeyId),
     ready: Ready,
 ) -> Arc<Overview> {
     Arc::new(Overview {
@@ -145,7 +149,7 @@ fn overview(
         derived: core.nats.derived(),
         positions,
         search,
-        keys,
+        directory,
         file_key,
         clock: core.clock.clone(),
         caches,

@@ -8,21 +8,19 @@ use std::{
 };
 
 use anyhow::Context;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    api::http::auth::sha256_hex,
-    commands::Commands,
+    adapters::system::SystemIds,
+    app::access::secret::{fresh_key, prefix, sha256_hex},
+    commands::{Actor, CommandKey, Commands, Request},
     domain::{
-        access::{Key, KeyCommand, KeyScope},
+        access::{GrantSource, Key, KeyCommand, Principal, PrincipalCommand, PrincipalKind, Role, Scope, SpaceCommand},
         ids::{KeyId, PrincipalId, SpaceId, StreamSeq, Timestamp},
     },
+    ports::IdSource,
 };
-
-/// Random bytes in a key.
-const SECRET_BYTES: usize = 32;
 
 /// What client verbs read: where brain serves, and the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,13 +33,6 @@ pub fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("credentials.json")
 }
 
-/// A fresh API key as a client sends it.
-pub fn fresh_key() -> anyhow::Result<String> {
-    let mut secret = [0u8; SECRET_BYTES];
-    getrandom::fill(&mut secret).context("no randomness for an API key")?;
-    Ok(format!("sbk_{}", URL_SAFE_NO_PAD.encode(secret)))
-}
-
 /// Reads the credentials or makes them, tells them where brain serves, and makes them durable before the log hears of the key:
 /// a crash in between leaves a key that the next start appends.
 pub fn open(data_dir: &Path, url: &str) -> anyhow::Result<Credentials> {
@@ -50,7 +41,7 @@ pub fn open(data_dir: &Path, url: &str) -> anyhow::Result<Credentials> {
         Ok(bytes) => {
             serde_json::from_slice::<Credentials>(&bytes).with_context(|| format!("{} is not readable", path.display()))?.api_key
         }
-        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => fresh_key()?,
+        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => fresh_key(&SystemIds),
         Err(cause) => return Err(cause).with_context(|| format!("cannot read {}", path.display())),
     };
     let credentials = Credentials { url: url.to_owned(), api_key };
@@ -70,20 +61,23 @@ fn write(path: &Path, credentials: &Credentials) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the log know the default space and the key; answers the position from which the key is valid.
-pub async fn record(commands: &Commands, api_key: &str, space: SpaceId, now: Timestamp) -> anyhow::Result<StreamSeq> {
-    let principal = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain owner"));
-    let created = commands.create_space(space.clone(), principal).await?;
-    let issued = issue(commands, api_key, (space, principal), "owner", now).await?;
-    Ok(created.max(issued))
+/// Who owns the instance. The id is the same everywhere, for its first release had no other.
+pub fn owner() -> PrincipalId {
+    PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"second-brain owner"))
 }
 
-/// The id of a key follows from its secret.
+/// The id of a key that stands in a file follows from its secret.
 pub fn key_id(api_key: &str) -> KeyId {
     KeyId(Uuid::new_v5(&Uuid::NAMESPACE_OID, sha256_hex(api_key.as_bytes()).as_bytes()))
 }
 
-/// Makes the log know a key that opens everything in a space that there is; answers the position from which it is valid.
+/// Makes the log know a space, its owner and their key, where it does not; answers the position from which the key is valid.
+pub async fn record(commands: &Commands, api_key: &str, space: SpaceId, now: Timestamp) -> anyhow::Result<StreamSeq> {
+    issue(commands, api_key, (space, owner()), "owner", now).await
+}
+
+/// Makes the log know a key that opens everything in a space, whose owner the principal becomes if it is not; answers the position from
+/// which the key is valid.
 pub async fn issue(
     commands: &Commands,
     api_key: &str,
@@ -91,17 +85,44 @@ pub async fn issue(
     label: &str,
     now: Timestamp,
 ) -> anyhow::Result<StreamSeq> {
-    let secret_sha256 = sha256_hex(api_key.as_bytes());
+    let known = Principal {
+        id: principal,
+        kind: PrincipalKind::Person,
+        name: label.into(),
+        email: None,
+        identities: vec![],
+        created_at: now,
+        disabled_at: None,
+    };
+    let create = SpaceCommand::Create { id: space.clone(), name: space.to_string(), owner: principal, at: now };
+    // Spaces of the first release have no members.
+    let own = SpaceCommand::Grant { principal, role: Role::Owner, source: GrantSource::Manual, at: now };
     let key = Key {
         id: key_id(api_key),
-        space,
+        space: space.clone(),
         principal,
         label: label.into(),
-        secret_sha256,
-        scopes: KeyScope::ALL.to_vec(),
+        secret_sha256: sha256_hex(api_key.as_bytes()),
+        prefix: prefix(api_key),
+        scopes: Scope::ALL.to_vec(),
         issued_at: now,
         expires_at: None,
         revoked_at: None,
+        rotated_at: None,
+        old_secret: None,
     };
-    Ok(commands.key(&key, KeyCommand::Issue(key.clone())).await?)
+    let actor = Actor { space: space.clone(), principal };
+    let known = commands.principal(request(&actor, principal, PrincipalCommand::Create(known))).await?.position;
+    let created = commands.space(request(&actor, space.clone(), create)).await?.position;
+    let owned = commands.space(request(&actor, space, own)).await?.position;
+    let issued = commands.key(request(&actor, key.id, KeyCommand::Issue(key))).await?;
+    if issued.state.revoked_at.is_some() {
+        tracing::warn!(key = %issued.state.id, "the key in credentials.json is revoked; without the file the next start makes a new one");
+    }
+    Ok(known.max(created).max(owned).max(issued.position))
+}
+
+fn request<Id, Action>(actor: &Actor, id: Id, action: Action) -> Request<Id, Action> {
+    let key = CommandKey { seed: SystemIds.command_id(), fresh: true };
+    Request { actor: actor.clone(), key, id, if_match: None, action }
 }

@@ -1,5 +1,6 @@
 //! Behaviours of a whole brain: real nats-server, real Postgres, real sockets. One file per behaviour; see `harness`.
 
+mod access;
 mod bad_input;
 mod bodies;
 mod caches;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::ids::{CommandId, Timestamp},
-    ports::{Clock, IdSource},
+    ports::{Clock, IdSource, SECRET_BYTES},
 };
 
 pub struct SystemClock;
@@ -26,5 +26,11 @@ impl IdSource for SystemIds {
         #[allow(clippy::disallowed_methods, reason = "this is the one source of ids")]
         let id = Uuid::now_v7();
         CommandId(id)
+    }
+
+    fn secret(&self) -> [u8; SECRET_BYTES] {
+        let mut secret = [0; SECRET_BYTES];
+        getrandom::fill(&mut secret).expect("the system has randomness, else nothing here is safe");
+        secret
     }
 }

@@ -5,13 +5,11 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderMap};
-use sha2::{Digest, Sha256};
 
-use super::error::Problem;
+use super::{error::Problem, route::Who};
 use crate::{
-    app::Caller,
-    domain::access::{Key, KeyScope},
-    ports::{Clock, KeyDirectory},
+    app::{Caller, access::secret::sha256_hex},
+    ports::{AccessDirectory, Clock},
 };
 
 /// The header that carries a key when `Authorization` does not.
@@ -22,28 +20,36 @@ const SPACE_HEADER: &str = "Brain-Space";
 /// Turns credentials into callers.
 #[derive(Clone)]
 pub struct Authenticator {
-    pub keys: Arc<dyn KeyDirectory>,
+    pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
 }
 
 impl Authenticator {
-    /// Who sends these headers, if that key may do what the scope says.
+    /// Who sends these headers, if they may do what the route is for.
     /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.scope_missing`, `auth.space_forbidden`, `request.invalid_header`.
-    pub fn authenticate(&self, headers: &HeaderMap, scope: KeyScope) -> Result<Caller, Problem> {
-        let invalid = || Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked");
-        let secret = secret(headers)?;
-        let key = self.keys.find(&sha256_hex(secret)).filter(|key| key.is_valid_at(self.clock.now())).ok_or_else(invalid)?;
-        authorize(key, headers, scope)
+    pub fn authenticate(&self, headers: &HeaderMap, who: Who) -> Result<Caller, Problem> {
+        let caller = self.caller(&sha256_hex(secret(headers)?)).ok_or_else(|| {
+            Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked, or its holder no longer belongs here")
+        })?;
+        authorize(caller, headers, who)
+    }
+
+    /// Who holds the key with this secret, if it opens anything now.
+    pub fn caller(&self, secret_sha256: &str) -> Option<Caller> {
+        let now = self.clock.now();
+        let key = self.directory.key_of(secret_sha256).filter(|key| key.opens_by(secret_sha256, now))?;
+        Caller::of_key(&key, &*self.directory, now)
     }
 }
 
-/// A known key as the caller, if it opens what is asked for.
-pub fn authorize(key: Key, headers: &HeaderMap, scope: KeyScope) -> Result<Caller, Problem> {
-    if headers.get_all(SPACE_HEADER).any(|space| space.as_bytes() != key.space.as_str().as_bytes()) {
+/// The caller, if they are in the space that the headers name and may do what is asked for.
+pub fn authorize(caller: Caller, headers: &HeaderMap, who: Who) -> Result<Caller, Problem> {
+    if headers.get_all(SPACE_HEADER).any(|space| space.as_bytes() != caller.space().as_str().as_bytes()) {
         return Err(Problem::new("auth.space_forbidden", "this key does not open the space that Brain-Space names"));
     }
-    let caller = Caller::new(key);
-    caller.require(scope)?;
+    if let Who::May(scope) = who {
+        caller.require(scope)?;
+    }
     Ok(caller)
 }
 
@@ -77,11 +83,6 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(SCHEME).then(|| secret.trim_ascii())
 }
 
-/// How the log knows a secret: lower-case hexadecimal SHA-256. Keys are issued by the same function that looks them up.
-pub fn sha256_hex(secret: &[u8]) -> String {
-    Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +109,5 @@ mod tests {
         ] {
             assert_eq!(read(lines), found.map(|it| it.as_bytes().to_vec()).map_err(str::to_owned), "{lines:?}");
         }
-        assert_eq!(sha256_hex(b"")[..8], *"e3b0c442");
     }
 }

@@ -10,13 +10,20 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::{admission, auth::Authenticator, body, error::Problem, headers, query, route::Route};
-use crate::{api::live::auth, domain::access::KeyScope};
+use super::{
+    admission,
+    auth::Authenticator,
+    body,
+    error::Problem,
+    headers, query,
+    route::{Route, Who},
+};
+use crate::{api::live::auth, domain::access::Scope};
 
 /// The part of a route's line that is looked at with every request.
 #[derive(Clone)]
 pub(super) struct Rules {
-    scope: Option<KeyScope>,
+    who: Who,
     /// Names of the parameters that it takes.
     query: Arc<[String]>,
     by_token: bool,
@@ -27,20 +34,18 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn of(route: &Route) -> Self {
-        let writes = matches!(route.scope, Some(KeyScope::MemoryWrite | KeyScope::WebhookAdmin));
+        let writes = matches!(route.who, Who::May(Scope::MemoryWrite | Scope::GraphWrite | Scope::WebhookAdmin));
         let query = (route.query)().into_iter().map(|parameter| parameter.name).collect();
-        Self { scope: route.scope, query, by_token: route.by_token, writes, takes_body: route.takes.is_some() }
+        Self { who: route.who, query, by_token: route.by_token, writes, takes_body: route.takes.is_some() }
     }
 
     /// Who has no key learns nothing else, so that is looked at first.
     fn check(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
-        if let Some(scope) = self.scope {
-            if self.by_token {
-                auth::authenticate_stream(authenticator, request, scope)?;
-            } else {
-                let caller = authenticator.authenticate(request.headers(), scope)?;
-                request.extensions_mut().insert(caller);
-            }
+        if self.by_token {
+            auth::authenticate_stream(authenticator, request, self.who)?;
+        } else if self.who != Who::Anybody {
+            let caller = authenticator.authenticate(request.headers(), self.who)?;
+            request.extensions_mut().insert(caller);
         }
         query::must_be_known(request.query_string(), &self.query)?;
         if self.takes_body { body::must_be_readable(request.headers()) } else { Ok(()) }

@@ -24,10 +24,22 @@ use super::{
     edge::{self, Rules},
     error::Problem,
 };
-use crate::domain::access::KeyScope;
+use crate::domain::access::Scope;
 
-pub const READ: Option<KeyScope> = Some(KeyScope::MemoryRead);
-pub const WRITE: Option<KeyScope> = Some(KeyScope::MemoryWrite);
+/// Who may come by a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Anybody,
+    /// Whoever shows a credential that opens anything.
+    Known,
+    /// Whoever has the scope.
+    May(Scope),
+}
+
+pub const READ: Who = Who::May(Scope::MemoryRead);
+pub const WRITE: Who = Who::May(Scope::MemoryWrite);
+pub const GRAPH_READ: Who = Who::May(Scope::GraphRead);
+pub const GRAPH_WRITE: Who = Who::May(Scope::GraphWrite);
 /// The headers of a write that may be repeated, and of one that is also conditional.
 pub const REPEATABLE: &[&str] = &["Idempotency-Key"];
 pub const CONDITIONAL: &[&str] = &["Idempotency-Key", "If-Match"];
@@ -59,8 +71,7 @@ pub fn query<T: IntoParams>() -> Vec<Parameter> {
 pub struct Route {
     pub method: Method,
     pub path: &'static str,
-    /// The scope that a key must have; `None` for public routes.
-    pub scope: Option<KeyScope>,
+    pub who: Who,
     pub summary: &'static str,
     pub query: fn() -> Vec<Parameter>,
     /// Names of the request headers that it looks at.
@@ -80,7 +91,7 @@ impl Route {
         Self {
             method,
             path,
-            scope: None,
+            who: Who::Anybody,
             summary,
             query: Vec::new,
             headers: &[],

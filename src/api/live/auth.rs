@@ -11,18 +11,19 @@ use url::form_urlencoded;
 use super::Live;
 use crate::{
     api::http::{
-        auth::{self, Authenticator, sha256_hex},
+        auth::{self, Authenticator},
         body,
         error::Problem,
+        route::Who,
     },
-    app::{self, Caller},
+    app::{self, Caller, Credential, access::secret::sha256_hex},
     domain::{
-        access::{Key, KeyScope},
+        access::Scope,
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
     fanout::live::session::{AuthError, Authority, Subscriber},
     ports::{
-        Clock, KeyDirectory,
+        AccessDirectory, Clock,
         webhooks::{Vault, VaultError},
     },
 };
@@ -66,20 +67,21 @@ pub struct TokenAnswer {
 /// Admits by token or key.
 #[derive(Clone)]
 pub struct LiveAuth {
-    pub keys: Arc<dyn KeyDirectory>,
+    pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
     pub vault: Arc<dyn Vault>,
 }
 
 impl LiveAuth {
-    fn issue(&self, key: &Key, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
+    fn issue(&self, caller: &Caller, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
         let now = self.clock.now();
+        let Credential::Key(key) = caller.credential();
         let expires_at = now + TimeDelta::seconds(ttl_s);
         let claims = Claims {
-            sub: key.principal,
+            sub: caller.principal(),
             aud: AUDIENCE.to_owned(),
-            space: key.space.clone(),
-            key: key.id,
+            space: caller.space().clone(),
+            key,
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
         };
@@ -101,17 +103,24 @@ impl LiveAuth {
         if expires_at <= self.clock.now() {
             return Err(AuthError::Expired);
         }
-        let key = self.keys.get(claims.key).filter(|key| self.may_read(key)).ok_or(AuthError::Invalid)?;
-        Ok(Subscriber { expires_at: Some(expires_at), ..subscriber(&key) })
+        let caller = self.reader(claims.key).ok_or(AuthError::Invalid)?;
+        Ok(Subscriber { expires_at: Some(expires_at), ..subscriber(&caller) })
     }
 
-    fn may_read(&self, key: &Key) -> bool {
-        key.is_valid_at(self.clock.now()) && key.scopes.contains(&KeyScope::MemoryRead)
+    /// Who holds the key, if they may still read by it.
+    fn reader(&self, key: KeyId) -> Option<Caller> {
+        let caller = Caller::of_key(&*self.directory.key(key)?, &*self.directory, self.clock.now())?;
+        caller.may(Scope::MemoryRead).then_some(caller)
+    }
+
+    pub(super) fn authenticator(&self) -> Authenticator {
+        Authenticator { directory: self.directory.clone(), clock: self.clock.clone() }
     }
 }
 
-pub(super) fn subscriber(key: &Key) -> Subscriber {
-    Subscriber { space: key.space.clone(), user: key.principal.to_string(), key: key.id, expires_at: None }
+pub(super) fn subscriber(caller: &Caller) -> Subscriber {
+    let Credential::Key(key) = caller.credential();
+    Subscriber { space: caller.space().clone(), user: caller.principal().to_string(), key, expires_at: None }
 }
 
 /// Who opens a stream: as everywhere else by a key, or by a live token as bearer or as the parameter `token`, because a browser's
@@ -119,14 +128,14 @@ pub(super) fn subscriber(key: &Key) -> Subscriber {
 pub(in crate::api) fn authenticate_stream(
     authenticator: &Authenticator,
     request: &ServiceRequest,
-    scope: KeyScope,
+    who: Who,
 ) -> Result<(), Problem> {
     let headers = request.headers();
     let by_token = |token: &str| {
         let Some(live) = request.app_data::<web::Data<Live>>() else { return Err(AuthError::Invalid) };
         let subscriber = live.auth.by_token(token)?;
-        let key = live.auth.keys.get(subscriber.key).ok_or(AuthError::Invalid)?;
-        Ok((key, subscriber))
+        let caller = live.auth.reader(subscriber.key).ok_or(AuthError::Invalid)?;
+        Ok((caller, subscriber))
     };
     let problem = |error: AuthError| match error {
         AuthError::Expired => Problem::new("auth.invalid_key", "this live token is over; ask for a new one"),
@@ -140,15 +149,15 @@ pub(in crate::api) fn authenticate_stream(
             return Err(Problem::new("request.invalid_query", detail).at(TOKEN, None, None));
         }
         (Some((_, token)), Err(_)) => {
-            let (key, subscriber) = by_token(&token).map_err(problem)?;
-            (auth::authorize(key, headers, scope)?, subscriber)
+            let (caller, subscriber) = by_token(&token).map_err(problem)?;
+            (auth::authorize(caller, headers, who)?, subscriber)
         }
         (None, Ok(secret)) => match std::str::from_utf8(secret).map_err(|_| AuthError::Invalid).and_then(by_token) {
-            Ok((key, subscriber)) => (auth::authorize(key, headers, scope)?, subscriber),
+            Ok((caller, subscriber)) => (auth::authorize(caller, headers, who)?, subscriber),
             Err(AuthError::Expired) => return Err(problem(AuthError::Expired)),
             Err(AuthError::Invalid) => {
-                let caller = authenticator.authenticate(headers, scope)?;
-                let subscriber = subscriber(caller.key());
+                let caller = authenticator.authenticate(headers, who)?;
+                let subscriber = subscriber(&caller);
                 (caller, subscriber)
             }
         },
@@ -160,14 +169,15 @@ pub(in crate::api) fn authenticate_stream(
 
 impl Authority for LiveAuth {
     fn admit(&self, token: &str) -> Result<Subscriber, AuthError> {
-        if let Some(key) = self.keys.find(&sha256_hex(token.as_bytes())).filter(|key| self.may_read(key)) {
-            return Ok(subscriber(&key));
+        let by_key = self.authenticator().caller(&sha256_hex(token.as_bytes()));
+        match by_key.filter(|caller| caller.may(Scope::MemoryRead)) {
+            Some(caller) => Ok(subscriber(&caller)),
+            None => self.by_token(token),
         }
-        self.by_token(token)
     }
 
     fn still_admits(&self, subscriber: &Subscriber) -> bool {
-        self.keys.get(subscriber.key).is_some_and(|key| self.may_read(&key))
+        self.reader(subscriber.key).is_some()
     }
 
     fn ttl_s(&self, until: Timestamp) -> Option<u64> {
@@ -188,6 +198,6 @@ pub async fn token(
         let detail = format!("ttl_s is {ttl_s}; it goes from 1 to {TTL_S_MAX}");
         return Err(Problem::new("live.bad_parameter", detail).at("ttl_s", Some(TTL_S_MAX.into()), Some(ttl_s.into())));
     }
-    let token = live.auth.issue(caller.key(), ttl_s)?;
+    let token = live.auth.issue(&caller, ttl_s)?;
     Ok(HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(token))
 }

@@ -54,13 +54,13 @@ pub struct Live {
 pub fn routes() -> Vec<Route> {
     vec![
         Route {
-            scope: READ,
+            who: READ,
             takes: Some(shape::<TokenInput>()),
             gives: (200, Some(shape::<TokenAnswer>())),
             ..Route::new(Method::POST, "/api/v1/live/token", || web::to(auth::token), "A short-lived token for a live connection")
         },
         Route {
-            scope: READ,
+            who: READ,
             query: query::<Asked>,
             headers: &["Last-Event-ID"],
             stays_open: true,

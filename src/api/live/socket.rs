@@ -8,15 +8,18 @@ use actix_ws::{AggregatedMessage, CloseCode, CloseReason};
 use futures::StreamExt;
 use serde::Deserialize;
 use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
     time::{Instant, sleep_until, timeout},
 };
 
 use super::{Asked, Live, auth, check_origin, until};
 use crate::{
-    api::http::{auth::Authenticator, error::Problem, query},
+    api::http::{error::Problem, query, route::READ},
     app::Caller,
-    domain::{access::KeyScope, ids::StreamSeq},
+    domain::ids::StreamSeq,
     fanout::live::{
         ConnectionPermit, Follower,
         plain::{Bare, Legacy},
@@ -63,7 +66,7 @@ pub async fn handle(request: HttpRequest, payload: web::Payload, live: State) ->
         let bare = Bare { hub, space: caller.space().clone(), wishes: asked.wishes()? };
         let after = asked.after.map(StreamSeq);
         live.events.must_exist(after).await.map_err(Problem::from)?;
-        (Dialect::Bare(bare), Some(auth::subscriber(caller.key())), after)
+        (Dialect::Bare(bare), Some(auth::subscriber(&caller)), after)
     } else {
         let client = live.ids.command_id().to_string();
         (Dialect::Centrifuge(Session::new(hub, Arc::new(live.auth.clone()), client)), None, None)
@@ -77,7 +80,7 @@ pub async fn legacy(request: HttpRequest, payload: web::Payload, live: State) ->
     let asked: LegacyAsked = query::parse(&request)?;
     let subscriber = match asked.api_key {
         Some(key) => live.auth.admit(&key).map_err(|_| Problem::new("auth.invalid_key", "this API key is unknown or over"))?,
-        None => auth::subscriber(authenticate(&request, &live)?.key()),
+        None => auth::subscriber(&authenticate(&request, &live)?),
     };
     let legacy = Legacy { hub: live.hub.clone(), space: subscriber.space.clone(), channels: BTreeMap::new() };
     open(&request, payload, live, (Dialect::Legacy(legacy), Some(subscriber), None)).await
@@ -89,8 +92,7 @@ fn asks_for_cloudevents(request: &HttpRequest) -> bool {
 }
 
 fn authenticate(request: &HttpRequest, live: &Live) -> Result<Caller, Problem> {
-    let authenticator = Authenticator { keys: live.auth.keys.clone(), clock: live.auth.clock.clone() };
-    authenticator.authenticate(request.headers(), KeyScope::MemoryRead)
+    live.auth.authenticator().authenticate(request.headers(), READ)
 }
 
 async fn open(
@@ -108,6 +110,7 @@ async fn open(
         dialect,
         subscriber,
         changes: None,
+        access: live.auth.directory.changes(),
         live,
         next_ping: Instant::now() + PING,
         pong_by: None,
@@ -144,6 +147,8 @@ struct Connection {
     subscriber: Option<Subscriber>,
     /// Comings and goings, once a channel's were asked for: a thousand clients that come at once need not wake each other.
     changes: Option<Receiver<Change>>,
+    /// Moves when somebody's access changes.
+    access: watch::Receiver<StreamSeq>,
     live: State,
     next_ping: Instant,
     pong_by: Option<Instant>,
@@ -191,6 +196,8 @@ impl Connection {
                     // Who missed comings and goings asks for the list.
                     Err(RecvError::Lagged(_) | RecvError::Closed) => {}
                 },
+                // The directory outlives its connections.
+                Ok(()) = self.access.changed() => self.must_be_admitted()?,
                 () = &mut alarm => Box::pin(self.look_at_the_clock()).await?,
                 () = &mut stopped => return Err(Disconnect::SHUTDOWN),
             }
@@ -310,6 +317,14 @@ impl Connection {
         }
     }
 
+    /// Errors: by what they came in, they may be told no longer.
+    fn must_be_admitted(&self) -> Result<(), Disconnect> {
+        match self.subscriber() {
+            Some(subscriber) if !self.live.auth.still_admits(subscriber) => Err(Disconnect::INVALID_TOKEN),
+            _ => Ok(()),
+        }
+    }
+
     async fn look_at_the_clock(&mut self) -> Result<(), Disconnect> {
         let now = Instant::now();
         if self.pong_by.is_some_and(|by| by <= now) {
@@ -318,16 +333,13 @@ impl Connection {
         let Some(subscriber) = self.subscriber() else {
             return if self.connect_by <= now { Err(Disconnect::STALE) } else { Ok(()) };
         };
-        let auth = &self.live.auth;
-        if subscriber.expires_at.is_some_and(|until| until <= auth.clock.now()) {
+        if subscriber.expires_at.is_some_and(|until| until <= self.live.auth.clock.now()) {
             return Err(Disconnect::EXPIRED);
         }
         if now < self.next_ping {
             return Ok(());
         }
-        if !auth.still_admits(subscriber) {
-            return Err(Disconnect::INVALID_TOKEN);
-        }
+        self.must_be_admitted()?;
         (self.next_ping, self.pong_by) = (now + PING, Some(now + PONG_WAIT));
         match self.dialect {
             Dialect::Centrifuge(_) => self.send("{}".to_owned()).await,

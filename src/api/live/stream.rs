@@ -4,7 +4,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::{StreamExt, stream};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use super::{Asked, Live, check_origin, header_text, until};
 use crate::{
@@ -34,6 +37,8 @@ struct Reader {
     live: web::Data<Live>,
     waiting: VecDeque<std::sync::Arc<Recorded>>,
     heartbeat: Instant,
+    /// Moves when somebody's access changes.
+    access: watch::Receiver<StreamSeq>,
     _permit: ConnectionPermit,
 }
 
@@ -57,6 +62,7 @@ pub async fn handle(
         follower: hub.follow(after).await,
         bare: Bare { hub, space: caller.space().clone(), wishes },
         subscriber: subscriber.into_inner(),
+        access: live.auth.directory.changes(),
         live,
         waiting: VecDeque::new(),
         heartbeat: Instant::now() + HEARTBEAT,
@@ -103,6 +109,10 @@ impl Reader {
             tokio::select! {
                 () = stop.cancelled() => return None,
                 () = sleep_until(end) => return None,
+                // The directory outlives its connections.
+                Ok(()) = self.access.changed() => if !self.live.auth.still_admits(&self.subscriber) {
+                    return None;
+                },
                 () = sleep_until(self.heartbeat) => {
                     self.heartbeat = Instant::now() + HEARTBEAT;
                     return self.live.auth.still_admits(&self.subscriber).then(|| ": still here\n\n".to_owned());

@@ -27,13 +27,13 @@ const CACHES: &str = "/api/v1/caches";
 pub fn routes() -> Vec<Route> {
     vec![
         Route {
-            scope: OPERATE,
+            who: OPERATE,
             query: query::<CachesQuery>,
             gives: (200, Some(shape::<CachesAnswer>())),
             ..Route::new(Method::GET, CACHES, || web::to(show), "What answers are kept in memory")
         },
         Route {
-            scope: OPERATE,
+            who: OPERATE,
             gives: (200, Some(shape::<FlushedAnswer>())),
             ..Route::new(Method::DELETE, CACHES, || web::to(flush), "Let all kept answers go")
         },

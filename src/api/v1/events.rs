@@ -24,7 +24,7 @@ use crate::{
 /// The route of the feed.
 pub fn routes() -> Vec<Route> {
     vec![Route {
-        scope: READ,
+        who: READ,
         query: query::<EventsQuery>,
         gives: (200, Some(shape::<EventPage>())),
         ..Route::new(Method::GET, "/api/v1/events", || web::to(handle), "What happened, in order, page by page")

@@ -16,7 +16,7 @@ use crate::{
         error::Problem,
         kept, precondition,
         query::{self, Moment},
-        route::{READ, Route, query, shape},
+        route::{GRAPH_READ, Route, query, shape},
     },
     app::{
         Caller, When,
@@ -30,7 +30,7 @@ const EXPORT: &str = "/api/v1/graph/export";
 
 /// The routes of the graph.
 pub fn routes() -> Vec<Route> {
-    let read = |path, handler, summary| Route { scope: READ, ..Route::new(Method::GET, path, handler, summary) };
+    let read = |path, handler, summary| Route { who: GRAPH_READ, ..Route::new(Method::GET, path, handler, summary) };
     vec![
         Route {
             query: query::<NeighborsQuery>,

@@ -2,6 +2,7 @@
 //!
 //! Called by [`super::configure`]. Each noun has its handlers and its routes together.
 
+mod access;
 pub mod caches;
 pub mod dto;
 pub mod events;
@@ -16,12 +17,11 @@ mod search;
 mod status;
 mod webhooks;
 
-use super::http::route::Route;
-use crate::domain::access::KeyScope;
+use super::http::route::{Route, Who};
+use crate::domain::access::Scope;
 
-/// Decision 2026-11-24: operators are those who may rewrite times in the instance's own space: the owner's key. Roles of their own
-/// come with accounts.
-const OPERATE: Option<KeyScope> = Some(KeyScope::MemoryImport);
+/// Operators are those who have this scope in the instance's own space.
+const OPERATE: Who = Who::May(Scope::ReplayAdmin);
 
 /// Every route of the surface. Nothing is reachable that does not stand in such a list.
 pub fn routes() -> Vec<Route> {
@@ -34,6 +34,7 @@ pub fn routes() -> Vec<Route> {
         webhooks::routes(),
         replay::routes(),
         caches::routes(),
+        access::routes(),
         status::routes(),
         openapi::routes(),
     ]

@@ -18,7 +18,7 @@ use crate::api::{
     self,
     http::{
         error::Problem,
-        route::{Route, Shape, shape},
+        route::{Route, Shape, Who, shape},
     },
     live::auth::TOKEN,
 };
@@ -96,8 +96,12 @@ fn operation(route: &Route) -> Value {
     if let Some(shape) = route.takes {
         operation["requestBody"] = json!({"required": true, "content": content("application/json", &(shape.name)())});
     }
-    if let Some(scope) = route.scope {
-        operation["description"] = format!("Needs a key with the scope `{}`.", scope.as_str()).into();
+    if route.who != Who::Anybody {
+        let needs = match route.who {
+            Who::May(scope) => format!("Needs a key with the scope `{}`.", scope.as_str()),
+            _ => "Needs a key.".to_owned(),
+        };
+        operation["description"] = needs.into();
         let mut ways = vec![json!({"bearer": []}), json!({"api_key": []})];
         if route.by_token {
             ways.push(json!({"live_token": []}));

@@ -35,7 +35,7 @@ fn operate(
     gives: (u16, Shape),
     summary: &'static str,
 ) -> Route {
-    Route { scope: OPERATE, gives: (gives.0, Some(gives.1)), ..Route::new(method, path, handler, summary) }
+    Route { who: OPERATE, gives: (gives.0, Some(gives.1)), ..Route::new(method, path, handler, summary) }
 }
 
 fn of_projections() -> Vec<Route> {

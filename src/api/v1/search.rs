@@ -27,7 +27,7 @@ use crate::{
 /// The route of searches.
 pub fn routes() -> Vec<Route> {
     vec![Route {
-        scope: READ,
+        who: READ,
         takes: Some(shape::<SearchInput>()),
         gives: (200, Some(shape::<SearchAnswer>())),
         ..Route::new(Method::POST, "/api/v1/search", || web::to(handle), "Find memories by meaning and by words")

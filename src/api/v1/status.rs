@@ -18,7 +18,7 @@ use crate::{
 /// The route of the status.
 pub fn routes() -> Vec<Route> {
     vec![Route {
-        scope: READ,
+        who: READ,
         gives: (200, Some(shape::<Status>())),
         ..Route::new(Method::GET, "/api/v1/status", || web::to(handle), "How the whole stands")
     }]

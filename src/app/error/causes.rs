@@ -6,7 +6,7 @@ use super::{Error, Kind};
 use crate::{
     causes::chain,
     commands::{self, IfMatch},
-    domain::{memory::Rejection, relationship, webhook},
+    domain::{access, memory::Rejection, relationship, webhook},
     ports::{QueryError, log::ReadError, replay, webhooks::VaultError},
     queries::{freshness, graph::path, search, status},
 };
@@ -50,6 +50,19 @@ impl From<webhook::Rejection> for Error {
     }
 }
 
+impl From<access::Rejection> for Error {
+    fn from(rejection: access::Rejection) -> Self {
+        let refused = Self::new(rejection.code(), rejection.to_string());
+        match rejection {
+            access::Rejection::InvalidName { field, chars } => {
+                refused.at(field, Some(access::NAME_CHARS_MAX.into()), Some(chars.into()))
+            }
+            access::Rejection::TooManyMembers => refused.at("principal", Some(access::MEMBERS_MAX.into()), None),
+            _ => refused,
+        }
+    }
+}
+
 impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         let code = match error {
@@ -69,8 +82,7 @@ impl From<commands::Error> for Error {
             E::Relationship(rejection) => rejection.into(),
             E::Webhook(rejection) => rejection.into(),
             E::Vault(cause) => cause.into(),
-            // Keys are no resource of the API as yet.
-            E::UnknownKey => Self::new("internal", detail).logged(&error),
+            E::Access(rejection) => rejection.into(),
             E::PreconditionFailed { aggregate, expected, actual } => Self::new(
                 &format!("{aggregate}.revision_mismatch"),
                 match actual.0 {

@@ -1,10 +1,12 @@
 //! Answers as people read them: memories here, the rest by noun. Called by the verbs; prints nothing itself.
 
+mod access;
 mod graph;
 mod operators;
 mod webhooks;
 
 pub use self::{
+    access::{invitations, keys, members, spaces},
     graph::{graph_stats, neighbors, paths},
     operators::{caches, parked, status, verified},
     webhooks::{attempts, deliveries, health, webhook, webhooks},

@@ -1,57 +1,177 @@
-//! The stored shapes of spaces and keys. The names are on disk: see `upcast.rs` before changing one.
+//! The stored shapes of spaces, principals, keys and invitations. The names are on disk: see `upcast.rs` before changing one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Error, Storable, Stored, read, stored, unknown};
 use crate::domain::{
-    access::{Key, KeyEvent, KeyScope, Space, SpaceCreated},
+    access::{
+        Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Principal, PrincipalEvent,
+        PrincipalKind, Role, Scope, Space, SpaceEvent,
+    },
     ids::{KeyId, PrincipalId, SpaceId, Timestamp},
 };
 
-/// The data of `space.created`.
+/// The data of `space.…`; version 1 knew neither name nor members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct SpaceV1 {
+pub struct SpaceV2 {
     pub id: SpaceId,
+    pub name: String,
     pub created_at: Timestamp,
+    pub grants: Vec<GrantV1>,
 }
 
-impl Storable for SpaceCreated {
+/// A role of a principal; `provider` names the login provider whose groups it comes from, and is absent for one that a person gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GrantV1 {
+    pub principal: PrincipalId,
+    pub role: Role,
+    pub provider: Option<String>,
+    pub granted_at: Timestamp,
+}
+
+impl From<&Grant> for GrantV1 {
+    fn from(grant: &Grant) -> Self {
+        let provider = match &grant.source {
+            GrantSource::Manual => None,
+            GrantSource::Provider(provider) => Some(provider.clone()),
+        };
+        Self { principal: grant.principal, role: grant.role, provider, granted_at: grant.granted_at }
+    }
+}
+
+impl From<GrantV1> for Grant {
+    fn from(grant: GrantV1) -> Self {
+        let GrantV1 { principal, role, provider, granted_at } = grant;
+        Self { principal, role, source: provider.map_or(GrantSource::Manual, GrantSource::Provider), granted_at }
+    }
+}
+
+impl Storable for SpaceEvent {
     fn store(&self) -> Stored {
-        stored("space.created", &SpaceV1 { id: self.0.id.clone(), created_at: self.0.created_at })
+        let kind = match self {
+            Self::Created(_) => "space.created",
+            Self::Renamed(_) => "space.renamed",
+            Self::MemberGranted(_) => "space.member_granted",
+            Self::MemberRemoved(_) => "space.member_removed",
+        };
+        let Space { id, name, created_at, grants } = self.space();
+        let grants = grants.iter().map(GrantV1::from).collect();
+        let data = SpaceV2 { id: id.clone(), name: name.clone(), created_at: *created_at, grants };
+        Stored { version: 2, ..stored(kind, &data) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
-        let space = read::<SpaceV1>(kind, data)?;
-        Ok(Self(Space { id: space.id, created_at: space.created_at }))
+        let SpaceV2 { id, name, created_at, grants } = read(kind, data)?;
+        let space = Space { id, name, created_at, grants: grants.into_iter().map(Grant::from).collect() };
+        match kind {
+            "space.created" => Ok(Self::Created(space)),
+            "space.renamed" => Ok(Self::Renamed(space)),
+            "space.member_granted" => Ok(Self::MemberGranted(space)),
+            "space.member_removed" => Ok(Self::MemberRemoved(space)),
+            _ => Err(unknown(kind)),
+        }
     }
 }
 
-/// The data of `key.issued` and `key.revoked`; version 1 differs by knowing no `webhook:admin` among the scopes.
+/// The data of `principal.…`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct KeyV2 {
+pub struct PrincipalV1 {
+    pub id: PrincipalId,
+    pub kind: PrincipalKind,
+    pub name: String,
+    pub email: Option<String>,
+    pub identities: Vec<Identity>,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Storable for PrincipalEvent {
+    fn store(&self) -> Stored {
+        let type_name = match self {
+            Self::Created(_) => "principal.created",
+            Self::Updated(_) => "principal.updated",
+            Self::Disabled(_) => "principal.disabled",
+            Self::Enabled(_) => "principal.enabled",
+        };
+        let Principal { id, kind, name, email, identities, created_at, disabled_at } = self.principal().clone();
+        stored(type_name, &PrincipalV1 { id, kind, name, email, identities, created_at, disabled_at })
+    }
+
+    fn load(type_name: &str, data: &Value) -> Result<Self, Error> {
+        let PrincipalV1 { id, kind, name, email, identities, created_at, disabled_at } = read(type_name, data)?;
+        let principal = Principal { id, kind, name, email, identities, created_at, disabled_at };
+        match type_name {
+            "principal.created" => Ok(Self::Created(principal)),
+            "principal.updated" => Ok(Self::Updated(principal)),
+            "principal.disabled" => Ok(Self::Disabled(principal)),
+            "principal.enabled" => Ok(Self::Enabled(principal)),
+            _ => Err(unknown(type_name)),
+        }
+    }
+}
+
+/// The data of `key.…`; version 2 had fewer scopes and one secret, version 1 no `webhook:admin` among the scopes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct KeyV3 {
     pub id: KeyId,
     pub space: SpaceId,
     pub principal: PrincipalId,
     pub label: String,
     pub secret_sha256: String,
-    pub scopes: Vec<KeyScope>,
+    pub prefix: String,
+    pub scopes: Vec<Scope>,
     pub issued_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    pub rotated_at: Option<Timestamp>,
+    pub old_secret: Option<OldSecretV1>,
 }
 
-impl From<&Key> for KeyV2 {
+/// The secret before the last rotation, and how long it is still good for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OldSecretV1 {
+    pub sha256: String,
+    pub expires_at: Timestamp,
+}
+
+impl From<&Key> for KeyV3 {
     fn from(key: &Key) -> Self {
-        let Key { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at } = key.clone();
-        Self { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at }
+        let key = key.clone();
+        Self {
+            id: key.id,
+            space: key.space,
+            principal: key.principal,
+            label: key.label,
+            secret_sha256: key.secret_sha256,
+            prefix: key.prefix,
+            scopes: key.scopes,
+            issued_at: key.issued_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            rotated_at: key.rotated_at,
+            old_secret: key.old_secret.map(|OldSecret { sha256, expires_at }| OldSecretV1 { sha256, expires_at }),
+        }
     }
 }
 
-impl From<KeyV2> for Key {
-    fn from(key: KeyV2) -> Self {
-        let KeyV2 { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at } = key;
-        Self { id, space, principal, label, secret_sha256, scopes, issued_at, expires_at, revoked_at }
+impl From<KeyV3> for Key {
+    fn from(key: KeyV3) -> Self {
+        Self {
+            id: key.id,
+            space: key.space,
+            principal: key.principal,
+            label: key.label,
+            secret_sha256: key.secret_sha256,
+            prefix: key.prefix,
+            scopes: key.scopes,
+            issued_at: key.issued_at,
+            expires_at: key.expires_at,
+            revoked_at: key.revoked_at,
+            rotated_at: key.rotated_at,
+            old_secret: key.old_secret.map(|OldSecretV1 { sha256, expires_at }| OldSecret { sha256, expires_at }),
+        }
     }
 }
 
@@ -59,16 +179,78 @@ impl Storable for KeyEvent {
     fn store(&self) -> Stored {
         let kind = match self {
             Self::Issued(_) => "key.issued",
+            Self::Rotated(_) => "key.rotated",
             Self::Revoked(_) => "key.revoked",
         };
-        Stored { version: 2, ..stored(kind, &KeyV2::from(self.key())) }
+        Stored { version: 3, ..stored(kind, &KeyV3::from(self.key())) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
-        let key = Key::from(read::<KeyV2>(kind, data)?);
+        let key = Key::from(read::<KeyV3>(kind, data)?);
         match kind {
             "key.issued" => Ok(Self::Issued(key)),
+            "key.rotated" => Ok(Self::Rotated(key)),
             "key.revoked" => Ok(Self::Revoked(key)),
+            _ => Err(unknown(kind)),
+        }
+    }
+}
+
+/// The data of `invitation.…`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct InvitationV1 {
+    pub id: Uuid,
+    pub space: SpaceId,
+    pub role: Role,
+    pub secret_sha256: String,
+    pub created_by: PrincipalId,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub accepted_by: Option<PrincipalId>,
+    pub accepted_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Storable for InvitationEvent {
+    fn store(&self) -> Stored {
+        let kind = match self {
+            Self::Created(_) => "invitation.created",
+            Self::Accepted(_) => "invitation.accepted",
+            Self::Revoked(_) => "invitation.revoked",
+        };
+        let it = self.invitation().clone();
+        let data = InvitationV1 {
+            id: it.id,
+            space: it.space,
+            role: it.role,
+            secret_sha256: it.secret_sha256,
+            created_by: it.created_by,
+            created_at: it.created_at,
+            expires_at: it.expires_at,
+            accepted_by: it.accepted.map(|(by, _)| by),
+            accepted_at: it.accepted.map(|(_, at)| at),
+            revoked_at: it.revoked_at,
+        };
+        stored(kind, &data)
+    }
+
+    fn load(kind: &str, data: &Value) -> Result<Self, Error> {
+        let it = read::<InvitationV1>(kind, data)?;
+        let invitation = Invitation {
+            id: it.id,
+            space: it.space,
+            role: it.role,
+            secret_sha256: it.secret_sha256,
+            created_by: it.created_by,
+            created_at: it.created_at,
+            expires_at: it.expires_at,
+            accepted: it.accepted_by.zip(it.accepted_at),
+            revoked_at: it.revoked_at,
+        };
+        match kind {
+            "invitation.created" => Ok(Self::Created(invitation)),
+            "invitation.accepted" => Ok(Self::Accepted(invitation)),
+            "invitation.revoked" => Ok(Self::Revoked(invitation)),
             _ => Err(unknown(kind)),
         }
     }

@@ -9,7 +9,7 @@ mod relationship;
 mod tests;
 mod webhook;
 
-pub use access::{KeyV2, SpaceV1};
+pub use access::{InvitationV1, KeyV3, PrincipalV1, SpaceV2};
 pub use derived::{DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector};
 pub use memory::MemoryV2;
 pub use relationship::RelationshipV1;

@@ -26,8 +26,9 @@ use second_brain::{
     adapters::{
         nats::{Access, Nats},
         postgres::Postgres,
-        system::SystemClock,
+        system::{SystemClock, SystemIds},
     },
+    app::access::secret::fresh_key,
     caches,
     commands::Commands,
     config::{Config, Webhooks},
@@ -490,7 +491,7 @@ impl World {
     pub async fn stranger(&self) -> String {
         let nats = self.nats().await;
         let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
-        let key = credentials::fresh_key().expect("randomness");
+        let key = fresh_key(&SystemIds);
         let space = "stranger".parse().expect("a space");
         credentials::record(&commands, &key, space, SystemClock.now()).await.expect("recorded");
         eventually("the new key is known", async || {

@@ -2,6 +2,7 @@
 //!
 //! Called by the handlers and, for reading answers, by the command line. Checks nothing that the domain checks.
 
+pub mod access;
 pub mod delete;
 pub mod delivery;
 pub mod graph;

@@ -30,7 +30,7 @@ pub fn routes() -> Vec<Route> {
 
 /// A route that changes one memory.
 fn change(method: Method, path: &'static str, handler: Handler, summary: &'static str) -> Route {
-    Route { scope: WRITE, headers: CONDITIONAL, gives: WRITTEN, ..Route::new(method, path, handler, summary) }
+    Route { who: WRITE, headers: CONDITIONAL, gives: WRITTEN, ..Route::new(method, path, handler, summary) }
 }
 
 fn of_one() -> Vec<Route> {
@@ -41,7 +41,7 @@ fn of_one() -> Vec<Route> {
             ..change(Method::POST, ALL, || web::to(write::create), "Create a memory")
         },
         Route {
-            scope: READ,
+            who: READ,
             query: query::<Moment>,
             headers: &["If-None-Match"],
             gives: (200, Some(shape::<MemoryView>())),
@@ -63,20 +63,20 @@ fn of_one() -> Vec<Route> {
 fn of_many() -> Vec<Route> {
     vec![
         Route {
-            scope: READ,
+            who: READ,
             query: query::<read::ListQuery>,
             gives: (200, Some(shape::<MemoryPage>())),
             ..Route::new(Method::GET, ALL, || web::to(read::list), "List living memories, newest first")
         },
         Route {
-            scope: WRITE,
+            who: WRITE,
             headers: REPEATABLE,
             takes: Some(shape::<BatchInput>()),
             gives: (200, Some(shape::<BatchAnswer>())),
             ..Route::new(Method::POST, "/api/v1/memories/batch", || web::to(batch::handle), "Create up to 1,000 memories")
         },
         Route {
-            scope: WRITE,
+            who: WRITE,
             takes: Some(shape::<DeleteInput>()),
             gives: (200, Some(shape::<DeleteAnswer>())),
             ..Route::new(
@@ -92,13 +92,13 @@ fn of_many() -> Vec<Route> {
 fn of_the_past() -> Vec<Route> {
     vec![
         Route {
-            scope: READ,
+            who: READ,
             query: query::<history::HistoryQuery>,
             gives: (200, Some(shape::<HistoryPage>())),
             ..Route::new(Method::GET, "/api/v1/memories/{id}/history", || web::to(history::list), "Every state that a memory had")
         },
         Route {
-            scope: READ,
+            who: READ,
             query: query::<history::DiffQuery>,
             gives: (200, Some(shape::<DiffAnswer>())),
             ..Route::new(Method::GET, "/api/v1/memories/{id}/diff", || web::to(history::compare), "Compare two revisions")

@@ -8,7 +8,7 @@ use actix_web::{http::Method, web};
 use super::dto::graph::{Related, RelationshipInput, RelationshipPage, RelationshipPatch, RelationshipView};
 use crate::api::http::{
     query::Moment,
-    route::{CONDITIONAL, READ, Route, Shape, WRITE, query, shape},
+    route::{CONDITIONAL, GRAPH_READ, GRAPH_WRITE, Route, Shape, query, shape},
 };
 
 const ALL: &str = "/api/v1/relationships";
@@ -17,7 +17,7 @@ const RELATED: (u16, Option<Shape>) = (200, Some(shape::<Related>()));
 
 /// A route that changes one relationship.
 fn change(method: Method, path: &'static str, handler: fn() -> actix_web::Route, summary: &'static str) -> Route {
-    Route { scope: WRITE, headers: CONDITIONAL, gives: RELATED, ..Route::new(method, path, handler, summary) }
+    Route { who: GRAPH_WRITE, headers: CONDITIONAL, gives: RELATED, ..Route::new(method, path, handler, summary) }
 }
 
 /// The routes of relationships.
@@ -33,13 +33,13 @@ pub fn routes() -> Vec<Route> {
             ..change(Method::PUT, ALL, || web::to(write::put), "Make a relationship be exactly this")
         },
         Route {
-            scope: READ,
+            who: GRAPH_READ,
             query: query::<read::ListQuery>,
             gives: (200, Some(shape::<RelationshipPage>())),
             ..Route::new(Method::GET, ALL, || web::to(read::list), "List relationships between living memories")
         },
         Route {
-            scope: READ,
+            who: GRAPH_READ,
             query: query::<Moment>,
             headers: &["If-None-Match"],
             gives: (200, Some(shape::<RelationshipView>())),

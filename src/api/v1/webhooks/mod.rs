@@ -14,13 +14,13 @@ use super::dto::{
     webhook::{RotateInput, SecretsAnswer, WebhookInput, WebhookPage, WebhookPatch, WebhookView, WebhookWritten},
 };
 use crate::{
-    api::http::route::{CONDITIONAL, Route, Shape, query, shape},
-    domain::access::KeyScope,
+    api::http::route::{CONDITIONAL, Route, Shape, Who, query, shape},
+    domain::access::Scope,
 };
 
 const ALL: &str = "/api/v1/webhooks";
 const ONE: &str = "/api/v1/webhooks/{id}";
-const ADMIN: Option<KeyScope> = Some(KeyScope::WebhookAdmin);
+const ADMIN: Who = Who::May(Scope::WebhookAdmin);
 const POST: Method = Method::POST;
 const GET: Method = Method::GET;
 const WRITTEN: Option<Shape> = Some(shape::<WebhookWritten>());
@@ -33,17 +33,17 @@ pub fn routes() -> Vec<Route> {
 
 /// A route that reads.
 fn get(path: &'static str, handler: Handler, gives: Shape, summary: &'static str) -> Route {
-    Route { scope: ADMIN, gives: (200, Some(gives)), ..Route::new(GET, path, handler, summary) }
+    Route { who: ADMIN, gives: (200, Some(gives)), ..Route::new(GET, path, handler, summary) }
 }
 
 /// A route that changes the webhook.
 fn change(method: Method, path: &'static str, handler: Handler, summary: &'static str) -> Route {
-    Route { scope: ADMIN, headers: CONDITIONAL, gives: (200, WRITTEN), ..Route::new(method, path, handler, summary) }
+    Route { who: ADMIN, headers: CONDITIONAL, gives: (200, WRITTEN), ..Route::new(method, path, handler, summary) }
 }
 
 /// A route that sets something going.
 fn set_going(path: &'static str, handler: Handler, gives: Shape, summary: &'static str) -> Route {
-    Route { scope: ADMIN, gives: (202, Some(gives)), ..Route::new(POST, path, handler, summary) }
+    Route { who: ADMIN, gives: (202, Some(gives)), ..Route::new(POST, path, handler, summary) }
 }
 
 fn endpoints() -> Vec<Route> {
@@ -68,7 +68,7 @@ fn endpoints() -> Vec<Route> {
         change(POST, "/api/v1/webhooks/{id}/disable", || web::to(write::disable), "Switch a webhook off"),
         get("/api/v1/webhooks/{id}/health", || web::to(read::health), shape::<HealthAnswer>(), "How an endpoint fares"),
         Route {
-            scope: ADMIN,
+            who: ADMIN,
             gives: (200, Some(shape::<AttemptView>())),
             ..Route::new(POST, "/api/v1/webhooks/{id}/test", || web::to(read::test), "Send a test event on the spot")
         },

@@ -1,0 +1,95 @@
+//! API keys of the caller's space. Called by the routes.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Path, Payload, ReqData},
+};
+use chrono::TimeDelta;
+
+use super::{BODY_BYTES_MAX, with_secret};
+use crate::{
+    api::{
+        http::{body, error::Problem, precondition::uuid, query::named},
+        v1::dto::access::{ApiKeyView, KeyInput, KeyList, KeyWritten, RotateKeyInput},
+    },
+    app::{
+        self, Caller,
+        access::{Access, NewKey},
+        error::short,
+    },
+    domain::{
+        access::Scope,
+        ids::{KeyId, PrincipalId},
+        limits,
+    },
+};
+
+/// `GET /api/v1/keys`.
+pub async fn list(caller: ReqData<Caller>, access: Data<Access>) -> HttpResponse {
+    HttpResponse::Ok().json(KeyList { keys: access.keys(&caller).iter().map(|key| ApiKeyView::from(&**key)).collect() })
+}
+
+/// `GET /api/v1/keys/{id}`.
+pub async fn get(path: Path<String>, caller: ReqData<Caller>, access: Data<Access>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(ApiKeyView::from(&*access.key(&caller, id(&path)?)?)))
+}
+
+/// `POST /api/v1/keys`: 201 with the secret.
+pub async fn issue(
+    request: HttpRequest,
+    payload: Payload,
+    caller: ReqData<Caller>,
+    access: Data<Access>,
+) -> Result<HttpResponse, Problem> {
+    let input: KeyInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
+    let expires_at = match (input.expires_at, input.expires_in_s) {
+        (Some(_), Some(_)) => return Err(invalid("expires_in_s", "expires_at and expires_in_s say the same; give one")),
+        (at, None) => at,
+        (None, Some(seconds)) => {
+            let span = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+            let end = span.and_then(|span| access.clock.now().checked_add_signed(span));
+            Some(end.ok_or_else(|| invalid("expires_in_s", "this is after the end of the calendar"))?)
+        }
+    };
+    let expires_at = expires_at.map(limits::time).transpose();
+    let expires_at = expires_at.map_err(|_| invalid("expires_at", "a time lies within the years 1 to 9999"))?;
+    let scopes = input.scopes.map(|texts| texts.iter().map(|text| scope(text)).collect()).transpose()?;
+    let new = NewKey { label: named("label", input.label)?, scopes, principal: input.principal.map(PrincipalId), expires_at };
+    Ok(with_secret(StatusCode::CREATED, KeyWritten::from(access.issue_key(&caller, new).await?)))
+}
+
+/// `POST /api/v1/keys/{id}/rotate`: with the new secret.
+pub async fn rotate(
+    request: HttpRequest,
+    path: Path<String>,
+    payload: Payload,
+    caller: ReqData<Caller>,
+    access: Data<Access>,
+) -> Result<HttpResponse, Problem> {
+    let id = id(&path)?;
+    let input: RotateKeyInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
+    let made = access.rotate_key(&caller, id, input.grace_s.unwrap_or_default()).await?;
+    Ok(with_secret(StatusCode::OK, KeyWritten::from(made)))
+}
+
+/// `DELETE /api/v1/keys/{id}`.
+pub async fn revoke(path: Path<String>, caller: ReqData<Caller>, access: Data<Access>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(ApiKeyView::from(&access.revoke_key(&caller, id(&path)?).await?)))
+}
+
+fn id(text: &str) -> Result<KeyId, Problem> {
+    uuid("id", text).map(KeyId)
+}
+
+fn scope(text: &str) -> Result<Scope, Problem> {
+    Scope::parse(text).ok_or_else(|| {
+        let all = Scope::ALL.map(Scope::as_str).join(", ");
+        let refused = app::Error::new("access.invalid_field", format!("a scope is one of {all}"));
+        refused.at("scopes", None, Some(short(text).into())).into()
+    })
+}
+
+fn invalid(field: &str, detail: &str) -> Problem {
+    app::Error::new("access.invalid_field", detail).at(field, None, None).into()
+}

@@ -1,0 +1,80 @@
+//! Spaces, and who somebody is in them.
+
+use std::sync::Arc;
+
+use super::{Access, Caller, Error, KeyMade, invalid, keys::first_label, not_found};
+use crate::{
+    app::Credential,
+    domain::{
+        access::{Key, Principal, Role, Scope, Space, SpaceCommand},
+        ids::{KeyId, SpaceId},
+    },
+};
+
+/// A space, and what somebody is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Belonging {
+    pub space: Arc<Space>,
+    pub role: Role,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Me {
+    pub principal: Option<Arc<Principal>>,
+    pub key: Option<Arc<Key>>,
+    pub spaces: Vec<Belonging>,
+}
+
+/// A space, and the first key to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpaceMade {
+    pub space: Space,
+    pub first_key: KeyMade,
+}
+
+impl Access {
+    /// Who calls, by what, and where they belong.
+    pub fn me(&self, caller: &Caller) -> Me {
+        let Credential::Key(key) = caller.credential();
+        let principal = self.directory.principal(caller.principal());
+        Me { principal, key: self.directory.key(key), spaces: self.spaces(caller) }
+    }
+
+    /// The spaces that the caller belongs to. A key opens one, and is shown no other.
+    pub fn spaces(&self, caller: &Caller) -> Vec<Belonging> {
+        let all = self.directory.spaces_of(caller.principal()).into_iter();
+        let Credential::Key(_) = caller.credential();
+        all.filter(|(space, _)| space.id == *caller.space()).map(|(space, role)| Belonging { space, role }).collect()
+    }
+
+    /// Makes a space with the caller as its owner, and a key to it. Only operators may.
+    /// Errors: `auth.operator_only`, `access.space_taken`, `access.invalid_field` for a name that no space has, `access.invalid_name`.
+    pub async fn create_space(&self, caller: &Caller, id: &str, name: Option<String>) -> Result<SpaceMade, Error> {
+        caller.require_operator()?;
+        let id: SpaceId = id.parse().map_err(|cause: crate::domain::ids::InvalidSpace| invalid("id", cause.to_string()))?;
+        if id.is_sys() || self.directory.space(&id).is_some() {
+            return Err(Error::new("access.space_taken", format!("there is a space {id} already")).at("id", None, None));
+        }
+        let (owner, at) = (caller.principal(), self.clock.now());
+        let name = name.unwrap_or_else(|| id.to_string());
+        let request = self.request(caller.actor(), id.clone(), SpaceCommand::Create { id: id.clone(), name, owner, at });
+        let settled = self.writing.commands.space(request).await?;
+        if !settled.changed {
+            return Err(Error::new("access.space_taken", format!("there is a space {id} already")).at("id", None, None));
+        }
+        let space = self.known(settled).await;
+        let there = caller.as_owner_of(&space.id);
+        let key = (KeyId(self.writing.ids.command_id().0), owner);
+        let first_key = self.issue(&there, key, (first_label(id.as_str()), Scope::ALL.to_vec()), None).await?;
+        Ok(SpaceMade { space, first_key })
+    }
+
+    /// Renames the caller's space. Errors: `access.not_found` for another one, `access.invalid_name`.
+    pub async fn rename_space(&self, caller: &Caller, id: &str, name: String) -> Result<Space, Error> {
+        if id != caller.space().as_str() {
+            return Err(not_found("space"));
+        }
+        self.change_space(caller.actor(), caller.space(), SpaceCommand::Rename { name }).await
+    }
+}

@@ -1,0 +1,69 @@
+//! Keys, members, spaces and invitations.
+
+use crate::{
+    api::v1::dto::access::{ApiKeyView, InvitationView, MemberView, SpaceView},
+    cli::{
+        layout::{Table, text, whole},
+        screen::Screen,
+    },
+    domain::ids::Timestamp,
+};
+
+/// A row for each key.
+pub fn keys(views: &[ApiKeyView], now: Timestamp) -> Table {
+    let mut table = Table::new([whole("id"), whole("prefix"), whole("state"), text("label"), text("scopes")]);
+    for view in views {
+        table.row([
+            view.id.to_string().into(),
+            view.prefix.as_str().into(),
+            standing(view, now).into(),
+            view.label.as_str().into(),
+            view.scopes.join(" ").into(),
+        ]);
+    }
+    table
+}
+
+fn standing(view: &ApiKeyView, now: Timestamp) -> String {
+    let screen = Screen::of_stdout();
+    match (view.revoked_at, view.expires_at) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, Some(end)) if end <= now => "over".to_owned(),
+        (None, Some(end)) => format!("until {}", screen.exact_time(end)),
+        (None, None) => "good".to_owned(),
+    }
+}
+
+/// A row for each member.
+pub fn members(views: &[MemberView]) -> Table {
+    let mut table = Table::new([whole("id"), whole("role"), whole("kind"), text("name")]);
+    for view in views {
+        let role = if view.disabled_at.is_some() { format!("{} (disabled)", view.role) } else { view.role.clone() };
+        table.row([view.id.to_string().into(), role.into(), view.kind.as_deref().into(), view.name.as_deref().into()]);
+    }
+    table
+}
+
+/// A row for each space.
+pub fn spaces(views: &[SpaceView]) -> Table {
+    let mut table = Table::new([whole("id"), whole("role"), whole("members"), text("name")]);
+    for view in views {
+        table.row([view.id.as_str().into(), view.role.as_str().into(), view.members.into(), view.name.as_str().into()]);
+    }
+    table
+}
+
+/// A row for each invitation.
+pub fn invitations(views: &[InvitationView], now: Timestamp) -> Table {
+    let mut table = Table::new([whole("id"), whole("role"), whole("state"), whole("until")]);
+    for view in views {
+        let state = match (view.accepted_at, view.revoked_at) {
+            (Some(_), _) => "taken",
+            (None, Some(_)) => "withdrawn",
+            (None, None) if view.expires_at <= now => "over",
+            (None, None) => "open",
+        };
+        table.row([view.id.to_string().into(), view.role.as_str().into(), state.into(), view.expires_at.into()]);
+    }
+    table
+}
