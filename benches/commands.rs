@@ -155,7 +155,7 @@ fn content(n: usize) -> String {
 
 async fn create(commands: &Commands, n: usize) -> anyhow::Result<()> {
     let command_id = SystemIds.command_id();
-    let actor = Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
+    let actor = Actor::within(SpaceId::default_space(), PrincipalId(Uuid::nil()));
     let draft = Draft { content: content(n), tags: vec!["bench".into()], ..Draft::default() };
     let action = MemoryAction::Create { draft, created_at: None };
     commands

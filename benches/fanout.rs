@@ -84,8 +84,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn wish(n: usize) -> Request<MemoryId, MemoryAction> {
-    let (command_id, actor) =
-        (SystemIds.command_id(), Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
+    let (command_id, actor) = (SystemIds.command_id(), Actor::within(SpaceId::default_space(), PrincipalId(Uuid::nil())));
     let draft = Draft { content: format!("Note {n}: where the blue tin stands."), ..Draft::default() };
     let action = MemoryAction::Create { draft, created_at: None };
     Request { actor, key: CommandKey { seed: command_id, fresh: true }, id: MemoryId(command_id.0), if_match: None, action }

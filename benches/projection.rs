@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
     let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
-    let actor = Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) };
+    let actor = Actor::within(SpaceId::default_space(), PrincipalId(Uuid::nil()));
     let append = |n: usize| {
         let (actor, commands, command_id) = (actor.clone(), &commands, SystemIds.command_id());
         let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));

@@ -98,8 +98,7 @@ impl Times {
 }
 
 fn wish(n: usize) -> Request<MemoryId, MemoryAction> {
-    let (command_id, actor) =
-        (SystemIds.command_id(), Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) });
+    let (command_id, actor) = (SystemIds.command_id(), Actor::within(SpaceId::default_space(), PrincipalId(Uuid::nil())));
     let content = format!("Note {n}: where the blue tin stands. {}", "word ".repeat(n % 60));
     let draft = Draft { content, tags: vec![format!("tag{}", n % 50)], ..Draft::default() };
     let action = MemoryAction::Create { draft, created_at: None };

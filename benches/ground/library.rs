@@ -37,7 +37,7 @@ pub fn id(n: usize) -> MemoryId {
 }
 
 pub fn actor() -> Actor {
-    Actor { space: SpaceId::default_space(), principal: PrincipalId(Uuid::nil()) }
+    Actor::within(SpaceId::default_space(), PrincipalId(Uuid::nil()))
 }
 
 /// Appends memories `from..upto` with their vectors, and a relationship from every second one to any other of the same

@@ -1,11 +1,14 @@
 //! Who asks, and what that allows: the one place where it is decided who may do what. Made by a surface from a credential.
 
+use std::net::IpAddr;
+
 use crate::{
     commands::Actor,
     domain::{
         access::{Key, Role, Scope, ScopeSet},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
+    journal::envelope::Via,
     ports::AccessDirectory,
 };
 
@@ -24,6 +27,7 @@ pub struct Caller {
     space: SpaceId,
     scopes: ScopeSet,
     credential: Credential,
+    address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -31,17 +35,34 @@ impl Caller {
     pub fn of_key(key: &Key, directory: &dyn AccessDirectory, now: Timestamp) -> Option<Self> {
         let role = directory.role_in(&key.space, key.principal).filter(|_| key.is_valid_at(now))?;
         let scopes = ScopeSet::of(&key.scopes).both(ScopeSet::of(role.scopes()));
-        Some(Self { principal: key.principal, space: key.space.clone(), scopes, credential: Credential::Key(key.id) })
+        Some(Self {
+            principal: key.principal,
+            space: key.space.clone(),
+            scopes,
+            credential: Credential::Key(key.id),
+            address: None,
+        })
     }
 
     /// Who has just become a member, with all that the role allows.
     pub(super) fn newcomer(space: &SpaceId, principal: PrincipalId, key: KeyId, role: Role) -> Self {
-        Self { principal, space: space.clone(), scopes: ScopeSet::of(role.scopes()), credential: Credential::Key(key) }
+        Self {
+            principal,
+            space: space.clone(),
+            scopes: ScopeSet::of(role.scopes()),
+            credential: Credential::Key(key),
+            address: None,
+        }
     }
 
     /// The same principal in a space that they have just made.
     pub(super) fn as_owner_of(&self, space: &SpaceId) -> Self {
         Self { space: space.clone(), scopes: ScopeSet::of(Role::Owner.scopes()), ..self.clone() }
+    }
+
+    /// The same, with the other end of their connection.
+    pub fn from(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     pub fn credential(&self) -> Credential {
@@ -59,7 +80,9 @@ impl Caller {
 
     /// As events name who has caused them.
     pub fn actor(&self) -> Actor {
-        Actor { space: self.space.clone(), principal: self.principal }
+        let Credential::Key(key) = self.credential;
+        let via = Some(Via { key: Some(key), address: self.address });
+        Actor { space: self.space.clone(), principal: self.principal, via }
     }
 
     /// Everything that may be done.

@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod admission;
+pub mod audit;
 pub mod cached;
 pub mod caches;
 pub mod caller;
@@ -46,6 +47,7 @@ pub struct App {
     pub graph: Arc<graph::Graph>,
     pub webhooks: Arc<webhooks::Webhooks>,
     pub events: Arc<events::Events>,
+    pub audit: Arc<audit::Audit>,
     pub projections: Arc<projections::Projections>,
     pub caches: Arc<caches::KeptAnswers>,
     pub status: Arc<status::Overview>,

@@ -4,6 +4,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod add;
+pub mod audit;
 pub mod caches;
 pub mod client;
 pub mod config;
@@ -136,6 +137,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Replay(verb) => replay::run(verb.args, &verb.connection.open()?).await,
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
+        Verb::Audit(verb) => audit::run(verb.args, &verb.connection.open()?).await,
         Verb::Keys(verb) => keys::run(verb.args, &verb.connection.open()?).await,
         Verb::Members(verb) => members::run(verb.args, verb.connection).await,
         Verb::Spaces(verb) => spaces::run(verb.args, &verb.connection.open()?).await,

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, caches, config, connect, events, export, get, graph, history, import, keys, list, members, relate, replay, rm, search,
-    serve, spaces, status, up, update, webhooks,
+    add, audit, caches, config, connect, events, export, get, graph, history, import, keys, list, members, relate, replay, rm,
+    search, serve, spaces, status, up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -110,6 +110,11 @@ pub enum Verb {
         after_help = "Examples:\n  brain keys new laptop\n  brain keys new reader --scope memory:read --scope graph:read --days 90\n  brain keys rotate 0190f3d2-0000-7000-8000-000000000001 --grace-s 3600\n  brain keys revoke 0190f3d2-0000-7000-8000-000000000001\n\nA secret is shown once, when it is made.\nScopes: memory:read, memory:write, memory:import, graph:read, graph:write, webhook:admin, task:run, audit:read, space:admin, replay:admin\nColumns: id, prefix, state, label, scopes"
     )]
     Keys(Client<keys::Args>),
+    /// Show who did what, when, by which key and from where, the newest first
+    #[command(
+        after_help = "Examples:\n  brain audit\n  brain audit --since 7d --type 'key.*'\n  brain audit --since 2026-11-01 --limit 100000 --json > audit.jsonl\n\nEverything that has changed something is an event in the log, and stands here; what was only read does not.\nColumns: position, time, type, resource, actor, key, address"
+    )]
+    Audit(Client<audit::Args>),
     /// Say who belongs to the space and as what; invite people, add agents
     #[command(
         after_help = "Examples:\n  brain members\n  brain members add \"Night shift\" --role editor\n  brain members invite --role reader\n  brain members join sbi_SECRET --name Ann\n\nRoles: reader (reads), editor (reads and writes), owner (everything)\nColumns: id, role, kind, name"

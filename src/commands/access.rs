@@ -66,6 +66,7 @@ impl Commands {
         let load = Load {
             space: SpaceId::sys(),
             actor: actor.principal,
+            via: actor.via,
             aggregate,
             id: id.to_string(),
             key,

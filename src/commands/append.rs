@@ -14,7 +14,7 @@ use crate::{
         decider::Decider,
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
     },
-    journal::{Envelope, Recorded, events::Storable},
+    journal::{Envelope, Recorded, envelope::Via, events::Storable},
     ports::{
         QueryError,
         log::{AppendError, ReadError},
@@ -31,6 +31,7 @@ const SEARCH_REVISIONS_MAX: u64 = 64;
 pub struct Load {
     pub space: SpaceId,
     pub actor: PrincipalId,
+    pub via: Option<Via>,
     pub aggregate: &'static str,
     pub id: String,
     pub key: CommandKey,
@@ -228,6 +229,7 @@ fn envelope(load: &Load, revision: Revision, event: &impl Storable) -> Envelope 
         aggregate_id: load.id.clone(),
         revision,
         actor: load.actor,
+        via: load.via.clone(),
         command_id,
         command_hash: load.fingerprint.current,
         // All that was done under one key belongs together.

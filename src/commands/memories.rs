@@ -57,6 +57,7 @@ impl Commands {
         let mut load = Load {
             space: request.actor.space,
             actor: request.actor.principal,
+            via: request.actor.via,
             aggregate: "memory",
             id: request.id.to_string(),
             key: request.key,

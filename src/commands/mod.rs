@@ -22,6 +22,7 @@ use crate::{
         relationship,
         webhook::{self, Retry},
     },
+    journal::envelope::Via,
     ports::{
         Clock, CommandLog, EventAppender, EventLog, QueryError,
         storage::{NoRoom, Storage, Unwatched},
@@ -44,6 +45,15 @@ pub use self::{
 pub struct Actor {
     pub space: SpaceId,
     pub principal: PrincipalId,
+    /// `None` where nobody from outside is behind it.
+    pub via: Option<Via>,
+}
+
+impl Actor {
+    /// Somebody who acts from within the instance.
+    pub fn within(space: SpaceId, principal: PrincipalId) -> Self {
+        Self { space, principal, via: None }
+    }
 }
 
 /// What makes a command one and the same, however often it is sent: an Idempotency-Key, or an id made for this very request.

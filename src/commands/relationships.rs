@@ -47,6 +47,7 @@ impl Commands {
         let load = Load {
             space: request.actor.space,
             actor: request.actor.principal,
+            via: request.actor.via,
             aggregate: "relationship",
             id: request.id.to_string(),
             key: request.key,

@@ -79,6 +79,7 @@ impl Commands {
         };
         let load = Load {
             actor: actor.principal,
+            via: actor.via,
             aggregate: "webhook",
             id: id.to_string(),
             key,
@@ -106,6 +107,7 @@ impl Commands {
         let load = Load {
             space: space.clone(),
             actor,
+            via: None,
             aggregate: "webhook",
             id: id.to_string(),
             key,

@@ -130,6 +130,7 @@ fn envelope(
         aggregate_id,
         revision,
         actor,
+        via: None,
         command_id,
         command_hash: 0,
         correlation_id: command_id.0,

@@ -1,14 +1,26 @@
 //! The frame around every stored event. Built by the write path, read by all projections; the names are on disk, see `upcast.rs`.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::catalog;
 use crate::domain::{
-    ids::{CommandId, EventId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
+    ids::{CommandId, EventId, KeyId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
     memory::{Before, Field},
 };
+
+/// By what, and from where, somebody has acted: what an audit asks beside who, what and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Via {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// The other end of the connection, which may be a proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
 
 /// One event as it is stored: MessagePack with named fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,6 +40,9 @@ pub struct Envelope {
     /// 1, 2, 3 … per aggregate.
     pub revision: Revision,
     pub actor: PrincipalId,
+    /// Absent where the instance itself has acted, and in events of before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     pub command_id: CommandId,
     /// xxh3-64 of what was asked under a key, so that the same key with another wish is noticed; 0 without a key.
     pub command_hash: u64,

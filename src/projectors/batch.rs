@@ -188,6 +188,7 @@ mod tests {
             aggregate_id: Uuid::nil().to_string(),
             revision: Revision(seq),
             actor: PrincipalId(Uuid::nil()),
+            via: None,
             command_id: CommandId(Uuid::nil()),
             command_hash: 0,
             correlation_id: Uuid::nil(),

@@ -3,6 +3,7 @@
 //! Called by [`crate::app`]. Never appends an event and never writes a read model.
 
 pub mod as_of;
+pub mod audit;
 pub mod diff;
 pub mod events;
 pub mod freshness;

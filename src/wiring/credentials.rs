@@ -111,7 +111,7 @@ pub async fn issue(
         rotated_at: None,
         old_secret: None,
     };
-    let actor = Actor { space: space.clone(), principal };
+    let actor = Actor::within(space.clone(), principal);
     let known = commands.principal(request(&actor, principal, PrincipalCommand::Create(known))).await?.position;
     let created = commands.space(request(&actor, space.clone(), create)).await?.position;
     let owned = commands.space(request(&actor, space, own)).await?.position;

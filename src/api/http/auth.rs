@@ -2,9 +2,12 @@
 //!
 //! Called by the routes. Never logs or stores a secret; only its SHA-256 leaves this file.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap},
+};
 
 use super::{error::Problem, route::Who};
 use crate::{
@@ -51,6 +54,11 @@ pub fn authorize(caller: Caller, headers: &HeaderMap, who: Who) -> Result<Caller
         caller.require(scope)?;
     }
     Ok(caller)
+}
+
+/// The other end of the connection that a request came by. A proxy is not asked whom it speaks for.
+pub fn address(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
 }
 
 /// The one secret of a request. Two that differ are refused: of several parts on the way each might take another one.

@@ -12,7 +12,7 @@ use actix_web::{
 
 use super::{
     admission,
-    auth::Authenticator,
+    auth::{Authenticator, address},
     body,
     error::Problem,
     headers, query,
@@ -45,7 +45,7 @@ impl Rules {
             auth::authenticate_stream(authenticator, request, self.who)?;
         } else if self.who != Who::Anybody {
             let caller = authenticator.authenticate(request.headers(), self.who)?;
-            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(caller.from(address(request.request())));
         }
         query::must_be_known(request.query_string(), &self.query)?;
         if self.takes_body { body::must_be_readable(request.headers()) } else { Ok(()) }

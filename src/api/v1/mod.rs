@@ -3,6 +3,7 @@
 //! Called by [`super::configure`]. Each noun has its handlers and its routes together.
 
 mod access;
+pub mod audit;
 pub mod caches;
 pub mod dto;
 pub mod events;
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<Route> {
         replay::routes(),
         caches::routes(),
         access::routes(),
+        audit::routes(),
         status::routes(),
         openapi::routes(),
     ]

@@ -1,6 +1,6 @@
 //! Invitations: a secret that makes whoever shows it first a member.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use crate::{
         },
         ids::{KeyId, PrincipalId},
     },
+    journal::envelope::Via,
 };
 
 /// How long an invitation is good for when nothing is said, and at most: a week, ninety days.
@@ -89,7 +90,7 @@ impl Access {
     /// Makes a person of whoever shows the secret, a member of them, and gives them a key with all that the role allows. It can be done
     /// again after a crash until there is that key, and never after.
     /// Errors: `access.not_found` for an unknown secret, `access.invitation_over`, `access.invalid_name`.
-    pub async fn join(&self, secret: &str, called: &str) -> Result<Joined, Error> {
+    pub async fn join(&self, secret: &str, called: &str, from: Option<IpAddr>) -> Result<Joined, Error> {
         let called = name("name", called)?;
         let found = self.directory.invitation_of(&sha256_hex(secret.trim().as_bytes())).ok_or_else(|| not_found("invitation"))?;
         let (principal, at) = (PrincipalId(Uuid::new_v5(&found.id, b"principal")), self.clock.now());
@@ -97,13 +98,14 @@ impl Access {
         if self.directory.key(key).is_some() {
             return Err(Rejection::InvitationOver.into());
         }
-        let actor = Actor { space: found.space.clone(), principal };
+        let via = Some(Via { key: None, address: from });
+        let actor = Actor { space: found.space.clone(), principal, via };
         self.settle_invitation(actor.clone(), found.id, InvitationCommand::Accept { by: principal, at }).await?;
         let newcomer = Self::newcomer(principal, PrincipalKind::Person, called.clone(), at);
         self.change_principal(actor.clone(), principal, PrincipalCommand::Create(newcomer)).await?;
         let grant = SpaceCommand::Grant { principal, role: found.role, source: GrantSource::Manual, at };
         self.change_space(actor, &found.space, grant).await?;
-        let there = Caller::newcomer(&found.space, principal, key, found.role);
+        let there = Caller::newcomer(&found.space, principal, key, found.role).from(from);
         let label: String = first_label(&called).chars().take(NAME_CHARS_MAX).collect();
         let first_key = self.issue(&there, (key, principal), (label, found.role.scopes().to_vec()), None).await?;
         if first_key.key.secret_sha256 != sha256_hex(first_key.secret.as_bytes()) {

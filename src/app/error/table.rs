@@ -43,6 +43,7 @@ pub const TABLE: &[(&str, Kind, bool)] = &[
     ("access.too_many_members", Kind::Conflict, false),
     ("access.key_revoked", Kind::Conflict, false),
     ("access.invitation_over", Kind::Gone, false),
+    ("audit.bad_parameter", Kind::Invalid, false),
     ("access.space_taken", Kind::Conflict, false),
     ("space.contention", Kind::Conflict, true),
     ("principal.contention", Kind::Conflict, true),

@@ -1,7 +1,10 @@
-//! Keys, members, spaces and invitations.
+//! Keys, members, spaces, invitations, and who did what.
 
 use crate::{
-    api::v1::dto::access::{ApiKeyView, InvitationView, MemberView, SpaceView},
+    api::v1::{
+        audit::AuditEntry,
+        dto::access::{ApiKeyView, InvitationView, MemberView, SpaceView},
+    },
     cli::{
         layout::{Table, text, whole},
         screen::Screen,
@@ -40,6 +43,25 @@ pub fn members(views: &[MemberView]) -> Table {
     for view in views {
         let role = if view.disabled_at.is_some() { format!("{} (disabled)", view.role) } else { view.role.clone() };
         table.row([view.id.to_string().into(), role.into(), view.kind.as_deref().into(), view.name.as_deref().into()]);
+    }
+    table
+}
+
+/// A row for each change.
+pub fn audit(entries: &[AuditEntry]) -> Table {
+    let columns =
+        [whole("position"), whole("time"), whole("type"), whole("resource"), text("actor"), text("key"), whole("address")];
+    let mut table = Table::new(columns);
+    for it in entries {
+        table.row([
+            it.position.into(),
+            it.at.into(),
+            it.kind.as_str().into(),
+            it.resource.as_str().into(),
+            it.actor_name.clone().unwrap_or_else(|| it.actor.to_string()).into(),
+            it.key_label.as_deref().into(),
+            it.address.as_deref().into(),
+        ]);
     }
     table
 }

@@ -6,7 +6,7 @@ mod operators;
 mod webhooks;
 
 pub use self::{
-    access::{invitations, keys, members, spaces},
+    access::{audit, invitations, keys, members, spaces},
     graph::{graph_stats, neighbors, paths},
     operators::{caches, parked, status, verified},
     webhooks::{attempts, deliveries, health, webhook, webhooks},

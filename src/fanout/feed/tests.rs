@@ -31,6 +31,7 @@ pub fn recorded(seq: u64) -> Recorded {
         aggregate_id: Uuid::nil().to_string(),
         revision: Revision(1),
         actor: PrincipalId(Uuid::nil()),
+        via: None,
         command_id: CommandId(Uuid::nil()),
         command_hash: 0,
         correlation_id: Uuid::nil(),

@@ -82,6 +82,7 @@ mod tests {
             aggregate_id: Uuid::from_u128(2).to_string(),
             revision: Revision(3),
             actor: PrincipalId(Uuid::nil()),
+            via: None,
             command_id: id,
             command_hash: 0,
             correlation_id: id.0,

@@ -185,6 +185,7 @@ fn event_example_of(kind: &str) -> Envelope {
         aggregate_id: Uuid::from_u128(4).to_string(),
         revision: Revision(1),
         actor: PrincipalId(Uuid::from_u128(3)),
+        via: None,
         command_id,
         command_hash: 42,
         correlation_id: command_id.0,

@@ -46,6 +46,7 @@ impl Streams {
             aggregate_id: id().to_string(),
             revision: Revision(count + 1),
             actor: PrincipalId(Uuid::nil()),
+            via: None,
             command_id,
             command_hash: 0,
             correlation_id: Uuid::nil(),

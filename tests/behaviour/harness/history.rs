@@ -63,6 +63,7 @@ impl History {
                 aggregate_id: id.to_owned(),
                 revision: of.revision,
                 actor: PrincipalId(Uuid::nil()),
+                via: None,
                 command_id: CommandId(Uuid::from_u128(of.seq.0.into())),
                 command_hash: 0,
                 correlation_id: Uuid::nil(),

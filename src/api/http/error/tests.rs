@@ -97,7 +97,7 @@ fn the_rows_of_webhooks() {
 
 /// Who may come in, and who says so.
 fn is_of_access(code: &str) -> bool {
-    ["auth.", "access.", "space.", "principal.", "key.", "invitation."].iter().any(|noun| code.starts_with(noun))
+    ["auth.", "audit.", "access.", "space.", "principal.", "key.", "invitation."].iter().any(|noun| code.starts_with(noun))
 }
 
 #[test]
@@ -115,6 +115,7 @@ fn the_rows_of_access() {
     access.too_many_members 409 false
     access.key_revoked 409 false
     access.invitation_over 410 false
+    audit.bad_parameter 400 false
     access.space_taken 409 false
     space.contention 409 true
     principal.contention 409 true

@@ -9,7 +9,7 @@ use actix_web::{
 use super::{BODY_BYTES_MAX, role, with_secret};
 use crate::{
     api::{
-        http::{body, error::Problem, precondition::uuid, query::named},
+        http::{auth::address, body, error::Problem, precondition::uuid, query::named},
         v1::dto::access::{InvitationInput, InvitationList, InvitationView, InvitationWritten, JoinInput, JoinedView},
     },
     app::{
@@ -44,6 +44,6 @@ pub async fn withdraw(path: Path<String>, caller: ReqData<Caller>, access: Data<
 /// `POST /api/v1/invitations/accept`: 201 with a key. Who has no key yet shows the invitation's secret in its place.
 pub async fn accept(request: HttpRequest, payload: Payload, access: Data<Access>) -> Result<HttpResponse, Problem> {
     let input: JoinInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
-    let joined = access.join(&named("secret", input.secret)?, &named("name", input.name)?).await?;
+    let joined = access.join(&named("secret", input.secret)?, &named("name", input.name)?, address(&request)).await?;
     Ok(with_secret(StatusCode::CREATED, JoinedView::from(joined)))
 }
