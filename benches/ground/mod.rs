@@ -106,6 +106,7 @@ impl Ground {
 /// Where a brain of these roles stands in a bench: at a free port, with every setting left as it is.
 pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Result<Place<'a>> {
     Ok(Place {
+        inward: Default::default(),
         data_dir,
         prefix: Prefix::parse(prefix)?,
         listen: ([127, 0, 0, 1], 0).into(),

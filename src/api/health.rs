@@ -1,4 +1,5 @@
-//! What supervisors and scrapers ask without a key: alive, ready, metrics. Called by the routes; shows numbers only.
+//! What supervisors and scrapers ask: alive, ready, and from this machine without a key the metrics. Called by the routes; shows numbers
+//! only.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -8,7 +9,10 @@ use std::{
 use actix_web::{HttpResponse, http::Method, web};
 use serde_json::json;
 
-use super::http::{error::Problem, route::Route};
+use super::http::{
+    error::Problem,
+    route::{Route, Who},
+};
 use crate::{app::status::Overview, queries::status::Status};
 
 /// How old what the metrics tell of projections may be.
@@ -44,7 +48,10 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::GET, "/health/live", || web::to(live), "Whether the process answers"),
         Route::new(Method::GET, "/health/ready", || web::to(ready), "Whether it can serve requests"),
-        Route::new(Method::GET, "/metrics", || web::to(metrics), "Metrics for Prometheus"),
+        Route {
+            who: Who::Local,
+            ..Route::new(Method::GET, "/metrics", || web::to(metrics), "Metrics for Prometheus; from other machines with a key")
+        },
     ]
 }
 

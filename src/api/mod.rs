@@ -33,6 +33,7 @@ pub struct Edge {
     pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
     pub metrics: health::MetricsText,
+    pub limits: Arc<http::limits::Limits>,
 }
 
 /// Every route of a process that serves clients.
@@ -45,10 +46,11 @@ pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send 
     let authenticator = Authenticator { directory: edge.directory, clock: edge.clock };
     let (live, scrapes) = (web::Data::new(edge.live), web::Data::new(health::Scrapes::new(edge.metrics)));
     let intake = web::Data::new(Intake { queues: edge.queues, bodies: Default::default() });
-    let app = edge.app;
+    let (app, limits) = (edge.app, edge.limits);
     move |config| {
         let app = app.clone();
         config
+            .app_data(web::Data::from(limits.clone()))
             .app_data(web::Data::from(app.access))
             .app_data(web::Data::from(app.memories))
             .app_data(web::Data::from(app.relationships))

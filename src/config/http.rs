@@ -28,19 +28,46 @@ pub static ALLOWED_ORIGINS: Setting = Setting {
     ..Setting::BASE
 };
 
-pub static SETTINGS: [&Setting; 2] = [&LISTEN, &ALLOWED_ORIGINS];
+pub static ALLOWED_HOSTS: Setting = Setting {
+    name: "http.allowed_hosts",
+    variables: &["BRAIN_ALLOWED_HOSTS"],
+    flag: Some("allowed-hosts"),
+    kind: Kind::List,
+    fallback: Fallback::Is(""),
+    about: "Names by which clients call this server, for instance that of a proxy before it, without ports, separated by commas; loopback \
+            and addresses need no naming",
+    ..Setting::BASE
+};
+
+pub static REQUESTS_PER_S: Setting = Setting {
+    name: "http.requests_per_s",
+    variables: &["BRAIN_REQUESTS_PER_S"],
+    kind: Kind::Integer { min: 0, max: 1_000_000 },
+    fallback: Fallback::Is("0"),
+    about: "Requests that each principal may make in a second, twice as many at once; 0 is without limit",
+    ..Setting::BASE
+};
+
+pub static SETTINGS: [&Setting; 4] = [&LISTEN, &ALLOWED_ORIGINS, &ALLOWED_HOSTS, &REQUESTS_PER_S];
 
 /// How HTTP is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
     pub listen: SocketAddr,
     pub allowed_origins: Vec<String>,
+    pub allowed_hosts: Vec<String>,
+    pub requests_per_s: u32,
 }
 
 impl Http {
     pub fn of(effective: &Effective) -> Self {
         let listen: String = effective.of(&LISTEN);
-        Self { listen: listen.parse().expect("it was checked"), allowed_origins: effective.of(&ALLOWED_ORIGINS) }
+        Self {
+            listen: listen.parse().expect("it was checked"),
+            allowed_origins: effective.of(&ALLOWED_ORIGINS),
+            allowed_hosts: effective.of(&ALLOWED_HOSTS),
+            requests_per_s: u32::try_from(effective.of::<u64>(&REQUESTS_PER_S)).expect("it was checked"),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     adapters::{nats::Nats, postgres::Postgres, system::SystemIds, tantivy::TantivyIndex},
     api::{
         Edge,
+        http::limits::Limits,
         live::{Live, auth::LiveAuth},
     },
     app::{
@@ -43,13 +44,14 @@ pub(super) struct Needs<'a> {
     pub caching: Settings,
     pub model: Arc<dyn Embedder>,
     pub ready: Ready,
+    pub requests_per_s: u32,
     /// Ends the live connections.
     pub stop_live: &'a CancellationToken,
 }
 
 /// Follows what the role needs of the log, and puts the use cases together.
 pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge> {
-    let Needs { data_dir, credentials, outward, webhooks, caching, model, ready, stop_live } = needs;
+    let Needs { data_dir, credentials, outward, webhooks, caching, model, ready, stop_live, requests_per_s } = needs;
     let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
@@ -108,7 +110,10 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         status,
     };
     let metrics = Arc::new(telemetry::metrics());
-    Ok(Edge { app, live, queues, directory, clock: core.clock.clone(), metrics })
+    let limits = Arc::new(Limits::new(requests_per_s));
+    let (forgetful, stop) = (limits.clone(), core.stop.clone());
+    core.tasks.spawn(async move { forgetful.forget(stop).await });
+    Ok(Edge { limits, app, live, queues, directory, clock: core.clock.clone(), metrics })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {
@@ -163,8 +168,10 @@ fn overview(
 pub(super) fn overview_alone(core: &Core, credentials: &credentials::Credentials, ready: Ready) -> Arc<Overview> {
     let positions = core.postgres.positions();
     let (caches, search) = (caches::none(positions.clone()), core.postgres.search_reads());
-    let key = credentials::key_id(&credentials.api_key);
-    overview(core, (positions, caches, search), (Arc::new(Directory::default()), key), ready)
+    let (key, directory) = (credentials::key_id(&credentials.api_key), Arc::new(Directory::default()));
+    // Who asks for metrics from elsewhere shows a key here as well.
+    core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
+    overview(core, (positions, caches, search), (directory, key), ready)
 }
 
 /// This process and the servers that it knows.

@@ -17,7 +17,7 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 
 use crate::{
-    api::http::{self, connections::Places},
+    api::http::{self, connections::Places, hosts::Hosts},
     runtime,
 };
 
@@ -54,23 +54,31 @@ fn on_connect(places: Arc<Places>) -> impl Fn(&dyn Any, &mut Extensions) + Send 
     }
 }
 
-/// Serves what `configure` registers, also to pages of the sites in `origins`. Errors: the socket cannot be served on.
+/// Serves what `configure` registers, also to pages of the sites in `origins`, under the names in `hosts`. Errors: the socket cannot be served on.
 pub(super) fn serve<F>(
     socket: TcpListener,
     configure: F,
-    origins: Vec<String>,
+    (origins, hosts): (Vec<String>, Hosts),
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)>
 where
     F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 {
     let (places, connections_max) = places();
-    let counted = places.clone();
+    let (counted, hosts) = (places.clone(), web::Data::new(hosts));
     let app = move || {
         let (plain, places) = (from_fn(http::compression::short_stay_plain), places.clone());
         let spare = from_fn(move |request, next| http::connections::spare(places.clone(), request, next));
         let cors = Condition::new(!origins.is_empty(), http::cors::of(&origins));
-        let sealed = from_fn(http::headers::seal);
-        App::new().wrap(plain).wrap(Compress::default()).wrap(cors).wrap(sealed).wrap(spare).configure(configure.clone())
+        let (sealed, hosts) = (from_fn(http::headers::seal), hosts.clone());
+        let called = from_fn(move |request, next| http::hosts::check(hosts.clone(), request, next));
+        App::new()
+            .wrap(plain)
+            .wrap(Compress::default())
+            .wrap(cors)
+            .wrap(called)
+            .wrap(sealed)
+            .wrap(spare)
+            .configure(configure.clone())
     };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(app)

@@ -37,6 +37,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{core::Core, credentials::Credentials};
 use crate::{
     adapters::postgres::Postgres,
+    api::http::hosts::Hosts,
     caches::Settings,
     config::Config,
     domain::memory::ScriptTags,
@@ -54,6 +55,7 @@ pub struct Place<'a> {
     pub listen: SocketAddr,
     pub roles: Roles,
     pub outward: Outward,
+    pub inward: Inward,
     pub caching: Settings,
     pub script_tags: ScriptTags,
     /// Where the embedding model is unpacked.
@@ -71,11 +73,21 @@ impl<'a> Place<'a> {
             listen: http.listen,
             roles,
             outward,
+            inward: Inward { allowed_hosts: http.allowed_hosts, requests_per_s: http.requests_per_s },
             caching: cache.settings(),
             script_tags: memories.script_tags,
             cache_dir: folders.cache_dir,
         }
     }
+}
+
+/// How clients may come in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inward {
+    /// By which names they call this server, beside those of loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Of each principal; 0 is without limit.
+    pub requests_per_s: u32,
 }
 
 /// Everything that a running brain consists of.
@@ -97,7 +109,7 @@ impl Brain {
     /// Connects to the servers, starts the parts of its roles, and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, caching, script_tags, cache_dir } = place;
+        let Place { data_dir, prefix, listen, roles, outward, inward, caching, script_tags, cache_dir } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
         let core = Core::connect(links, prefix, (script_tags, outward.webhooks.retry.clone())).await?;
@@ -113,6 +125,7 @@ impl Brain {
         }
         core.tasks.spawn(telemetry::sum_up(core.stop.clone()));
         let (socket, address) = bind(listen)?;
+        let hosts = Hosts::of(listen.ip(), &inward.allowed_hosts);
         let parts = webhooks::parts(&core, &outward, data_dir)?;
         if roles.include(Role::Fanout) && outward.webhooks.enabled {
             webhooks::start(&core, parts.clone());
@@ -127,14 +140,24 @@ impl Brain {
             Some(model) => {
                 let origins = outward.allowed_origins.clone();
                 let (webhooks, stop_live) = (parts, &live);
-                let needs =
-                    api::Needs { data_dir, credentials: &credentials, outward, webhooks, caching, model, ready, stop_live };
+                let requests_per_s = inward.requests_per_s;
+                let needs = api::Needs {
+                    data_dir,
+                    credentials: &credentials,
+                    outward,
+                    webhooks,
+                    caching,
+                    model,
+                    ready,
+                    stop_live,
+                    requests_per_s,
+                };
                 let edge = api::start(&core, needs).await?;
-                http::serve(socket, crate::api::configure(edge), origins)?
+                http::serve(socket, crate::api::configure(edge), (origins, hosts))?
             }
             None => {
                 let overview = api::overview_alone(&core, &credentials, ready);
-                http::serve(socket, crate::api::configure_health(overview, Arc::new(telemetry::metrics())), vec![])?
+                http::serve(socket, crate::api::configure_health(overview, Arc::new(telemetry::metrics())), (vec![], hosts))?
             }
         };
         let Core { postgres, tasks, stop, .. } = core;

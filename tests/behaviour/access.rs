@@ -9,6 +9,7 @@ use second_brain::{
         http::route::{Route, Who},
     },
     domain::access::{Role, Scope},
+    wiring::Inward,
 };
 use serde_json::{Value, json};
 
@@ -74,16 +75,19 @@ async fn every_route_asks_who_comes_and_what_they_may() {
     let me = async |key: &str| by(&world, key, Method::GET, "/api/v1/me", json!(null)).await.status;
     eventually("a key ends", async || if me(over).await == StatusCode::UNAUTHORIZED { Ok(()) } else { Err(()) }).await;
     let stranger = world.stranger().await;
-    for route in api::routes().into_iter().filter(|route| route.who != Who::Anybody) {
+    for route in api::routes().into_iter().filter(|route| matches!(route.who, Who::Known | Who::May(_))) {
         let name = format!("{} {}", route.method, route.path);
         for (key, code) in [
             (None, "auth.missing_key"),
             (Some("sbk_nobody"), "auth.invalid_key"),
-            (Some(over), "auth.invalid_key"),
-            (Some(revoked), "auth.invalid_key"),
+            (Some(over), "auth.key_over"),
+            (Some(revoked), "auth.key_over"),
         ] {
             let (status, body) = status(&world, &route, key, None).await;
-            assert_eq!((status, body["code"].as_str()), (401, Some(code)), "{name} by {key:?}: {body}");
+            // Who guesses too often is told to wait.
+            let is_refused = (status, body["code"].as_str()) == (401, Some(code));
+            let is_held_up = key == Some("sbk_nobody") && (status, &body["code"]) == (429, &json!("auth.too_many_failures"));
+            assert!(is_refused || is_held_up, "{name} by {key:?}: {status} {body}");
         }
         let (refused, body) = status(&world, &route, Some(&stranger), Some("default")).await;
         assert_eq!((refused, body["code"].as_str()), (403, Some("auth.space_forbidden")), "{name}: {body}");
@@ -350,6 +354,66 @@ async fn who_did_what_by_which_key_and_from_where_is_told() {
         assert_eq!((refused.status.as_u16(), &refused.body["errors"][0]["field"]), (400, &json!(field)), "{refused:?}");
     }
     assert_eq!(code(&by(&world, &key, Method::GET, "/api/v1/audit", json!(null)).await), (403, "auth.scope_missing"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_answers_to_its_own_names_and_tells_its_metrics_to_this_machine() {
+    let world = World::that_lets_in(Inward { allowed_hosts: vec!["brain.example".into()], requests_per_s: 0 }).await;
+    let port = world.url().rsplit(':').next().expect("a port");
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        let request = world.anonymous(Method::GET, path);
+        reply(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    };
+    for host in
+        ["localhost".to_owned(), format!("127.0.0.1:{port}"), "[::1]".into(), "brain.example".into(), "BRAIN.example:443".into()]
+    {
+        assert_eq!(ask("/health/live", &[("Host", &host)]).await.status, StatusCode::OK, "{host}");
+    }
+    for host in ["evil.example", "evil.example:7700", "127.0.0.1.evil.example"] {
+        for path in ["/metrics", "/docs", "/api/v1/memories", "/api/v1/ws", "/nowhere"] {
+            let refused = ask(path, &[("Host", host)]).await;
+            assert_eq!(code(&refused), (421, "request.wrong_host"), "{host} {path}");
+        }
+    }
+    assert_eq!(ask("/metrics", &[]).await.status, StatusCode::OK);
+    let forwarded = [("X-Forwarded-For", "198.51.100.7")];
+    assert_eq!(code(&ask("/metrics", &forwarded).await), (401, "auth.missing_key"), "asked for somebody else");
+    let bearer = format!("Bearer {}", world.key());
+    assert_eq!(ask("/metrics", &[forwarded[0], ("Authorization", &bearer)]).await.status, StatusCode::OK);
+    for path in ["/docs", "/health/live", "/api/v1/memories", "/nowhere"] {
+        let headers = ask(path, &[]).await.headers;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(headers.get(name).map(|found| found.as_bytes()), Some(value.as_bytes()), "{path} {name}");
+        }
+        assert!(headers["content-security-policy"].to_str().expect("text").contains("frame-ancestors 'none'"), "{path}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_much_or_guesses_is_told_to_wait_and_others_are_not() {
+    let world = World::that_lets_in(Inward { requests_per_s: 20, ..Inward::default() }).await;
+    let (_, key) = member(&world, Role::Reader).await;
+    let ask = async |key: &str| by(&world, key, Method::GET, "/api/v1/me", json!(null)).await;
+    let many = async |key: &str| futures::future::join_all((0..200).map(|_| ask(key))).await;
+    let answers = many(&key).await;
+    let refused: Vec<_> = answers.iter().filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS).collect();
+    assert!(refused.len() > 50 && answers.iter().any(|it| it.status == StatusCode::OK), "{} of 200 refused", refused.len());
+    assert_eq!(
+        (code(refused[0]), &refused[0].headers["retry-after"]),
+        ((429, "request.too_many"), &"1".parse().expect("a value"))
+    );
+    assert_eq!(ask(world.key()).await.status, StatusCode::OK, "somebody else");
+    let guesses = many("sbk_guess").await;
+    let refused = guesses.iter().filter(|it| code(it) == (429, "auth.too_many_failures")).count();
+    assert!(refused > 100, "{refused} of 200 guesses");
+    eventually("the limit is over", async || if ask(&key).await.status == StatusCode::OK { Ok(()) } else { Err(()) }).await;
     world.end().await;
 }
 

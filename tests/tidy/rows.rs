@@ -136,6 +136,7 @@ pub const ROWS: &[Row] = &[
             "actix_ws",
             "bytes",
             "futures",
+            "governor",
             "jsonwebtoken",
             "metrics",
             "tokio",

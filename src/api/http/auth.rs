@@ -29,10 +29,12 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// Who sends these headers, if they may do what the route is for.
-    /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.scope_missing`, `auth.space_forbidden`, `request.invalid_header`.
+    /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.key_over`, `auth.scope_missing`, `auth.space_forbidden`, `request.invalid_header`.
     pub fn authenticate(&self, headers: &HeaderMap, who: Who) -> Result<Caller, Problem> {
-        let caller = self.caller(&sha256_hex(secret(headers)?)).ok_or_else(|| {
-            Problem::new("auth.invalid_key", "this API key is unknown, expired or revoked, or its holder no longer belongs here")
+        let secret_sha256 = sha256_hex(secret(headers)?);
+        let caller = self.caller(&secret_sha256).ok_or_else(|| match self.directory.key_of(&secret_sha256) {
+            Some(_) => Problem::new("auth.key_over", "this API key is over or revoked, or its holder no longer belongs here"),
+            None => Problem::new("auth.invalid_key", "this is no API key of this server"),
         })?;
         authorize(caller, headers, who)
     }
@@ -59,6 +61,12 @@ pub fn authorize(caller: Caller, headers: &HeaderMap, who: Who) -> Result<Caller
 /// The other end of the connection that a request came by. A proxy is not asked whom it speaks for.
 pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|peer| peer.ip().to_canonical())
+}
+
+/// Whether this machine itself asks, and for nobody else: a proxy on it says that it speaks for others.
+pub(super) fn is_local(request: &HttpRequest) -> bool {
+    let is_forwarded = ["Forwarded", "X-Forwarded-For", "Via"].iter().any(|name| request.headers().contains_key(*name));
+    !is_forwarded && address(request).is_some_and(|address| address.is_loopback())
 }
 
 /// The one secret of a request. Two that differ are refused: of several parts on the way each might take another one.

@@ -8,17 +8,20 @@ use actix_web::{
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
+    web::Data,
 };
 
 use super::{
     admission,
-    auth::{Authenticator, address},
+    auth::{Authenticator, address, is_local},
     body,
     error::Problem,
-    headers, query,
+    headers,
+    limits::Limits,
+    query,
     route::{Route, Who},
 };
-use crate::{api::live::auth, domain::access::Scope};
+use crate::{api::live::auth, app::Caller, domain::access::Scope};
 
 /// The part of a route's line that is looked at with every request.
 #[derive(Clone)]
@@ -41,15 +44,39 @@ impl Rules {
 
     /// Who has no key learns nothing else, so that is looked at first.
     fn check(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
-        if self.by_token {
-            auth::authenticate_stream(authenticator, request, self.who)?;
-        } else if self.who != Who::Anybody {
-            let caller = authenticator.authenticate(request.headers(), self.who)?;
-            request.extensions_mut().insert(caller.from(address(request.request())));
-        }
+        self.admit(authenticator, request).map_err(|refused| counted(request, refused))?;
         query::must_be_known(request.query_string(), &self.query)?;
         if self.takes_body { body::must_be_readable(request.headers()) } else { Ok(()) }
     }
+
+    fn is_open_to(&self, request: &ServiceRequest) -> bool {
+        match self.who {
+            Who::Anybody => true,
+            Who::Local => is_local(request.request()),
+            Who::Known | Who::May(_) => false,
+        }
+    }
+
+    /// Notes who comes, if the route asks for anybody.
+    fn admit(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
+        if self.by_token {
+            auth::authenticate_stream(authenticator, request, self.who)?;
+        } else if !self.is_open_to(request) {
+            let caller = authenticator.authenticate(request.headers(), self.who)?;
+            request.extensions_mut().insert(caller.from(address(request.request())));
+        }
+        match (request.app_data::<Data<Limits>>(), request.extensions().get::<Caller>()) {
+            (Some(limits), Some(caller)) => limits.request(caller.principal()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is answered to a credential that opens nothing: from an address that shows too many of them, that it does.
+fn counted(request: &ServiceRequest, refused: Problem) -> Problem {
+    let limits = request.app_data::<Data<Limits>>().filter(|_| refused.code == "auth.invalid_key");
+    let too_many = limits.and_then(|limits| limits.failure(address(request.request())).err());
+    too_many.unwrap_or(refused)
 }
 
 /// The middleware of every route. What it refuses is an answer, no error, so that what is wrapped around it sees every answer alike.

@@ -30,6 +30,8 @@ use crate::domain::access::Scope;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Anybody,
+    /// Whoever asks from this machine itself; from elsewhere whoever is known.
+    Local,
     /// Whoever shows a credential that opens anything.
     Known,
     /// Whoever has the scope.

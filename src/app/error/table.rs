@@ -33,6 +33,7 @@ pub enum Kind {
 pub const TABLE: &[(&str, Kind, bool)] = &[
     ("auth.missing_key", Kind::Unauthenticated, false),
     ("auth.invalid_key", Kind::Unauthenticated, false),
+    ("auth.key_over", Kind::Unauthenticated, false),
     ("auth.scope_missing", Kind::Forbidden, false),
     ("auth.space_forbidden", Kind::Forbidden, false),
     ("auth.operator_only", Kind::Forbidden, false),

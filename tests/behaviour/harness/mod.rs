@@ -44,7 +44,7 @@ use second_brain::{
     ports::{Clock, EventAppender, EventLog, storage::Storage},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Programs, Servers},
-    wiring::{Brain, Links, Outward, Place, Roles, credentials},
+    wiring::{Brain, Inward, Links, Outward, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -160,6 +160,7 @@ pub struct World {
     /// In place of the disk's own watch.
     storage: Option<Arc<dyn Storage>>,
     origins: Vec<String>,
+    inward: Inward,
     script_tags: ScriptTags,
     webhooks: Webhooks,
     /// To NATS and to Postgres.
@@ -195,6 +196,14 @@ impl World {
     pub async fn that_allows(origin: &str) -> Self {
         let mut world = Self::unstarted().await;
         world.origins = vec![origin.to_owned()];
+        world.start().await;
+        world
+    }
+
+    /// A brain that lets clients in so.
+    pub async fn that_lets_in(inward: Inward) -> Self {
+        let mut world = Self::unstarted().await;
+        world.inward = inward;
         world.start().await;
         world
     }
@@ -293,6 +302,7 @@ impl World {
             caching,
             storage,
             origins,
+            inward: Inward::default(),
             script_tags,
             webhooks,
             proxies,
@@ -307,8 +317,8 @@ impl World {
         let webhooks = Webhooks { allow_loopback: true, ..self.webhooks.clone() };
         let outward = Outward { webhooks, settings, allowed_origins, ..Outward::default() };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
-        let cache_dir = programs().cache_dir;
-        let place = Place { data_dir, prefix, listen, roles, outward, caching, script_tags, cache_dir };
+        let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
+        let place = Place { data_dir, prefix, listen, roles, outward, inward, caching, script_tags, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {

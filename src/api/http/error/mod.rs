@@ -88,7 +88,7 @@ impl ResponseError for Problem {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         match self.status {
-            503 if self.retryable => drop(answer.insert_header((header::RETRY_AFTER, "1"))),
+            429 | 503 if self.retryable => drop(answer.insert_header((header::RETRY_AFTER, "1"))),
             // Somebody has to make room.
             507 => drop(answer.insert_header((header::RETRY_AFTER, "10"))),
             _ => {}

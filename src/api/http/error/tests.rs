@@ -103,8 +103,10 @@ fn is_of_access(code: &str) -> bool {
 #[test]
 fn the_rows_of_access() {
     insta::assert_snapshot!(lines(is_of_access), @r"
+    auth.too_many_failures 429 true
     auth.missing_key 401 false
     auth.invalid_key 401 false
+    auth.key_over 401 false
     auth.scope_missing 403 false
     auth.space_forbidden 403 false
     auth.operator_only 403 false
@@ -143,6 +145,8 @@ fn the_rest_of_the_table() {
     request.upgrade_required 426 false
     request.unknown_route 404 false
     request.wrong_method 405 false
+    request.wrong_host 421 false
+    request.too_many 429 true
     live.bad_parameter 400 false
     live.origin_forbidden 403 false
     live.too_many_connections 503 true
