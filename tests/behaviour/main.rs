@@ -31,6 +31,7 @@ mod poison;
 mod recovery;
 mod replay;
 mod roles;
+mod row_security;
 mod script_tags;
 mod scripts;
 mod search;

@@ -416,6 +416,12 @@ impl World {
         sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut owner).await.expect("the statements run");
     }
 
+    /// A connection to the read models' database as the role of those who answer questions.
+    pub async fn as_reader(&self) -> sqlx::PgConnection {
+        let url = self.servers.as_ref().expect("held").postgres().app_url(&self.name);
+        sqlx::PgConnection::connect(&url).await.expect("connects")
+    }
+
     /// Runs a verb of the command line against this brain.
     pub async fn brain(&self, arguments: &[&str]) -> std::process::Output {
         finished(self.command(arguments)).await
