@@ -114,7 +114,7 @@ impl Simulation {
         let body = Draft { content, tags, ..Draft::default() }.validate().expect("valid");
         let is_deleted = before.is_some() && self.dice.below(6) == 0;
         let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
-        let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at) };
+        let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at), erased_at: None };
         let make = |vector| Arc::new(Candidate::new(id(memory), state.clone(), vector, self.tokenize.clone()));
         let did = match &before {
             None => Did::Create,

@@ -1,11 +1,18 @@
 -- The state that stood before the batch ends where the batch's first state of the same relationship begins.
-WITH fresh AS (
-    SELECT staged.*, staged.id::uuid AS relationship_id,
-           coalesce(lead(seq) OVER (PARTITION BY space, id ORDER BY seq), 9223372036854775807) AS to_seq
-    FROM staged
+-- One that was erased has no past: the log no longer holds it either, sooner or later.
+WITH erased AS (
+    SELECT space, id, max(seq) AS seq FROM staged WHERE type = 'relationship.erased' GROUP BY space, id
+), forgotten AS (
+    DELETE FROM edge_history_v1.states AS states USING erased
+    WHERE states.space = erased.space AND states.id = erased.id::uuid AND states.from_seq < erased.seq
+), fresh AS (
+    SELECT staged.*, staged.id::uuid AS relationship_id, erased.seq IS NOT NULL AS is_erased,
+           coalesce(lead(staged.seq) OVER (PARTITION BY staged.space, staged.id ORDER BY staged.seq), 9223372036854775807) AS to_seq
+    FROM staged LEFT JOIN erased ON erased.space = staged.space AND erased.id = staged.id
+    WHERE staged.seq >= coalesce(erased.seq, 0)
 ), ended AS (
     UPDATE edge_history_v1.states AS states SET to_seq = first.seq
-    FROM (SELECT space, relationship_id, min(seq) AS seq FROM fresh GROUP BY space, relationship_id) AS first
+    FROM (SELECT space, relationship_id, min(seq) AS seq FROM fresh WHERE NOT is_erased GROUP BY space, relationship_id) AS first
     WHERE states.space = first.space AND states.id = first.relationship_id
       AND states.to_seq = 9223372036854775807 AND states.from_seq < first.seq
 )

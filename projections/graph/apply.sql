@@ -1,6 +1,6 @@
 WITH nodes AS (
     INSERT INTO graph_v1.nodes AS nodes (space, id, label, memory_type, importance, deleted_at, ver)
-    SELECT staged.space, staged.id::uuid, left(coalesce(memory.title, split_part(memory.content, E'\n', 1)), 80),
+    SELECT staged.space, staged.id::uuid, left(coalesce(memory.title, split_part(memory.content, E'\n', 1), ''), 80),
            memory.memory_type, memory.importance, memory.deleted_at, staged.seq
     FROM staged
     CROSS JOIN LATERAL jsonb_to_record(staged.data) AS memory (

@@ -1,14 +1,15 @@
--- Every event carries the whole memory, so the newest one of the batch is the row.
+-- Every event carries the whole memory, so the newest one of the batch is the row. Of an erased one it carries no text.
 INSERT INTO memories_v1.memories AS memories (
     space, id, content, content_hash, memory_type, metadata, tags, importance,
     source_kind, source_uri, source_id, source_position,
     user_id, agent_id, run_id,
-    occurred_at, created_at, updated_at, deleted_at, revision, ver, title
+    occurred_at, created_at, updated_at, deleted_at, revision, ver, title, erased_at
 )
-SELECT space, id::uuid, content, sha256(convert_to(concat_ws(E'\n', title, content), 'UTF8')), memory_type, metadata, tags, importance,
+SELECT space, id::uuid, coalesce(content, ''), sha256(convert_to(concat_ws(E'\n', title, content), 'UTF8')), memory_type,
+       coalesce(metadata, '{}'), coalesce(tags, '{}'), importance,
        source_kind, source_uri, source_id, source_position,
        user_id, agent_id, run_id,
-       occurred_at, created_at, updated_at, deleted_at, revision, seq, title
+       occurred_at, created_at, updated_at, deleted_at, revision, seq, title, erased_at
 FROM staged
 WHERE newest
 ON CONFLICT (space, id) DO UPDATE SET
@@ -31,5 +32,6 @@ ON CONFLICT (space, id) DO UPDATE SET
     deleted_at = excluded.deleted_at,
     revision = excluded.revision,
     ver = excluded.ver,
-    title = excluded.title
+    title = excluded.title,
+    erased_at = excluded.erased_at
 WHERE memories.ver < excluded.ver;

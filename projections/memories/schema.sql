@@ -25,6 +25,8 @@ CREATE TABLE memories_v1.memories (
     -- The log position of the event that the row shows: a guard against older events, no content.
     ver             bigint           NOT NULL,
     title           text,
+    -- Since when nothing of it is left.
+    erased_at       timestamptz,
     PRIMARY KEY (space, id)
 );
 

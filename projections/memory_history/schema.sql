@@ -27,6 +27,7 @@ CREATE TABLE memory_history_v1.states (
     deleted_at      timestamptz,
     revision        bigint           NOT NULL,
     title           text,
+    erased_at       timestamptz,
     PRIMARY KEY (space, id, from_seq)
 );
 

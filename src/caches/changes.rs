@@ -36,7 +36,7 @@ impl Did {
         match state {
             _ if event.leaves_ranking() => Self::AlterOnly(event.changed.clone()),
             memory::Event::Created(_) => Self::Create,
-            memory::Event::Deleted(_) => Self::Delete,
+            memory::Event::Deleted(_) | memory::Event::Erased { .. } => Self::Delete,
             _ => Self::Alter,
         }
     }
@@ -157,7 +157,9 @@ pub fn deps_of(recorded: &Recorded) -> Vec<Dep> {
             let mut deps = vec![Dep::memory(space, id), Dep::node(space, id)];
             match event.kind.as_str() {
                 "memory.created" => deps.push(Dep::membership(space)),
-                "memory.deleted" | "memory.restored" => deps.extend([Dep::membership(space), Dep::lifecycle(space)]),
+                "memory.deleted" | "memory.restored" | "memory.erased" => {
+                    deps.extend([Dep::membership(space), Dep::lifecycle(space)])
+                }
                 _ => {}
             }
             deps
@@ -187,7 +189,7 @@ mod tests {
 
     fn memory(content: &str) -> Memory {
         let body = Draft { content: content.into(), ..Draft::default() }.validate().expect("valid");
-        Memory { body, created_at: DateTime::UNIX_EPOCH, updated_at: DateTime::UNIX_EPOCH, deleted_at: None }
+        Memory { body, created_at: DateTime::UNIX_EPOCH, updated_at: DateTime::UNIX_EPOCH, deleted_at: None, erased_at: None }
     }
 
     fn tokenize() -> Tokenize {

@@ -114,7 +114,7 @@ fn candidate(event: usize, score: u8, has_vector: bool) -> Change {
     let importance = Some(f64::from(score) / 10.0);
     let body = Draft { content: "m".into(), importance, ..Draft::default() }.validate().expect("valid");
     let at = DateTime::UNIX_EPOCH;
-    let memory = Memory { body, created_at: at, updated_at: at, deleted_at: None };
+    let memory = Memory { body, created_at: at, updated_at: at, deleted_at: None, erased_at: None };
     let vector = has_vector.then(|| Arc::from([1.0f32].as_slice()));
     let id = MemoryId(Uuid::from_u128(event as u128));
     Change::Stands(vec![Arc::new(Candidate::new(id, memory, vector, Arc::new(|_| Words::default())))])

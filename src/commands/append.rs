@@ -51,6 +51,13 @@ impl Load {
         self.key.command_id(self.action)
     }
 
+    /// Nothing may happen to the aggregate between `newest` and what is appended, unless the client has other wishes, which fail by themselves.
+    pub fn guard(&mut self, newest: &Recorded) {
+        if self.if_match.as_ref().is_none_or(|wanted| wanted.admits(Some(newest))) {
+            self.if_match = Some(IfMatch::OneOf(vec![newest.event.revision]));
+        }
+    }
+
     /// Whether this command has caused the event. The first release's command ids were the keys' own.
     fn caused(&self, found: &Recorded) -> bool {
         [self.command_id(), self.key.seed].contains(&found.event.command_id)

@@ -3,7 +3,7 @@
 use futures::TryStreamExt;
 
 use super::{
-    Commands, Done, Error, IfMatch, Request,
+    Commands, Done, Error, Request,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
@@ -32,6 +32,10 @@ pub enum MemoryAction {
     Restore,
     /// Back to the state before the last event, by an event of its own; a second undo takes the first one back.
     Undo,
+    /// Everything of it and of its past goes, for ever.
+    Erase {
+        reason: Option<String>,
+    },
 }
 
 impl MemoryAction {
@@ -44,6 +48,7 @@ impl MemoryAction {
             Self::Delete => "delete",
             Self::Restore => "restore",
             Self::Undo => "undo",
+            Self::Erase { .. } => "erase",
         }
     }
 }
@@ -53,7 +58,7 @@ impl Commands {
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
     pub async fn memory(&self, request: Request<MemoryId, MemoryAction>) -> Result<Done<MemoryRecord>, Error> {
         let (at, script_tags) = (self.clock.now(), self.script_tags);
-        let undoes = request.action == MemoryAction::Undo;
+        let guards = matches!(request.action, MemoryAction::Undo | MemoryAction::Erase { .. });
         let mut load = Load {
             space: request.actor.space,
             actor: request.actor.principal,
@@ -78,12 +83,16 @@ impl Commands {
                 Some(earlier) => return done(request.id, append::outcome_of::<MemoryDecider>(earlier)?),
                 None => self.undoing(&mut load).await?,
             },
+            MemoryAction::Erase { reason } => {
+                let older = self.traces(&mut load).await?;
+                memory::Command::Erase { at, reason, older }
+            }
         };
         let outcome = append::run::<MemoryDecider, _>(self, &load, || command.clone(), Error::Memory).await;
         let outcome = match outcome {
-            // The client named no revision: the guard of the undo was ours.
+            // The client named no revision: the guard was ours.
             Err(Error::PreconditionFailed { aggregate, .. })
-                if undoes && !request.if_match.is_some_and(|it| it.names_a_state()) =>
+                if guards && !request.if_match.is_some_and(|it| it.names_a_state()) =>
             {
                 return Err(Error::Contention { aggregate });
             }
@@ -97,9 +106,7 @@ impl Commands {
     async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
         let history: Vec<Recorded> = self.history(load).try_collect().await?;
         let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
-        if load.if_match.as_ref().is_none_or(|wanted| wanted.admits(Some(last))) {
-            load.if_match = Some(IfMatch::OneOf(vec![last.event.revision]));
-        }
+        load.guard(last);
         let at = load.at;
         Ok(match append::state_of::<MemoryDecider>(earlier.last())? {
             Some(before) if before.deleted_at.is_none() => {

@@ -6,6 +6,7 @@
 mod access;
 mod acknowledged;
 mod append;
+mod erasures;
 mod fingerprint;
 mod memories;
 mod precondition;

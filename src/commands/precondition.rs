@@ -27,7 +27,7 @@ impl IfMatch {
         let Some(Recorded { event, .. }) = newest else { return false };
         match self {
             // Every aggregate that can be deleted says so by an event of this name.
-            Self::Any => event.kind.strip_prefix(event.aggregate.as_str()) != Some(".deleted"),
+            Self::Any => !matches!(event.kind.strip_prefix(event.aggregate.as_str()), Some(".deleted" | ".erased")),
             Self::AnyOrDeleted => true,
             Self::OneOf(revisions) => revisions.contains(&event.revision),
         }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod decider;
+pub mod erasure;
 pub mod ids;
 pub mod json_number;
 pub mod json_object;

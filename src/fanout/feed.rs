@@ -109,6 +109,12 @@ impl Tail {
         if seq <= ring.head {
             return;
         }
+        if let Some(erased) = event.as_ref().filter(|it| it.event.is_erasure()) {
+            // What is to be forgotten is told to nobody any more, however far behind.
+            let of = |it: &Recorded| (it.event.space.clone(), it.event.aggregate.clone(), it.event.aggregate_id.clone());
+            let gone = of(erased);
+            ring.events.retain(|it| it.event.aggregate_id != gone.2 || of(it) != gone);
+        }
         ring.events.extend(event);
         while ring.events.len() > self.ring_events_max {
             let Some(oldest) = ring.events.pop_front() else { break };

@@ -7,7 +7,8 @@ use crate::{
 
 /// A filter asks what the memory is and, where that changed, what it was: who watched it must hear that it left.
 pub fn passes(filter: &Filter, recorded: &Recorded) -> bool {
-    if filter.is_empty() {
+    // Whoever was told of a memory must hear that it is to be forgotten; nobody knows any more who that was.
+    if filter.is_empty() || recorded.event.is_erasure() {
         return true;
     }
     let (data, before) = (&recorded.event.data, &recorded.event.before);

@@ -7,7 +7,8 @@
 use schemars::{JsonSchema, Schema, schema_for};
 
 use super::events::{
-    DispatcherV1, EmbedderV1, EmbeddingV1, InvitationV1, KeyV3, MemoryV2, PrincipalV1, RelationshipV1, SpaceV2, WebhookV1,
+    DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemoryV2, PrincipalV1,
+    RelationshipErasedV1, RelationshipV1, SpaceV2, WebhookV1,
 };
 
 /// A memory, a relationship between two, an endpoint that is told of events.
@@ -19,6 +20,8 @@ pub const SPACE: &str = "space";
 pub const PRINCIPAL: &str = "principal";
 pub const KEY: &str = "key";
 pub const INVITATION: &str = "invitation";
+/// The receipt for an erased memory.
+pub const ERASURE: &str = "erasure";
 /// Facts that were derived: they stand in a stream of their own.
 pub const EMBEDDING: &str = "embedding";
 pub const EMBEDDER: &str = "embedder";
@@ -53,14 +56,16 @@ const fn of(name: &'static str, aggregate: &'static str, version: u16, audience:
 }
 
 /// Every event that may stand in the log or among the derived facts, and those that are planned.
-pub const EVENTS: [EventType; 35] = [
+pub const EVENTS: [EventType; 39] = [
     of("memory.created", MEMORY, 2, Public("A memory was created")),
     of("memory.updated", MEMORY, 2, Public("A memory was changed")),
     of("memory.deleted", MEMORY, 2, Public("A memory was deleted; it can be restored")),
     of("memory.restored", MEMORY, 2, Public("A deleted memory was restored")),
+    of("memory.erased", MEMORY, 1, Public("A memory was erased: nothing is left of it but its id")),
     of("relationship.created", RELATIONSHIP, 1, Public("A relationship between two memories was made")),
     of("relationship.updated", RELATIONSHIP, 1, Public("A relationship's weight or properties were changed")),
     of("relationship.deleted", RELATIONSHIP, 1, Public("A relationship was deleted")),
+    of("relationship.erased", RELATIONSHIP, 1, Public("A relationship was erased with a memory at one of its ends")),
     of("webhook.registered", WEBHOOK, 1, Private),
     of("webhook.updated", WEBHOOK, 1, Private),
     of("webhook.enabled", WEBHOOK, 1, Public("A webhook was switched on")),
@@ -82,7 +87,9 @@ pub const EVENTS: [EventType; 35] = [
     of("invitation.created", INVITATION, 1, Private),
     of("invitation.accepted", INVITATION, 1, Private),
     of("invitation.revoked", INVITATION, 1, Private),
+    of("erasure.completed", ERASURE, 1, Private),
     of("embedding.computed", EMBEDDING, 1, Private),
+    of("embedding.erased", EMBEDDING, 1, Private),
     of("embedder.advanced", EMBEDDER, 1, Private),
     of("dispatcher.settled", DISPATCHER, 1, Private),
     of("graph.built", "graph", 1, Planned("The knowledge graph was rebuilt")),
@@ -157,7 +164,7 @@ const fn kind<T: JsonSchema>(name: &'static str, public_fields: &'static [&'stat
 }
 
 /// Every kind of aggregate that events are of.
-pub static AGGREGATES: [Aggregate; 10] = [
+pub static AGGREGATES: [Aggregate; 11] = [
     kind::<MemoryV2>(MEMORY, MEMORY_FIELDS),
     kind::<RelationshipV1>(RELATIONSHIP, RELATIONSHIP_FIELDS),
     kind::<WebhookV1>(WEBHOOK, WEBHOOK_FIELDS),
@@ -165,6 +172,7 @@ pub static AGGREGATES: [Aggregate; 10] = [
     kind::<PrincipalV1>(PRINCIPAL, &[]),
     kind::<KeyV3>(KEY, &[]),
     kind::<InvitationV1>(INVITATION, &[]),
+    kind::<ErasureV1>(ERASURE, &[]),
     kind::<EmbeddingV1>(EMBEDDING, &[]),
     kind::<EmbedderV1>(EMBEDDER, &[]),
     kind::<DispatcherV1>(DISPATCHER, &[]),
@@ -173,6 +181,25 @@ pub static AGGREGATES: [Aggregate; 10] = [
 /// The aggregate of this name, if events of it are stored.
 pub fn aggregate(name: &str) -> Option<&'static Aggregate> {
     AGGREGATES.iter().find(|aggregate| aggregate.name == name)
+}
+
+/// The fields of an event that the world is shown: those of its aggregate, and of what was erased nothing but the time.
+pub fn shown_fields(event: &EventType) -> &'static [&'static str] {
+    match event.name {
+        "memory.erased" => &["erased_at"],
+        "relationship.erased" => &["source_id", "target_id", "relationship_type", "deleted_at"],
+        _ => public_fields(event.aggregate),
+    }
+}
+
+/// The JSON Schema of an event's data in the newest version: that of its aggregate, unless little is left of it.
+pub fn schema(event: &EventType) -> Option<Schema> {
+    match event.name {
+        "memory.erased" => Some(schema_for!(MemoryErasedV1)),
+        "relationship.erased" => Some(schema_for!(RelationshipErasedV1)),
+        "embedding.erased" => Some(schema_for!(EmbeddingErasedV1)),
+        _ => aggregate(event.aggregate).map(|aggregate| (aggregate.schema)()),
+    }
 }
 
 /// See [`Aggregate::public_fields`].

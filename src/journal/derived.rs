@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     codec,
     envelope::Envelope,
-    events::{self, DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector},
+    events::{self, DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, HalfVector},
 };
 use crate::domain::{
     ids::{CommandId, MemoryId, PrincipalId, Revision, SpaceId, Timestamp},
@@ -41,6 +41,18 @@ pub fn embedding_event(space: &SpaceId, id: MemoryId, data: &EmbeddingV1, revisi
     // Whatever makes it another vector is part of the wish: the log takes an equal wish for one that it has.
     let wish = format!("embedding {} {} {} {} {space} {id}", data.model, data.recipe, data.memory_position, data.content_hash);
     envelope("embedding.computed", ("embedding", id.to_string()), space.clone(), &wish, data, revision, at)
+}
+
+/// Takes the place of a memory's vectors by a model, for ever.
+pub fn embedding_erased_event(
+    space: &SpaceId,
+    id: MemoryId,
+    data: &EmbeddingErasedV1,
+    revision: Revision,
+    at: Timestamp,
+) -> Envelope {
+    let wish = format!("embedding erased {} {} {space} {id}", data.model, data.memory_position);
+    envelope("embedding.erased", ("embedding", id.to_string()), space.clone(), &wish, data, revision, at)
 }
 
 /// How far the embedder of a model has come.

@@ -63,6 +63,11 @@ impl Envelope {
         self.aggregate == catalog::MEMORY
     }
 
+    /// Whether nothing is left of its aggregate but that there was one.
+    pub fn is_erasure(&self) -> bool {
+        self.kind.strip_prefix(self.aggregate.as_str()) == Some(".erased")
+    }
+
     /// Whether this field was among those that it changed.
     pub fn has_changed(&self, field: &str) -> bool {
         self.changed.iter().any(|changed| changed == field)

@@ -40,11 +40,9 @@ pub struct PublicEvent {
 /// The public form of an event; `None` when it is not for the world.
 pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
     let event = &recorded.event;
-    if event.space.is_sys() || !catalog::is_public(&event.kind) {
-        return None;
-    }
+    let known = catalog::find(&event.kind).filter(|known| known.summary().is_some() && !event.space.is_sys())?;
     let shown = |field: &&str| Some(((*field).to_owned(), event.data.get(*field)?.clone()));
-    let mut aggregate: Map<String, Value> = catalog::public_fields(&event.aggregate).iter().filter_map(shown).collect();
+    let mut aggregate: Map<String, Value> = catalog::shown_fields(known).iter().filter_map(shown).collect();
     aggregate.insert("id".into(), event.aggregate_id.clone().into());
     aggregate.insert("revision".into(), event.revision.0.into());
     let mut data = Map::from_iter([

@@ -31,7 +31,7 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
     let event = match (event.aggregate.as_str(), event.version) {
-        (MEMORY, 1) => with_no_title(event),
+        (MEMORY, 1) if known > 1 => with_no_title(event),
         (SPACE, 1) => with_no_members(event),
         (KEY, 1 | 2) => with_scopes_told_apart(event),
         _ => event,
@@ -88,7 +88,7 @@ fn with_scopes_told_apart(mut event: Envelope) -> Envelope {
 fn storable(mut event: Envelope) -> Envelope {
     match event.aggregate.as_str() {
         MEMORY | RELATIONSHIP => {
-            for field in ["occurred_at", "created_at", "updated_at", "deleted_at"] {
+            for field in ["occurred_at", "created_at", "updated_at", "deleted_at", "erased_at"] {
                 if let Some(Value::String(text)) = event.data.get_mut(field) {
                     hold_time(text);
                 }

@@ -176,6 +176,8 @@ built_in! {
     command_log,
     /// Endpoints that want to be told of events.
     webhooks,
+    /// Which memories are erased, and the receipts.
+    erasures,
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ mod tests {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         let body = Draft { content: content.into(), tags, ..Draft::default() }.validate().unwrap();
         let at = "2026-01-01T00:00:00Z".parse().unwrap();
-        Memory { body, created_at: at, updated_at: at, deleted_at: None }
+        Memory { body, created_at: at, updated_at: at, deleted_at: None, erased_at: None }
     }
 
     #[test]

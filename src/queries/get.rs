@@ -11,6 +11,8 @@ pub enum Lookup {
     Living(Box<MemoryRecord>),
     /// There was one; it can be restored.
     Deleted,
+    /// There was one, of which nothing is left.
+    Erased,
     Never,
 }
 
@@ -18,6 +20,11 @@ pub enum Lookup {
 /// Errors: see [`QueryError`].
 pub async fn ask(space: &SpaceId, id: MemoryId, at: Option<StreamSeq>, memories: &dyn MemoryReads) -> Result<Lookup, QueryError> {
     Ok(match memories.get(space, id, at).await? {
+        Some(record) if record.memory.erased_at.is_some() => Lookup::Erased,
+        // What stood there is gone from the past as well.
+        None if at.is_some() && memories.get(space, id, None).await?.is_some_and(|now| now.memory.erased_at.is_some()) => {
+            Lookup::Erased
+        }
         Some(record) if record.memory.deleted_at.is_some() => Lookup::Deleted,
         Some(record) => Lookup::Living(Box::new(record)),
         None => Lookup::Never,

@@ -25,6 +25,8 @@ pub const GRAPH: &str = "graph";
 pub const MEMORY_HISTORY: &str = "memory_history";
 pub const EDGE_HISTORY: &str = "edge_history";
 pub const POSITIONS: &str = "positions";
+/// The projection that tells of erased memories.
+pub const ERASURES: &str = "erasures";
 /// The projections that searches ask for words and for meaning. The positions of the second count in DERIVED.
 pub const KEYWORD: &str = "keyword";
 pub const VECTORS: &str = "vectors";

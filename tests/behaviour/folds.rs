@@ -42,6 +42,7 @@ enum Wish {
     Update(usize, Patch),
     Delete(usize),
     Restore(usize),
+    Erase(usize),
     Relate(usize, usize, &'static str, Relate),
 }
 
@@ -51,6 +52,7 @@ enum Relate {
     Put(f64, Map<String, Value>),
     Update(Option<f64>, Option<Map<String, Value>>),
     Delete,
+    Erase,
 }
 
 /// A log's worth of wishes, two ways to cut it into batches, and from where a part comes again.
@@ -71,6 +73,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (weight(), metadata()).prop_map(|(weight, with)| Relate::Put(weight, with)),
         1 => (option::of(weight()), option::of(metadata())).prop_map(|(weight, with)| Relate::Update(weight, with)),
         1 => Just(Relate::Delete),
+        1 => Just(Relate::Erase),
     ];
     prop_oneof![
         3 => (one(), draft(), option::of(instant())).prop_map(|(of, draft, at)| Wish::Create(of, draft, at)),
@@ -78,6 +81,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         3 => (one(), patch()).prop_map(|(of, patch)| Wish::Update(of, patch)),
         1 => one().prop_map(Wish::Delete),
         1 => one().prop_map(Wish::Restore),
+        1 => one().prop_map(Wish::Erase),
         3 => (one(), one(), select(vec!["supports", "part_of"]), relate).prop_map(|(a, b, kind, how)| Wish::Relate(a, b, kind, how)),
     ]
 }
@@ -114,6 +118,7 @@ impl Truth {
             Wish::Update(of, patch) => (of, memory::Command::Update { patch, at, script_tags }),
             Wish::Delete(of) => (of, memory::Command::Delete { at }),
             Wish::Restore(of) => (of, memory::Command::Restore { at }),
+            Wish::Erase(of) => (of, memory::Command::Erase { at, reason: None, older: vec![] }),
             Wish::Relate(source, target, kind, how) => return self.relate(history, (source, target, kind), how, at),
         };
         let id = id(of);
@@ -135,6 +140,7 @@ impl Truth {
                 relationship::Command::Update { patch: relationship::Patch { weight, properties }, at }
             }
             Relate::Delete => relationship::Command::Delete { at },
+            Relate::Erase => relationship::Command::Erase { at, older: vec![] },
         };
         history.obey((&self.space, "relationship", &id.to_string()), self.edges.entry(id).or_default(), command);
     }

@@ -20,7 +20,7 @@ const LIST_ROWS_MAX: u32 = 201;
 
 pub(super) const COLUMNS: &str = "m.id, m.title, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
-    m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.revision";
+    m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.erased_at, m.revision";
 
 /// The view of memories: as they stand, or every state that they ever had.
 pub(super) fn memories_of(at: Option<StreamSeq>) -> &'static str {
@@ -177,6 +177,7 @@ pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
             created_at: row.try_get("created_at")?,
             updated_at: row.try_get("updated_at")?,
             deleted_at: row.try_get("deleted_at")?,
+            erased_at: row.try_get("erased_at")?,
         },
     })
 }

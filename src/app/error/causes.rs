@@ -16,7 +16,7 @@ impl From<Rejection> for Error {
         let detail = rejection.to_string();
         match rejection {
             // Reading a tombstone says "gone"; changing one is a conflict that a restore solves.
-            Rejection::Deleted => Self::of_kind("memory.deleted", Kind::Conflict, detail),
+            Rejection::Deleted | Rejection::Erased => Self::of_kind(rejection.code(), Kind::Conflict, detail),
             other => {
                 let refused = Self::new(other.code(), detail);
                 Self { violations: other.violations().to_vec(), ..refused }

@@ -45,7 +45,7 @@ pub struct Listing {
 }
 
 impl Memories {
-    /// One memory. Errors: `memory.not_found`, `memory.deleted`, and those of waiting.
+    /// One memory. Errors: `memory.not_found`, `memory.deleted`, `memory.erased`, and those of waiting.
     pub async fn get<R: Render<MemoryRecord>>(
         &self,
         caller: &Caller,
@@ -63,6 +63,7 @@ impl Memories {
             match found {
                 Lookup::Never => Err(Error::new("memory.not_found", "there is no memory with this id")),
                 Lookup::Deleted => Err(Error::new("memory.deleted", "the memory is deleted; it can be restored")),
+                Lookup::Erased => Err(Error::new("memory.erased", "the memory was erased; nothing is left of it")),
                 Lookup::Living(record) => {
                     let revision = Some(record.revision);
                     Ok(Answer { revision, ..cached::answer(render, *record, vec![Dep::memory(space, id)])? })

@@ -27,7 +27,8 @@ pub fn of_memory(id: MemoryId, action: &MemoryAction) -> u64 {
             MemoryAction::Put { draft, created_at } => Action::Put { draft: draft.into(), created_at: *created_at },
             MemoryAction::Delete => Action::Delete,
             MemoryAction::Restore => Action::Restore,
-            MemoryAction::Undo => Action::Undo,
+            // The first release erased nothing: no key of its time stands for that.
+            MemoryAction::Undo | MemoryAction::Erase { .. } => Action::Undo,
         },
     ))
 }

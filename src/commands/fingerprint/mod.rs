@@ -39,6 +39,7 @@ impl Fingerprint {
             }
             MemoryAction::Update(patch) => of_patch(patch),
             MemoryAction::Delete | MemoryAction::Restore | MemoryAction::Undo => Said::default(),
+            MemoryAction::Erase { reason } => Said::default().with_text("reason", reason.as_ref()),
         };
         Self { current: said.number("memory", action.name()), first_release: first_release::of_memory(id, action) }
     }

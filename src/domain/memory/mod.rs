@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     decider::Decider,
+    erasure::{self, Trace},
     ids::Timestamp,
     violation::{self, Violation},
 };
@@ -80,6 +81,21 @@ pub struct Body {
 }
 
 impl Body {
+    /// The body of an erased memory, which no draft can make.
+    pub fn empty(memory_type: MemoryType, importance: f64) -> Self {
+        Self {
+            title: None,
+            content: String::new(),
+            memory_type,
+            metadata: Map::new(),
+            tags: vec![],
+            importance,
+            source: Source::default(),
+            scope: Scope::default(),
+            occurred_at: None,
+        }
+    }
+
     /// The text that the memory's vector stands for: its title as the first line, if it has one, and its content.
     pub fn text_to_embed(&self) -> Cow<'_, str> {
         match &self.title {
@@ -97,6 +113,23 @@ pub struct Memory {
     pub updated_at: Timestamp,
     /// Set while the memory is a tombstone. The body stays: restore needs it.
     pub deleted_at: Option<Timestamp>,
+    /// Set once nothing of the body is left: for ever, and nothing happens to the memory afterwards.
+    pub erased_at: Option<Timestamp>,
+}
+
+impl Memory {
+    /// What is left of it when it is erased: its kind, its weight and its times.
+    fn emptied(&self, at: Timestamp) -> Self {
+        let Body { memory_type, importance, .. } = self.body;
+        let body = Body::empty(memory_type, importance);
+        Self {
+            body,
+            created_at: self.created_at,
+            updated_at: at,
+            deleted_at: Some(self.deleted_at.unwrap_or(at)),
+            erased_at: Some(at),
+        }
+    }
 }
 
 /// The state of the aggregate: nothing yet, or the memory after its last event.
@@ -163,20 +196,26 @@ pub enum Event {
         changed: Vec<Field>,
         before: Before,
     },
+    /// Nothing of it is left, nor of its past.
+    Erased {
+        memory: Memory,
+        reason: Option<String>,
+        older: Vec<Trace>,
+    },
 }
 
 impl Event {
     pub fn memory(&self) -> &Memory {
         match self {
             Self::Created(memory) | Self::Deleted(memory) => memory,
-            Self::Updated { memory, .. } | Self::Restored { memory, .. } => memory,
+            Self::Updated { memory, .. } | Self::Restored { memory, .. } | Self::Erased { memory, .. } => memory,
         }
     }
 
     /// The fields that this event changed and their old values where fan-out needs them.
     pub fn changes(&self) -> (&[Field], Before) {
         match self {
-            Self::Created(_) | Self::Deleted(_) => (&[], Before::default()),
+            Self::Created(_) | Self::Deleted(_) | Self::Erased { .. } => (&[], Before::default()),
             Self::Updated { changed, before, .. } | Self::Restored { changed, before, .. } => (changed, before.clone()),
         }
     }
@@ -211,6 +250,13 @@ pub enum Command {
     Restore {
         at: Timestamp,
     },
+    /// Takes everything away for ever; `older` are the places in the log that the memory has had, and `reason` is at most
+    /// [`erasure::REASON_CHARS_MAX`] characters.
+    Erase {
+        at: Timestamp,
+        reason: Option<String>,
+        older: Vec<Trace>,
+    },
 }
 
 /// Why a command is refused. The codes are part of the API's contract.
@@ -224,6 +270,8 @@ pub enum Rejection {
     NotFound,
     #[error("the memory is deleted; restore it first")]
     Deleted,
+    #[error("the memory was erased; its id is never used again")]
+    Erased,
 }
 
 impl Rejection {
@@ -233,6 +281,7 @@ impl Rejection {
             Self::AlreadyExists => "memory.already_exists",
             Self::NotFound => "memory.not_found",
             Self::Deleted => "memory.deleted",
+            Self::Erased => "memory.erased",
         }
     }
 
@@ -259,7 +308,13 @@ impl Decider for MemoryDecider {
             | (Command::Put { draft, at, created_at, script_tags }, None) => {
                 let (body, created_at) = draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
                 let created_at = created_at.unwrap_or(at);
-                Ok(vec![Event::Created(Memory { body, created_at, updated_at: at, deleted_at: None })])
+                Ok(vec![Event::Created(Memory { body, created_at, updated_at: at, deleted_at: None, erased_at: None })])
+            }
+            (Command::Erase { .. }, Some(old)) if old.erased_at.is_some() => Ok(vec![]),
+            (_, Some(old)) if old.erased_at.is_some() => Err(Rejection::Erased),
+            (Command::Erase { at, reason, older }, Some(old)) => {
+                let reason = erasure::reason(reason).map_err(|violation| Rejection::Invalid(vec![violation]))?;
+                Ok(vec![Event::Erased { memory: old.emptied(at), reason, older }])
             }
             (Command::Create { draft, created_at, script_tags, .. }, Some(_)) => {
                 draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
@@ -303,7 +358,7 @@ fn replace(old: &Memory, body: Body, created_at: Option<Timestamp>, at: Timestam
         memory_type: changed.contains(&Field::MemoryType).then_some(old.body.memory_type),
         importance: changed.contains(&Field::Importance).then_some(old.body.importance),
     };
-    let memory = Memory { body, created_at, updated_at: at, deleted_at: None };
+    let memory = Memory { body, created_at, updated_at: at, deleted_at: None, erased_at: None };
     vec![if old.deleted_at.is_some() {
         Event::Restored { memory, changed, before }
     } else {

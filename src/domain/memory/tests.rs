@@ -20,7 +20,7 @@ fn draft(content: &str) -> Draft {
 
 fn memory(content: &str, created: i64, updated: i64) -> Memory {
     let body = draft(content).validate().expect("a valid draft");
-    Memory { body, created_at: at(created), updated_at: at(updated), deleted_at: None }
+    Memory { body, created_at: at(created), updated_at: at(updated), deleted_at: None, erased_at: None }
 }
 
 fn deleted(content: &str, created: i64, deleted: i64) -> Memory {
@@ -170,5 +170,34 @@ proptest! {
         if let Ok(body) = (Draft { content, tags, ..Draft::default() }).validate() {
             prop_assert_eq!(Draft::from(body.clone()).validate(), Ok(body));
         }
+    }
+}
+
+#[test]
+fn erase_leaves_nothing_and_nothing_happens_afterwards() {
+    let trace = || vec![Trace { position: crate::domain::ids::StreamSeq(4), at: at(1) }];
+    let erase = || Command::Erase { at: at(5), reason: Some(" asked ".into()), older: trace() };
+    let mut full = memory("tea", 1, 1);
+    full.body.title = Some("A title".into());
+    full.body.tags = vec!["hot".into()];
+    full.body.scope.user_id = Some("ann".into());
+    let body = Body::empty(full.body.memory_type, full.body.importance);
+    let emptied = Memory { body, created_at: at(1), updated_at: at(5), deleted_at: Some(at(5)), erased_at: Some(at(5)) };
+    let erased = Event::Erased { memory: emptied.clone(), reason: Some("asked".into()), older: trace() };
+    given::<MemoryDecider>([Event::Created(full)]).when(erase()).then([erased.clone()]);
+    let of_tombstone =
+        Event::Erased { memory: Memory { deleted_at: Some(at(2)), ..emptied }, reason: Some("asked".into()), older: trace() };
+    given::<MemoryDecider>([Event::Deleted(deleted("tea", 1, 2))]).when(erase()).then([of_tombstone]);
+    given::<MemoryDecider>([erased.clone()]).when(erase()).then([]);
+    given::<MemoryDecider>([]).when(erase()).then_rejected(Rejection::NotFound);
+    let script_tags = ScriptTags::Refuse;
+    for command in [
+        Command::Create { draft: draft("cake"), at: at(6), created_at: None, script_tags },
+        Command::Put { draft: draft("cake"), at: at(6), created_at: None, script_tags },
+        Command::Update { patch: Patch::default(), at: at(6), script_tags },
+        Command::Delete { at: at(6) },
+        Command::Restore { at: at(6) },
+    ] {
+        given::<MemoryDecider>([erased.clone()]).when(command).then_rejected(Rejection::Erased);
     }
 }

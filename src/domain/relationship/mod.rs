@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     decider::Decider,
+    erasure::Trace,
     ids::{MemoryId, Timestamp},
     violation::{self, Violation},
 };
@@ -100,12 +101,15 @@ pub enum Event {
     /// With the names of the fields that changed.
     Updated(Relationship, Vec<&'static str>),
     Deleted(Relationship),
+    /// Deleted for ever, with an end that was erased; nothing of its properties is left, nor of its past.
+    Erased(Relationship, Vec<Trace>),
 }
 
 impl Event {
     pub fn relationship(&self) -> &Relationship {
         match self {
-            Self::Created(relationship) | Self::Updated(relationship, _) | Self::Deleted(relationship) => relationship,
+            Self::Created(relationship) | Self::Deleted(relationship) => relationship,
+            Self::Updated(relationship, _) | Self::Erased(relationship, _) => relationship,
         }
     }
 }
@@ -131,6 +135,11 @@ pub enum Command {
     },
     Delete {
         at: Timestamp,
+    },
+    /// Takes everything but its ends away; the worker's, once an end was erased.
+    Erase {
+        at: Timestamp,
+        older: Vec<Trace>,
     },
 }
 
@@ -189,6 +198,11 @@ impl Decider for RelationshipDecider {
                 })
             }
             (_, None) => Err(Rejection::NotFound),
+            (Command::Erase { at, older }, Some(old)) => {
+                let body = Body { properties: Map::new(), ..old.body.clone() };
+                let deleted_at = Some(old.deleted_at.unwrap_or(at));
+                Ok(vec![Event::Erased(Relationship { body, updated_at: at, deleted_at, ..old.clone() }, older)])
+            }
             (Command::Update { .. }, Some(old)) if old.deleted_at.is_some() => Err(Rejection::Deleted),
             (Command::Update { patch, at }, Some(old)) => {
                 Ok(replace(old, patch.apply(&old.body).map_err(Rejection::Invalid)?, None, at))

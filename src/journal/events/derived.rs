@@ -17,6 +17,14 @@ pub struct EmbeddingV1 {
     pub vector: HalfVector,
 }
 
+/// The data of `embedding.erased`: there was a vector of a memory that is erased.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct EmbeddingErasedV1 {
+    pub model: String,
+    /// Position in EVENTS of what erased the memory.
+    pub memory_position: u64,
+}
+
 /// The data of `embedder.advanced`: everything in EVENTS up to `position` is embedded or needs no vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EmbedderV1 {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Error, Storable, Stored, read, stored, unknown};
+use super::{Error, MemoryErasedV1, Storable, Stored, read, stored, unknown};
 use crate::domain::{
     ids::Timestamp,
     memory::{Before, Body, Event, Memory, MemoryType, Scope, Source},
@@ -30,7 +30,7 @@ pub struct MemoryV2 {
 
 impl From<&Memory> for MemoryV2 {
     fn from(memory: &Memory) -> Self {
-        let Memory { body, created_at, updated_at, deleted_at } = memory.clone();
+        let Memory { body, created_at, updated_at, deleted_at, erased_at: _ } = memory.clone();
         Self {
             title: body.title,
             content: body.content,
@@ -67,6 +67,7 @@ impl From<MemoryV2> for Memory {
             created_at: stored.created_at,
             updated_at: stored.updated_at,
             deleted_at: stored.deleted_at,
+            erased_at: None,
         }
     }
 }
@@ -78,6 +79,9 @@ impl Storable for Event {
             Self::Updated { .. } => "memory.updated",
             Self::Deleted(_) => "memory.deleted",
             Self::Restored { .. } => "memory.restored",
+            Self::Erased { memory, reason, older } => {
+                return stored("memory.erased", &MemoryErasedV1::of(memory, reason.clone(), older.clone()));
+            }
         };
         let (changed, before) = self.changes();
         let changed = changed.iter().map(|field| field.as_str().to_owned()).collect();
@@ -85,6 +89,10 @@ impl Storable for Event {
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
+        if kind == "memory.erased" {
+            let erased = read::<MemoryErasedV1>(kind, data)?;
+            return Ok(Self::Erased { memory: erased.memory(), reason: erased.reason, older: erased.older });
+        }
         let memory = Memory::from(read::<MemoryV2>(kind, data)?);
         // What changed is for subscribers; the state alone is what a fold needs.
         let (changed, before) = (vec![], Before::default());

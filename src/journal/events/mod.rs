@@ -3,6 +3,7 @@
 
 mod access;
 mod derived;
+mod erasure;
 mod memory;
 mod relationship;
 #[cfg(test)]
@@ -10,7 +11,8 @@ mod tests;
 mod webhook;
 
 pub use access::{InvitationV1, KeyV3, PrincipalV1, SpaceV2};
-pub use derived::{DispatcherV1, EmbedderV1, EmbeddingV1, HalfVector};
+pub use derived::{DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, HalfVector};
+pub use erasure::{ErasureV1, MemoryErasedV1, RelationshipErasedV1};
 pub use memory::MemoryV2;
 pub use relationship::RelationshipV1;
 pub use webhook::{FilterV1, SecretV1, WebhookV1};

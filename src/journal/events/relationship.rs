@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Error, Storable, Stored, read, stored, unknown};
+use super::{Error, RelationshipErasedV1, Storable, Stored, read, stored, unknown};
 use crate::domain::{
     ids::{MemoryId, Timestamp},
     relationship::{Body, Ends, Event, Relationship, RelationshipType},
@@ -46,11 +46,18 @@ impl Storable for Event {
             Self::Created(_) => ("relationship.created", vec![]),
             Self::Updated(_, changed) => ("relationship.updated", changed.iter().map(|field| (*field).to_owned()).collect()),
             Self::Deleted(_) => ("relationship.deleted", vec![]),
+            Self::Erased(erased, older) => {
+                return stored("relationship.erased", &RelationshipErasedV1::of(erased, older.clone()));
+            }
         };
         Stored { changed, ..stored(kind, &RelationshipV1::from(self.relationship())) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
+        if kind == "relationship.erased" {
+            let erased = read::<RelationshipErasedV1>(kind, data)?;
+            return Ok(Self::Erased(erased.relationship(), erased.older));
+        }
         let relationship = Relationship::from(read::<RelationshipV1>(kind, data)?);
         match kind {
             "relationship.created" => Ok(Self::Created(relationship)),

@@ -16,7 +16,8 @@ use crate::{
             Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Principal, PrincipalEvent,
             PrincipalKind, Role, Scope, Space, SpaceEvent,
         },
-        ids::{CommandId, EventId, KeyId, MemoryId, PrincipalId, Revision, SpaceId},
+        erasure::{Completed, Receipt, Remain, Trace},
+        ids::{CommandId, EventId, KeyId, MemoryId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
         memory::{Event, Memory, draft::Draft},
         relationship::{self, Relationship},
         webhook::{self, Webhook},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 fn schema_of(event: &catalog::EventType) -> Schema {
-    (catalog::aggregate(event.aggregate).expect("a stored event is of an aggregate").schema)()
+    catalog::schema(event).expect("a stored event is of an aggregate")
 }
 
 fn folder() -> PathBuf {
@@ -54,6 +55,11 @@ fn derived_example_of(kind: &str) -> Option<Envelope> {
             Some(derived::embedding_event(&SpaceId::default_space(), id, &data, Revision(1), at))
         }
         "embedder.advanced" => Some(derived::embedder_event(&EmbedderV1 { model, position: 7 }, at)),
+        "embedding.erased" => {
+            let (space, id) = (SpaceId::default_space(), MemoryId(Uuid::from_u128(4)));
+            let data = EmbeddingErasedV1 { model, memory_position: 9 };
+            Some(derived::embedding_erased_event(&space, id, &data, Revision(2), at))
+        }
         "dispatcher.settled" => Some(derived::dispatcher_event(&DispatcherV1 { position: 7 }, at)),
         _ => None,
     }
@@ -63,7 +69,7 @@ fn example_of(kind: &str) -> Envelope {
     derived_example_of(kind).unwrap_or_else(|| event_example_of(kind))
 }
 
-fn webhook_example(at: crate::domain::ids::Timestamp) -> Webhook {
+fn webhook_example(at: Timestamp) -> Webhook {
     let draft = webhook::Draft {
         url: "https://example.org/hook".into(),
         description: "an example".into(),
@@ -82,7 +88,33 @@ fn webhook_example(at: crate::domain::ids::Timestamp) -> Webhook {
     Webhook { config, secrets: vec![secret], disabled: None, created_at: at, updated_at: at, deleted_at: None }
 }
 
-fn access_example(kind: &str, at: crate::domain::ids::Timestamp) -> Stored {
+fn receipt_example(at: Timestamp) -> Receipt {
+    let wal = Remain { place: "postgres_wal".into(), why: "segments are used again and not cleared".into() };
+    Receipt {
+        memory: MemoryId(Uuid::from_u128(4)),
+        erased_position: StreamSeq(9),
+        begun_at: at,
+        completed_at: at,
+        relationships: 1,
+        events: 3,
+        vectors: 2,
+        attempts: 0,
+        deliveries: 0,
+        tables: 9,
+        not_reached: vec![wal],
+    }
+}
+
+fn trace_example(at: Timestamp) -> Trace {
+    Trace { position: StreamSeq(7), at }
+}
+
+fn erased_memory_example(memory: Memory, at: Timestamp) -> Event {
+    let memory = Memory { erased_at: Some(at), deleted_at: Some(at), ..memory };
+    Event::Erased { memory, reason: Some("asked".into()), older: vec![trace_example(at)] }
+}
+
+fn access_example(kind: &str, at: Timestamp) -> Stored {
     let (id, principal) = (KeyId(Uuid::from_u128(2)), PrincipalId(Uuid::from_u128(3)));
     let grant = |role, source| Grant { principal, role, source, granted_at: at };
     let grants = vec![grant(Role::Owner, GrantSource::Manual), grant(Role::Reader, GrantSource::Provider("home".into()))];
@@ -145,7 +177,8 @@ fn event_example_of(kind: &str) -> Envelope {
     let at = DateTime::from_timestamp(1_763_856_000, 0).expect("in range");
     let draft =
         Draft { title: Some("Habits".into()), content: "Tea at four".into(), tags: vec!["habit".into()], ..Draft::default() };
-    let memory = Memory { body: draft.validate().expect("valid"), created_at: at, updated_at: at, deleted_at: None };
+    let memory =
+        Memory { body: draft.validate().expect("valid"), created_at: at, updated_at: at, deleted_at: None, erased_at: None };
     let (ends, body, _) = relationship::Draft {
         source: MemoryId(Uuid::from_u128(4)),
         target: MemoryId(Uuid::from_u128(5)),
@@ -163,9 +196,14 @@ fn event_example_of(kind: &str) -> Envelope {
         "memory.updated" => Event::Updated { memory, changed, before }.store(),
         "memory.deleted" => Event::Deleted(Memory { deleted_at: Some(at), ..memory }).store(),
         "memory.restored" => Event::Restored { memory, changed, before }.store(),
+        "memory.erased" => erased_memory_example(memory, at).store(),
         "relationship.created" => relationship::Event::Created(relation).store(),
         "relationship.updated" => relationship::Event::Updated(relation, vec!["weight"]).store(),
         "relationship.deleted" => relationship::Event::Deleted(Relationship { deleted_at: Some(at), ..relation }).store(),
+        "relationship.erased" => {
+            relationship::Event::Erased(Relationship { deleted_at: Some(at), ..relation }, vec![trace_example(at)]).store()
+        }
+        "erasure.completed" => Completed(receipt_example(at)).store(),
         "webhook.registered" => webhook::Event::Registered(hook).store(),
         "webhook.updated" => webhook::Event::Updated(hook, vec!["events"]).store(),
         "webhook.enabled" => webhook::Event::Enabled(hook).store(),

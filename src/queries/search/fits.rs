@@ -136,6 +136,7 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
             deleted_at: None,
+            erased_at: None,
         };
         let is = |test: Test| Filter::Is(test);
         let may_pass = |filter: &Filter, memory: &Memory| super::may_pass(filter, MemoryId(uuid::Uuid::nil()), memory);

@@ -156,7 +156,7 @@ mod tests {
     fn candidate(cosine: f32) -> Candidate {
         let body = Draft { content: "tea".into(), ..Draft::default() }.validate().expect("valid");
         let (created_at, updated_at, deleted_at) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH, None);
-        let memory = Memory { body, created_at, updated_at, deleted_at };
+        let memory = Memory { body, created_at, updated_at, deleted_at, erased_at: None };
         let vector = Some([cosine, (1.0 - cosine * cosine).sqrt()].into());
         Candidate::new(MemoryId(Uuid::nil()), memory, vector, Arc::new(|_| Default::default()))
     }

@@ -195,7 +195,7 @@ fn id() -> MemoryId {
 
 fn memory(content: &str) -> Memory {
     let draft = Draft { content: content.into(), ..Draft::default() };
-    Memory { body: draft.validate().unwrap(), created_at: at(), updated_at: at(), deleted_at: None }
+    Memory { body: draft.validate().unwrap(), created_at: at(), updated_at: at(), deleted_at: None, erased_at: None }
 }
 
 fn updated(content: &str, field: Field) -> Event {

@@ -44,6 +44,8 @@ fn the_table_of_aggregates() {
     memory.already_exists 409 false
     memory.deleted 410 false
     memory.deleted 409 false
+    memory.erased 410 false
+    memory.erased 409 false
     memory.revision_mismatch 412 false
     memory.contention 409 true
     relationship.invalid 400 false
@@ -170,6 +172,8 @@ fn the_rest_of_the_table() {
     read.not_yet_visible 504 true
     read.unavailable 503 true
     read.unreadable 500 false
+    erasure.reason_too_long 400 false
+    erasure.not_found 404 false
     secrets.no_master_key 503 false
     secrets.unsealable 500 false
     graph.bad_parameter 400 false

@@ -141,8 +141,14 @@ pub struct MemoryView {
     /// Only in the answer to a DELETE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime<Utc>>,
+    /// Only of a memory of which nothing is left; its content reads `[erased]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<DateTime<Utc>>,
     pub revision: u64,
 }
+
+/// What stands in the place of a content that was erased.
+const ERASED: &str = "[erased]";
 
 /// The answer to a write; `position` is the token for `min_position`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -289,7 +295,7 @@ impl From<MemoryRecord> for MemoryView {
         Self {
             id: record.id.0,
             title: body.title,
-            content: body.content,
+            content: if memory.erased_at.is_some() { ERASED.to_owned() } else { body.content },
             memory_type: body.memory_type.as_str().to_owned(),
             metadata: body.metadata,
             tags: body.tags,
@@ -302,6 +308,7 @@ impl From<MemoryRecord> for MemoryView {
             created_at: memory.created_at,
             updated_at: memory.updated_at,
             deleted_at: memory.deleted_at,
+            erased_at: memory.erased_at,
             revision: record.revision.0,
         }
     }

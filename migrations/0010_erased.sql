@@ -1,0 +1,34 @@
+-- Memories can be erased. The tables are filled anew beside those that are live; until they are, reads find the column in these.
+DO $$
+DECLARE
+    version record;
+BEGIN
+    FOR version IN
+        SELECT c.projection, format('%s_v%s.%s', c.projection, c.version, t.name) AS table_name, l.version IS NOT NULL AS is_live
+        FROM brain.checkpoints c
+        JOIN (VALUES ('memories', 'memories'), ('memory_history', 'states')) AS t (projection, name) USING (projection)
+        LEFT JOIN brain.live l USING (projection, version)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN erased_at timestamptz', version.table_name);
+        IF version.is_live AND version.projection = 'memories' THEN
+            EXECUTE format(
+                'CREATE OR REPLACE VIEW live.memories WITH (security_invoker = true) AS
+                 SELECT space, id, content, content_hash, memory_type, metadata, tags, importance,
+                        source_kind, source_uri, source_id, source_position, user_id, agent_id, run_id,
+                        occurred_at, created_at, updated_at, deleted_at, revision, ver, title, erased_at
+                 FROM %s', version.table_name);
+        ELSIF version.is_live THEN
+            EXECUTE format(
+                'CREATE OR REPLACE VIEW live.memory_history WITH (security_invoker = true) AS
+                 SELECT space, id, from_seq, to_seq, at, actor, type,
+                        content, left(coalesce(title, split_part(content, E''\n'', 1)), 80) AS label,
+                        memory_type, metadata, tags, importance,
+                        source_kind, source_uri, source_id, source_position, user_id, agent_id, run_id,
+                        occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at
+                 FROM %s', version.table_name);
+        END IF;
+    END LOOP;
+END $$;
+
+-- What is erased is erased in what webhooks had of it as well.
+CREATE INDEX deliveries_of ON brain.deliveries (aggregate_id);

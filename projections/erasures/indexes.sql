@@ -1,0 +1,1 @@
+CREATE INDEX erasures_newest ON erasures_v1.erasures (space, position DESC);
