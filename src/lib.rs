@@ -8,6 +8,7 @@
 //! - [`projectors`]: the engine that fills read models from the log, exactly once.
 //! - [`replay`]: rebuild, rollback, verify: what an operator does with read models. Absent there: effects.
 //! - [`reactors`]: events turned into derived facts: the embedder. Absent during a replay.
+//! - [`erasure`]: what an erased memory has left, destroyed in each place. Absent there: the way into the log.
 //! - [`fanout`]: one tail of the log per node, shared by all that follow it: webhooks, live streams. Absent there: the way into the log.
 //! - [`queries`]: the questions that reads ask.
 //! - [`caches`]: answers that are still true, ended by the log. Absent there: questions.
@@ -83,6 +84,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod domain;
+pub mod erasure;
 pub mod fanout;
 pub mod journal;
 pub mod ports;

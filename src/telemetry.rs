@@ -59,6 +59,7 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_rows_unreadable", Kind::Counter, "rows of read models left out of an answer because they cannot be read"),
     ("brain_embedder_position", Kind::Gauge, "everything up to here has its vector"),
     ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),
+    ("brain_erasures_completed", Kind::Counter, "erased memories of which this process has destroyed what was left"),
     ("brain_embedder_texts", Kind::Counter, "texts embedded by this process"),
     ("brain_embeddings_pending", Kind::Gauge, "memories that wait for their vector"),
     ("brain_cache_hits", Kind::Counter, "answers that were kept, by kind of question"),

@@ -57,6 +57,7 @@ pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send 
             .app_data(web::Data::from(app.search))
             .app_data(web::Data::from(app.graph))
             .app_data(web::Data::from(app.webhooks))
+            .app_data(web::Data::from(app.erasures))
             .app_data(web::Data::from(app.events))
             .app_data(web::Data::from(app.audit))
             .app_data(web::Data::from(app.projections))

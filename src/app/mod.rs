@@ -5,7 +5,7 @@
 //!
 //! - [`caller`]: who asks and what that allows. [`admission`]: how many at a time. [`freshness`]: how new. [`cached`]: kept or asked.
 //! - [`error`]: everything that can be refused, by one table of codes.
-//! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`]: what clients do.
+//! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`], [`erasures`]: what clients do.
 //! - [`projections`], [`caches`], [`status`]: what operators do.
 
 pub mod access;
@@ -14,6 +14,7 @@ pub mod audit;
 pub mod cached;
 pub mod caches;
 pub mod caller;
+pub mod erasures;
 pub mod error;
 pub mod events;
 pub mod freshness;
@@ -46,6 +47,7 @@ pub struct App {
     pub search: Arc<search::Search>,
     pub graph: Arc<graph::Graph>,
     pub webhooks: Arc<webhooks::Webhooks>,
+    pub erasures: Arc<erasures::Erasures>,
     pub events: Arc<events::Events>,
     pub audit: Arc<audit::Audit>,
     pub projections: Arc<projections::Projections>,

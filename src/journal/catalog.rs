@@ -7,8 +7,8 @@
 use schemars::{JsonSchema, Schema, schema_for};
 
 use super::events::{
-    DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemoryV2, PrincipalV1,
-    RelationshipErasedV1, RelationshipV1, SpaceV2, WebhookV1,
+    DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemoryV2,
+    PrincipalV1, RelationshipErasedV1, RelationshipV1, SpaceV2, WebhookV1,
 };
 
 /// A memory, a relationship between two, an endpoint that is told of events.

@@ -204,6 +204,10 @@ pub trait KeywordIndex: Send + Sync {
     /// Forgets everything: the index stands before the first event again.
     async fn clear(&self) -> Result<(), QueryError>;
 
+    /// Writes what holds deleted documents anew, so that nothing of them is left on the disk; what is staged stays so. `false` when some are
+    /// left because others keep changing it.
+    async fn scrub(&self) -> Result<bool, QueryError>;
+
     /// The best `limit` memories of a space for the words of `query`, best first; only those in `among`, if given.
     /// Scores are BM25 with the statistics of the whole index. A query without a word finds nothing.
     async fn search(

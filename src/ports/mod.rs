@@ -2,6 +2,7 @@
 
 mod access;
 pub mod cache;
+pub mod erasure;
 mod feed;
 mod graph;
 mod history;
@@ -26,7 +27,7 @@ pub use self::{
     log::{DerivedLog, EventAppender, EventLog, EventReader, FactAppender, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, End, Filter, Hit, Optional, SearchReads, Test, ValueTest},
-    selection::SelectionReads,
+    selection::{SelectionReads, Which},
     vectors::{DIMENSIONS, EmbedError, Embedder, Urgency, unit},
 };
 

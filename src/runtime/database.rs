@@ -44,6 +44,8 @@ async fn prepare_all(secrets: &Secrets, port: u16) -> Result<(), sqlx::Error> {
     let mut server = PgConnection::connect_with(&options(secrets, port, "postgres")).await?;
     role(&mut server, OWNER, "CREATEROLE NOCREATEDB", &secrets.owner_password).await?;
     role(&mut server, APP, "NOCREATEROLE NOCREATEDB", &secrets.app_password).await?;
+    // What is erased is to be gone from the files: the owner may ask for a checkpoint.
+    run(&mut server, format!("GRANT pg_checkpoint TO {OWNER}")).await?;
     // This goes into the template first, so that every database made later has it: only a superuser may create it.
     privileged(secrets, port, "template1").await?;
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")

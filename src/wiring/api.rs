@@ -6,17 +6,17 @@ use std::{path::Path, sync::Arc};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{caches, core::Core, credentials, positions::AllPositions, webhooks::Outward};
+use super::{caches, core::Core, credentials, eraser, positions::AllPositions, webhooks::Outward};
 use crate::{
-    adapters::{nats::Nats, postgres::Postgres, system::SystemIds, tantivy::TantivyIndex},
+    adapters::{nats::Nats, postgres::Postgres, system::SystemIds},
     api::{
         Edge,
         http::limits::Limits,
         live::{Live, auth::LiveAuth},
     },
     app::{
-        App, Reading, Writing, access::Access, admission::Queues, audit::Audit, caches::KeptAnswers, events::Events,
-        graph::Graph, memories::Memories, projections::Projections, relationships::Relationships, search::Search,
+        App, Reading, Writing, access::Access, admission::Queues, audit::Audit, caches::KeptAnswers, erasures::Erasures,
+        events::Events, graph::Graph, memories::Memories, projections::Projections, relationships::Relationships, search::Search,
         status::Overview, webhooks::Webhooks,
     },
     caches::{Caches, Settings, embeddings::RememberedQueries},
@@ -43,6 +43,10 @@ pub(super) struct Needs<'a> {
     pub webhooks: Parts,
     pub caching: Settings,
     pub model: Arc<dyn Embedder>,
+    /// The keyword index of this process.
+    pub index: Arc<dyn KeywordIndex>,
+    /// Whether this process destroys what erased memories have left.
+    pub erases: bool,
     pub ready: Ready,
     pub requests_per_s: u32,
     /// Ends the live connections.
@@ -51,8 +55,8 @@ pub(super) struct Needs<'a> {
 
 /// Follows what the role needs of the log, and puts the use cases together.
 pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge> {
-    let Needs { data_dir, credentials, outward, webhooks, caching, model, ready, stop_live, requests_per_s } = needs;
-    let index: Arc<dyn KeywordIndex> = Arc::new(TantivyIndex::open(&data_dir.join("keyword"))?);
+    let Needs { data_dir, credentials, outward, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
+        needs;
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
     core.tasks.spawn(keyword.clone().follow(core.nats.log(), core.stop.clone()));
@@ -61,6 +65,9 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     directory.reached(known).await;
     let of_postgres = core.postgres.positions();
     let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: of_postgres, keyword: keyword.clone() });
+    if erases {
+        eraser::start(core, data_dir, (model.model(), Some(index.clone()), positions.clone()));
+    }
     let caches = caches::start(core, caching, positions.clone(), (index.clone(), model.model())).await;
     let (queues, ids): (_, Arc<dyn IdSource>) = (Arc::new(Queues::default()), Arc::new(SystemIds));
     let reading = Arc::new(Reading {
@@ -102,9 +109,10 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
         graph: Arc::new(Graph { reading: reading.clone(), graph: core.postgres.graph_reads() }),
-        webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
+        erasures: Arc::new(Erasures { reading: reading.clone(), erasures: core.postgres.erasure_reads() }),
         events,
         audit: Arc::new(Audit { log: core.nats.log(), directory: directory.clone() }),
+        webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
         projections: Arc::new(projections),
         caches: Arc::new(KeptAnswers(caches)),
         status,

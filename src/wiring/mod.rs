@@ -8,6 +8,7 @@ mod caches;
 mod core;
 pub mod credentials;
 mod durability;
+mod eraser;
 mod health;
 mod http;
 mod links;
@@ -36,12 +37,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{core::Core, credentials::Credentials};
 use crate::{
-    adapters::postgres::Postgres,
+    adapters::{postgres::Postgres, tantivy::TantivyIndex},
     api::http::hosts::Hosts,
     caches::Settings,
     config::Config,
     domain::memory::ScriptTags,
     journal::subject::Prefix,
+    ports::KeywordIndex,
     runtime::{self, Durability, Servers},
     telemetry,
 };
@@ -123,6 +125,9 @@ impl Brain {
         if let Some(model) = model.clone().filter(|_| roles.include(Role::Reactor)) {
             reactor::start(&core, model);
         }
+        eraser::before_serving(&core, data_dir).await?;
+        let index = roles.include(Role::Api).then(|| TantivyIndex::open(&data_dir.join("keyword"))).transpose()?;
+        let index = index.map(|index| Arc::new(index) as Arc<dyn KeywordIndex>);
         core.tasks.spawn(telemetry::sum_up(core.stop.clone()));
         let (socket, address) = bind(listen)?;
         let hosts = Hosts::of(listen.ip(), &inward.allowed_hosts);
@@ -136,11 +141,11 @@ impl Brain {
         let credentials = credentials::open(data_dir, &http::url(address))?;
         let ready = health::readiness(is_stopped, core.links.storage.clone(), core.nats.appends());
         let live = CancellationToken::new();
-        let (http, serving) = match model.filter(|_| roles.include(Role::Api)) {
-            Some(model) => {
+        let (http, serving) = match model.filter(|_| roles.include(Role::Api)).zip(index) {
+            Some((model, index)) => {
                 let origins = outward.allowed_origins.clone();
                 let (webhooks, stop_live) = (parts, &live);
-                let requests_per_s = inward.requests_per_s;
+                let (requests_per_s, erases) = (inward.requests_per_s, roles.include(Role::Projector));
                 let needs = api::Needs {
                     data_dir,
                     credentials: &credentials,
@@ -148,6 +153,8 @@ impl Brain {
                     webhooks,
                     caching,
                     model,
+                    index,
+                    erases,
                     ready,
                     stop_live,
                     requests_per_s,
@@ -156,6 +163,9 @@ impl Brain {
                 http::serve(socket, crate::api::configure(edge), (origins, hosts))?
             }
             None => {
+                if roles.include(Role::Projector) {
+                    eraser::start(&core, data_dir, (reactor::MODEL, None, core.postgres.positions()));
+                }
                 let overview = api::overview_alone(&core, &credentials, ready);
                 http::serve(socket, crate::api::configure_health(overview, Arc::new(telemetry::metrics())), (vec![], hosts))?
             }

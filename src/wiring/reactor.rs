@@ -13,6 +13,9 @@ use crate::{
     runtime,
 };
 
+/// The name of the model that vectors are made by.
+pub(super) const MODEL: &str = MiniLm::NAME;
+
 /// The embedding model, whose files are looked for in the cache folder when it is first asked.
 pub(super) fn model(cache_dir: PathBuf) -> anyhow::Result<Arc<dyn Embedder>> {
     Ok(Arc::new(MiniLm::new(Arc::new(move || model_folder(&cache_dir)))?))

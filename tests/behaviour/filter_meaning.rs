@@ -19,7 +19,7 @@ use second_brain::{
     },
     fanout,
     ports::{
-        Bound, End, Filter, ListQuery, Optional, Test, ValueTest, Words,
+        Bound, End, Filter, ListQuery, Optional, Test, ValueTest, Which, Words,
         cache::{Candidate, Membership},
     },
     projectors::definition,
@@ -162,7 +162,7 @@ impl Ground {
     /// Those that pass a filter by its SQL.
     async fn selected(&self, filter: &Filter) -> BTreeSet<MemoryId> {
         let reads = self.tables.postgres.selection_reads();
-        let (rows, _) = reads.page(&self.space, filter, None, MEMORIES as usize + 1).await.expect("an answer");
+        let (rows, _) = reads.page(&self.space, (filter, Which::Living), None, MEMORIES as usize + 1).await.expect("an answer");
         rows.into_iter().map(|row| row.id).collect()
     }
 }

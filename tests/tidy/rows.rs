@@ -85,6 +85,13 @@ pub const ROWS: &[Row] = &[
         ],
     },
     Row {
+        module: "erasure",
+        uses: &["causes", "retry", "ports", "journal", "domain"],
+        // What it has to say is said by the write path.
+        never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
+        crates: &["async_trait", "futures", "metrics", "tokio", "tokio_util", "tracing"],
+    },
+    Row {
         module: "caches",
         uses: &["ports", "journal", "domain"],
         never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
@@ -201,6 +208,7 @@ pub const ROWS: &[Row] = &[
             "commands",
             "config",
             "domain",
+            "erasure",
             "fanout",
             "journal",
             "ports",

@@ -52,6 +52,9 @@ enum State {
 }
 
 impl MiniLm {
+    /// As it stands in subjects and rows.
+    pub const NAME: &str = "minilm-l6-v2";
+
     /// Errors: when there can be no further thread.
     pub fn new(folder: Folder) -> std::io::Result<Self> {
         let (queries, ingest) = (Semaphore::new(QUERIES_MAX), Background::start("ingest")?);
@@ -98,7 +101,7 @@ impl MiniLm {
 #[async_trait]
 impl Embedder for MiniLm {
     fn model(&self) -> &'static str {
-        "minilm-l6-v2"
+        Self::NAME
     }
 
     fn recipe(&self) -> &'static str {

@@ -1,4 +1,8 @@
-//! The stream DERIVED: the newest embedding per memory and model, how far each embedder has come, and what webhooks have had.
+//! The stream DERIVED: every embedding per memory and model, how far each embedder has come, and what webhooks have had.
+//!
+//! Decision 2026-11-28: the stream evicts nothing any more. What it had evicted lay on the disk where no erasure could reach it. A vector
+//! that another one has taken the place of stays until its memory is erased: to overwrite it costs up to 26 ms and a block's writing,
+//! twenty times what it takes to make it.
 
 use async_trait::async_trait;
 
@@ -56,6 +60,10 @@ impl DerivedLog for NatsDerived {
 #[async_trait]
 impl FactAppender for NatsDerived {
     async fn append(&self, key: &FactKey, fact: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
-        self.stream.append(self.prefix.fact(key), fact, expected).await
+        match (key, expected) {
+            // How far somebody has come is of interest once, and said all the time.
+            (FactKey::Embedder { .. } | FactKey::Dispatcher, None) => self.stream.replace(self.prefix.fact(key), fact).await,
+            _ => self.stream.append(self.prefix.fact(key), fact, expected).await,
+        }
     }
 }

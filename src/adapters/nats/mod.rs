@@ -2,6 +2,7 @@
 
 mod appends;
 mod derived;
+mod eraser;
 mod log;
 mod outcome;
 mod reader;
@@ -14,11 +15,11 @@ use futures::{StreamExt, stream::BoxStream};
 use tokio::sync::watch;
 
 pub use self::appends::Appends;
-use self::{derived::NatsDerived, log::NatsLog, stream::NatsStream};
+use self::{derived::NatsDerived, eraser::NatsEraser, log::NatsLog, stream::NatsStream};
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
-    ports::{DerivedLog, EventAppender, EventLog, FactAppender},
+    ports::{DerivedLog, EventAppender, EventLog, FactAppender, erasure::LogEraser},
 };
 
 /// The streams' definitions; name, subjects and replicas are added at start.
@@ -73,6 +74,7 @@ pub struct Nats {
     events: NatsStream,
     derived: NatsStream,
     prefix: Prefix,
+    replicas: usize,
     appends: Appends,
 }
 
@@ -102,7 +104,8 @@ impl Nats {
         let watched = stream::Watched { connections, appends: Appends::default() };
         let events = NatsStream::open((&client, &context, &watched), events, access.replicas).await?;
         let derived = NatsStream::open((&client, &context, &watched), derived, access.replicas).await?;
-        Ok(Self { client, events, derived, prefix, appends: watched.appends })
+        let (replicas, appends) = (access.replicas, watched.appends);
+        Ok(Self { client, events, derived, prefix, replicas, appends })
     }
 
     pub fn log(&self) -> Arc<dyn EventLog> {
@@ -112,6 +115,12 @@ impl Nats {
     /// The way into the log, for `commands` alone.
     pub fn appender(&self) -> Arc<dyn EventAppender> {
         Arc::new(NatsLog { stream: self.events.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// What overwrites messages, for the eraser alone.
+    pub fn eraser(&self) -> Arc<dyn LogEraser> {
+        let (events, derived, prefix) = (self.events.clone(), self.derived.clone(), self.prefix.clone());
+        Arc::new(NatsEraser { events, derived, prefix, replicas: self.replicas })
     }
 
     /// A name of this very log, which another one of the same name does not have.

@@ -15,11 +15,14 @@ use async_nats::{
 
 use tokio::sync::watch;
 
-use super::{Appends, Error, outcome, reader};
+use super::{Appends, Error, eraser, outcome, reader};
 use crate::{
     domain::ids::StreamSeq,
     journal::{Envelope, Recorded, codec},
-    ports::log::{AppendError, Events, ReadError, Readable},
+    ports::{
+        erasure::EraseError,
+        log::{AppendError, Events, ReadError, Readable},
+    },
 };
 
 /// There is no connection to NATS at the moment; the client is trying to have one.
@@ -79,10 +82,27 @@ impl NatsStream {
 
     /// Appends if the newest message of the subject stands at `expected`; with `None`, whatever stands there. The position is this message's.
     pub async fn append(&self, subject: String, event: &Envelope, expected: Option<StreamSeq>) -> Result<StreamSeq, AppendError> {
+        self.append_with(subject, event, (expected, headers(event))).await
+    }
+
+    /// As [`Self::append`], whatever stands there, which is left out from now on: for what nobody need ever find again. Its bytes stay on the
+    /// disk, where nothing reaches them.
+    pub async fn replace(&self, subject: String, event: &Envelope) -> Result<StreamSeq, AppendError> {
+        let mut headers = headers(event);
+        headers.insert(async_nats::header::NATS_ROLLUP, "sub");
+        self.append_with(subject, event, (None, headers)).await
+    }
+
+    async fn append_with(
+        &self,
+        subject: String,
+        event: &Envelope,
+        (expected, headers): (Option<StreamSeq>, HeaderMap),
+    ) -> Result<StreamSeq, AppendError> {
         self.reachable().map_err(|cause| AppendError::Unknown(Box::new(cause)))?;
         let payload = codec::encode(event).map_err(|cause| AppendError::Refused(Box::new(cause)))?;
         let mut message = PublishMessage::build()
-            .headers(headers(event))
+            .headers(headers)
             .payload(payload.into())
             .message_id(event.id.to_string())
             .expected_stream(&self.name);
@@ -157,6 +177,31 @@ impl NatsStream {
                 }
                 Err(cause) if found_nothing(&cause.kind()) => return Ok(found),
                 Err(cause) => return Err(ReadError::Unavailable(Box::new(cause))),
+            }
+        }
+    }
+
+    /// Overwrites the messages of a subject, which may have wildcards, where they lie: those that are `meant`, by position and type. Answers
+    /// how many that were. Errors: the server cannot be reached, or refuses; what is destroyed stays so.
+    pub async fn destroy(&self, subject: &str, meant: impl Fn(StreamSeq, Option<&str>) -> bool) -> Result<u64, EraseError> {
+        const DOING: &str = "destroying messages of the log";
+        self.reachable().map_err(|cause| EraseError::new(DOING, cause))?;
+        let (mut from, mut destroyed) = (1, 0);
+        loop {
+            let message = match self.stream.raw_message_builder().sequence(from).next_by_subject(subject).send().await {
+                Ok(message) => message,
+                Err(cause) if found_nothing(&cause.kind()) => return Ok(destroyed),
+                Err(cause) => return Err(EraseError::new(DOING, cause)),
+            };
+            from = message.sequence + 1;
+            let kind = message.headers.get("ev-type").map(|kind| kind.as_str());
+            if !meant(StreamSeq(message.sequence), kind) {
+                continue;
+            }
+            match self.stream.delete_message(message.sequence).await {
+                Ok(_) => destroyed += 1,
+                Err(cause) if eraser::is_gone(&cause) => {}
+                Err(cause) => return Err(EraseError::new(DOING, cause)),
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod command_log;
 mod delivery_store;
+mod erasure_reads;
 mod filter_sql;
 mod graph_reads;
 mod history_reads;
@@ -13,6 +14,7 @@ mod parked;
 mod parking;
 mod positions;
 mod projection_store;
+mod row_eraser;
 mod search_reads;
 mod selection_reads;
 mod snapshot;
@@ -33,11 +35,13 @@ use tokio::time::{Instant, sleep};
 
 use command_log::PgCommandLog;
 use delivery_store::PgDeliveries;
+use erasure_reads::PgErasureReads;
 use graph_reads::PgGraphReads;
 use history_reads::PgHistoryReads;
 use memory_reads::PgMemoryReads;
 use positions::{PgPositions, Told};
 use projection_store::PgProjectionStore;
+use row_eraser::PgRowEraser;
 use search_reads::PgSearchReads;
 use selection_reads::PgSelectionReads;
 use webhook_reads::PgWebhookReads;
@@ -46,6 +50,7 @@ use crate::{
     domain::ids::StreamSeq,
     ports::{
         Clock, CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads,
+        erasure::{ErasureReads, RowEraser},
         webhooks::{DeliveryStore, WebhookReads},
     },
     projectors::Store,
@@ -125,6 +130,15 @@ impl Postgres {
 
     pub fn deliveries(&self, clock: Arc<dyn Clock>) -> Arc<dyn DeliveryStore> {
         Arc::new(PgDeliveries::new(self.owner.clone(), clock))
+    }
+
+    pub fn erasure_reads(&self) -> Arc<dyn ErasureReads> {
+        Arc::new(PgErasureReads::new(self.app.clone()))
+    }
+
+    /// What erases in the read models; `is_embedded` says that nobody else looks after this Postgres.
+    pub fn row_eraser(&self, is_embedded: bool) -> Arc<dyn RowEraser> {
+        Arc::new(PgRowEraser::new(self.owner.clone(), is_embedded))
     }
 
     pub fn history_reads(&self) -> Arc<dyn HistoryReads> {

@@ -110,7 +110,12 @@ struct Nearest<'a> {
 
 /// The condition that a memory of the space lives and passes the filter.
 pub(super) fn living(sql: &mut QueryBuilder<Postgres>, space: &SpaceId, filter: &Filter) {
-    sql.push("m.space = ").push_bind(space.to_string()).push(" AND m.deleted_at IS NULL");
+    passing(sql, space, "m.deleted_at IS NULL", filter);
+}
+
+/// The condition that a memory of the space is such a one and passes the filter.
+pub(super) fn passing(sql: &mut QueryBuilder<Postgres>, space: &SpaceId, such: &'static str, filter: &Filter) {
+    sql.push("m.space = ").push_bind(space.to_string()).push(" AND ").push(such);
     if !filter.is_none() {
         sql.push(" AND ");
         filter_sql::push(sql, filter);

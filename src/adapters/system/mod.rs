@@ -1,4 +1,8 @@
-//! The clock and the source of ids: the only places that read the time or draw a random number for the core.
+//! The clock and the source of ids: the only places that read the time or draw a random number for the core. And the [`ledger`].
+
+mod ledger;
+
+pub use self::ledger::LedgerFile;
 
 use chrono::Utc;
 use uuid::Uuid;

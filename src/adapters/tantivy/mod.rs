@@ -22,6 +22,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -50,6 +51,9 @@ const DELETED_SHARE_MAX: f32 = 0.1;
 /// Segments below this many documents are merged without regard to their size. With the library's 10,000 every eighth commit of a
 /// few documents wrote up to ten thousand of them again, and merging took a tenth of two processors at 40 changes a second.
 const SMALL_SEGMENT_DOCS: u32 = 500;
+/// How often what holds deleted documents is looked for, and how long others are given that merge it.
+const SCRUBS_MAX: usize = 20;
+const SCRUB_PAUSE: Duration = Duration::from_millis(100);
 
 /// The folder cannot hold an index.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +200,38 @@ impl Inner {
         Ok(())
     }
 
+    /// Merges the segments that hold deleted documents, and removes the files of those that were.
+    fn scrub(&self) -> tantivy::Result<bool> {
+        for _ in 0..SCRUBS_MAX {
+            let mut merging = None;
+            self.write(|writer| {
+                let segments = self.index.searchable_segment_metas()?;
+                let ids: Vec<_> = segments.iter().filter(|it| it.num_deleted_docs() > 0).map(|it| it.id()).collect();
+                merging = (!ids.is_empty()).then(|| writer.merge(&ids));
+                Ok(())
+            })?;
+            let Some(merging) = merging else {
+                // Searchers that began before this hold the old files; the next look finds them gone.
+                self.reader.reload()?;
+                let mut collecting = None;
+                self.write(|writer| {
+                    collecting = Some(writer.garbage_collect_files());
+                    Ok(())
+                })?;
+                if let Some(collecting) = collecting {
+                    collecting.wait()?;
+                }
+                return Ok(true);
+            };
+            // Not under the lock: to merge much takes long, and commits go on meanwhile. Another merge may have taken one of them.
+            if let Err(cause) = merging.wait() {
+                tracing::debug!(%cause, "segments are merged by somebody else");
+                std::thread::sleep(SCRUB_PAUSE);
+            }
+        }
+        Ok(false)
+    }
+
     fn start_over(&self) -> tantivy::Result<()> {
         self.write(|writer| writer.delete_all_documents().map(drop))?;
         self.starts_over.store(true, Ordering::SeqCst);
@@ -280,6 +316,10 @@ impl KeywordIndex for TantivyIndex {
 
     async fn start_over(&self) -> Result<(), QueryError> {
         self.blocking(Inner::start_over).await
+    }
+
+    async fn scrub(&self) -> Result<bool, QueryError> {
+        self.blocking(Inner::scrub).await
     }
 
     fn is_suspect(&self) -> bool {

@@ -6,6 +6,7 @@ mod access;
 pub mod audit;
 pub mod caches;
 pub mod dto;
+mod erasures;
 pub mod events;
 pub mod filters;
 mod graph;
@@ -30,6 +31,7 @@ pub fn routes() -> Vec<Route> {
         memories::routes(),
         search::routes(),
         events::routes(),
+        erasures::routes(),
         relationships::routes(),
         graph::routes(),
         webhooks::routes(),

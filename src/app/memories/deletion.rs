@@ -14,7 +14,7 @@ use crate::{
     app::{Caller, Error, paging},
     commands::{self, CommandKey, IfMatch, MemoryAction, Request},
     domain::ids::{MemoryId, StreamSeq},
-    ports::{Filter, MemoryRecord},
+    ports::{Filter, MemoryRecord, Which},
     queries::{MEMORIES, selection::admits_everything},
 };
 
@@ -55,6 +55,32 @@ pub struct Deletion {
     pub selected: Selected,
     pub limit: Option<u32>,
     pub min_position: Option<u64>,
+    pub how: How,
+}
+
+/// What becomes of the memories that are chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum How {
+    /// Those that live become tombstones, which can be restored.
+    Delete,
+    /// Those that live and the tombstones are erased, for ever.
+    Erase { reason: Option<String> },
+}
+
+impl How {
+    fn action(&self) -> MemoryAction {
+        match self {
+            Self::Delete => MemoryAction::Delete,
+            Self::Erase { reason } => MemoryAction::Erase { reason: reason.clone() },
+        }
+    }
+
+    fn among(&self) -> Which {
+        match self {
+            Self::Delete => Which::Living,
+            Self::Erase { .. } => Which::DeletedToo,
+        }
+    }
 }
 
 /// What a deletion would do.
@@ -85,6 +111,7 @@ impl Memories {
     pub async fn preview_deletion(&self, caller: &Caller, wanted: &Deletion) -> Result<Preview, Error> {
         self.before_choosing(caller, wanted).await?;
         let (space, Selected(filter)) = (caller.space(), &wanted.selected);
+        let filter = (filter, wanted.how.among());
         let matched = self.selection.count(space, filter).await?;
         let (sample, _) = self.selection.page(space, filter, None, SAMPLE_MAX).await?;
         Ok(Preview { matched, sample, position: self.writing.acknowledged(caller) })
@@ -95,7 +122,7 @@ impl Memories {
     pub async fn delete_all(&self, caller: &Caller, wanted: &Deletion) -> Result<Deleted, Error> {
         let limit = self.before_choosing(caller, wanted).await?;
         let key = self.writing.command_key(caller, None);
-        let mut call = Call { memories: self, caller, key, begun: 0, done: Deleted::default() };
+        let mut call = Call { memories: self, caller, key, how: &wanted.how, begun: 0, done: Deleted::default() };
         call.run(&wanted.selected.0, limit).await?;
         Ok(Deleted { position: call.done.position.max(self.writing.acknowledged(caller)), ..call.done })
     }
@@ -112,6 +139,7 @@ struct Call<'a> {
     memories: &'a Memories,
     caller: &'a Caller,
     key: CommandKey,
+    how: &'a How,
     /// Commands that were given so far; each has a key of its own.
     begun: usize,
     done: Deleted,
@@ -126,7 +154,8 @@ impl Call<'_> {
                 self.done.more = true;
                 return Ok(());
             }
-            let chosen = self.memories.selection.page(self.caller.space(), filter, after, left.min(PAGE_ROWS)).await;
+            let chosen =
+                self.memories.selection.page(self.caller.space(), (filter, self.how.among()), after, left.min(PAGE_ROWS)).await;
             let (memories, next) = match chosen {
                 Ok(page) => page,
                 Err(error) => return self.interrupted(error.into()),
@@ -153,11 +182,11 @@ impl Call<'_> {
     async fn delete(&mut self, memories: Vec<MemoryRecord>) -> Result<(), Error> {
         let first = self.begun;
         self.begun += memories.len();
-        let (commands, caller, key) = (&self.memories.writing.commands, self.caller, self.key);
+        let (commands, caller, key, how) = (&self.memories.writing.commands, self.caller, self.key, self.how);
         let deletions = memories.into_iter().enumerate().map(|(index, memory)| async move {
             let (id, if_match) = (memory.id, Some(IfMatch::OneOf(vec![memory.revision])));
             let key = key.item(first + index);
-            let request = Request { actor: caller.actor(), key, id, if_match, action: MemoryAction::Delete };
+            let request = Request { actor: caller.actor(), key, id, if_match, action: how.action() };
             (id, commands.memory(request).await)
         });
         let outcomes: Vec<_> = stream::iter(deletions).buffer_unordered(IN_FLIGHT_MAX).collect().await;

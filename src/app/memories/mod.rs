@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 
 pub use self::{
-    deletion::{Deleted, Deletion, Preview, Selected},
+    deletion::{Deleted, Deletion, How, Preview, Selected},
     read::{Filters, Listing},
 };
 use super::{Caller, Error, Reading, WriteOptions, Writing};

@@ -32,6 +32,12 @@ pub struct DeleteInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 10000)]
     pub limit: Option<u32>,
+    /// In place of tombstones that can be restored, nothing is left, for ever; tombstones that pass are erased as well.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erase: bool,
+    /// Why, for the receipt; at most 200 characters, and only with `erase`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What is deleted is chosen among what this position shows at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_position: Option<u64>,

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod delete;
 pub mod delivery;
+pub mod erasure;
 pub mod graph;
 pub mod history;
 pub mod search;

@@ -18,7 +18,7 @@ use crate::{
     },
     app::{
         Caller,
-        memories::{Deletion, Memories, Selected},
+        memories::{Deletion, How, Memories, Selected},
     },
 };
 
@@ -40,7 +40,15 @@ pub async fn handle(
 
 fn deletion(input: &DeleteInput) -> Result<Deletion, Problem> {
     let selected = Selected::new(filters::read(input.filters.as_ref())?, input.all)?;
-    Ok(Deletion { selected, limit: input.limit, min_position: input.min_position })
+    let how = match (input.erase, input.reason.clone()) {
+        (true, reason) => How::Erase { reason },
+        (false, None) => How::Delete,
+        (false, Some(_)) => {
+            let detail = "a reason is kept on the receipt of an erasure; say \"erase\": true, or leave it out";
+            return Err(Problem::new("request.invalid_field", detail).at("reason", None, None));
+        }
+    };
+    Ok(Deletion { selected, limit: input.limit, min_position: input.min_position, how })
 }
 
 #[cfg(test)]

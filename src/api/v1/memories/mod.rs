@@ -55,7 +55,15 @@ fn of_one() -> Vec<Route> {
             takes: Some(shape::<MemoryInput>()),
             ..change(Method::PUT, ONE, || web::to(write::put), "Make a memory be exactly this")
         },
-        change(Method::DELETE, ONE, || web::to(write::delete), "Delete a memory; it can be restored"),
+        Route {
+            query: query::<write::DeleteQuery>,
+            ..change(
+                Method::DELETE,
+                ONE,
+                || web::to(write::delete),
+                "Delete a memory, which can be restored, or erase it for ever",
+            )
+        },
         change(Method::POST, "/api/v1/memories/{id}/restore", || web::to(write::restore), "Bring a deleted memory back"),
     ]
 }

@@ -6,14 +6,19 @@ use actix_web::{
     web::{Data, Path, Payload, ReqData},
 };
 
+use serde::Deserialize;
+
 use crate::{
     api::{
         http::{
             body::{self, MEMORY_BODY_BYTES_MAX},
             error::Problem,
-            precondition,
+            precondition, query,
         },
-        v1::dto::{MemoryInput, MemoryPatch, Written},
+        v1::{
+            dto::{MemoryInput, MemoryPatch, Written},
+            erasures::ALL as ERASURES,
+        },
     },
     app::{Caller, memories::Memories},
     commands::{Done, MemoryAction},
@@ -62,14 +67,51 @@ pub async fn patch(
     change(&request, id, MemoryAction::Update(patch.into()), &caller, &memories).await
 }
 
-/// `DELETE /api/v1/memories/{id}`: leaves a tombstone.
+/// What becomes of a memory that is deleted.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteQuery {
+    /// In place of a tombstone that can be restored, nothing is left of the memory, for ever: the answer names the address of the receipt
+    /// as `Location`.
+    erase: Option<bool>,
+    /// Why, for the receipt; at most 200 characters, and only with `erase=true`.
+    #[param(max_length = 200)]
+    reason: Option<String>,
+}
+
+/// `DELETE /api/v1/memories/{id}`: leaves a tombstone, or nothing.
 pub async fn delete(
     request: HttpRequest,
     path: Path<String>,
     caller: ReqData<Caller>,
     memories: Data<Memories>,
 ) -> Result<HttpResponse, Problem> {
-    change(&request, precondition::memory_id(&path)?, MemoryAction::Delete, &caller, &memories).await
+    let id = precondition::memory_id(&path)?;
+    let asked: DeleteQuery = query::parse(&request)?;
+    match (asked.erase, asked.reason) {
+        (Some(true), reason) => erase(&request, id, reason, &caller, &memories).await,
+        (_, None) => change(&request, id, MemoryAction::Delete, &caller, &memories).await,
+        (_, Some(_)) => {
+            let detail = "a reason is kept on the receipt of an erasure; say erase=true, or leave it out";
+            Err(Problem::new("request.invalid_query", detail).at("reason", None, None))
+        }
+    }
+}
+
+/// The memory is erased when this answers; what was kept of it is destroyed soon, which its receipt tells.
+async fn erase(
+    request: &HttpRequest,
+    id: MemoryId,
+    reason: Option<String>,
+    caller: &Caller,
+    memories: &Memories,
+) -> Result<HttpResponse, Problem> {
+    let options = precondition::write_options(request)?;
+    let done = memories.change(caller, options, id, MemoryAction::Erase { reason }).await?;
+    let etag = (header::ETAG, precondition::etag(done.record.revision));
+    let place = (header::LOCATION, format!("{ERASURES}/{id}"));
+    let written = Written { memory: done.record.into(), position: done.position.0 };
+    Ok(HttpResponse::Ok().insert_header(etag).insert_header(place).json(written))
 }
 
 /// `POST /api/v1/memories/{id}/restore`: back from deletion.
