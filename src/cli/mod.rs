@@ -9,7 +9,8 @@ pub mod caches;
 pub mod client;
 pub mod config;
 pub mod connect;
-pub mod events;
+pub mod erase;
+mod events;
 pub mod export;
 mod filters;
 pub mod get;
@@ -126,6 +127,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Search(verb) => search::run(verb.args, &verb.connection.open()?).await,
         Verb::Update(verb) => update::run(verb.args, &verb.connection.open()?).await,
         Verb::Rm(verb) => rm::run(verb.args, &verb.connection.open()?).await,
+        Verb::Erase(verb) => erase::run(verb.args, &verb.connection.open()?).await,
         Verb::History(verb) => history::run(verb.args, &verb.connection.open()?).await,
         Verb::Diff(verb) => history::diff(verb.args, &verb.connection.open()?).await,
         Verb::Undo(verb) => history::undo(verb.args, &verb.connection.open()?).await,

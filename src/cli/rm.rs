@@ -75,7 +75,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         if connection.json {
             output::line(serde_json::to_string(&looked)?)?;
         } else {
-            client::print(&sample(&looked))?;
+            client::print(&sample(&looked, "deleted"))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -102,20 +102,20 @@ async fn one_by_one(ids: &[Uuid], if_revision: Option<u64>, connection: &Connect
     Ok(worst)
 }
 
-async fn call(connection: &Connection, input: &DeleteInput) -> Result<DeleteAnswer, Error> {
+pub(super) async fn call(connection: &Connection, input: &DeleteInput) -> Result<DeleteAnswer, Error> {
     // It may come twice: what is gone does not pass a second time.
     connection.patient().request(Method::POST, "/api/v1/memories/delete").body(input).read().await
 }
 
 /// What would be deleted.
-fn sample(looked: &DeleteAnswer) -> Layout {
+pub(super) fn sample(looked: &DeleteAnswer, done: &str) -> Layout {
     let (matched, shown) = (looked.matched.unwrap_or_default(), looked.sample.len());
     let layout = if looked.sample.is_empty() { Layout::default() } else { table::sample(&looked.sample).into() };
     let rest = if matched > shown as u64 { format!("; these are the newest {shown}") } else { String::new() };
-    layout.hint(format!("{} would be deleted{rest}", memories(matched)))
+    layout.hint(format!("{} would be {done}{rest}", memories(matched)))
 }
 
-fn memories(count: u64) -> String {
+pub(super) fn memories(count: u64) -> String {
     if count == 1 { "1 memory".to_owned() } else { format!("{count} memories") }
 }
 
@@ -125,7 +125,7 @@ fn confirmed(looked: &DeleteAnswer, connection: &Connection) -> anyhow::Result<b
     if connection.json || !std::io::stdin().is_terminal() {
         bail!(Usage(format!("{matched} would be deleted: look with --dry-run, delete with --yes")));
     }
-    client::print(&sample(looked))?;
+    client::print(&sample(looked, "deleted"))?;
     output::say(format_args!("Delete {matched}? Each can be brought back by `brain undo`. [y/N]"));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

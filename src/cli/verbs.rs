@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, audit, caches, config, connect, events, export, get, graph, history, import, keys, list, members, relate, replay, rm,
-    search, serve, spaces, status, up, update, webhooks,
+    add, audit, caches, config, connect, erase, events, export, get, graph, history, import, keys, list, members, relate, replay,
+    rm, search, serve, spaces, status, up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -66,6 +66,11 @@ pub enum Verb {
         after_help = "Examples:\n  brain rm 0190f3d2-0000-7000-8000-000000000001\n  brain rm --tag draft --until 3d --dry-run\n  brain rm --user-id ann --yes\n\nWhat was deleted can be brought back: brain undo ID"
     )]
     Rm(Client<rm::Args>),
+    /// Erase memories for ever, or show the receipts
+    #[command(
+        after_help = "Examples:\n  brain erase 0190f3d2-0000-7000-8000-000000000001 --reason \"asked by mail\"\n  brain erase --user-id ann --dry-run\n  brain erase --user-id ann --yes\n  brain erase --receipts\n\nNothing is left of what was erased but its id, and no undo, rollback or copy of the log brings it back.\nWhat is only to be put away is deleted: brain rm ID"
+    )]
+    Erase(Client<erase::Args>),
     /// Show every state that a memory had
     #[command(
         after_help = "Example:\n  brain history 0190f3d2-0000-7000-8000-000000000001\n\nColumns: revision, position, time, event, title, text"

@@ -1,12 +1,14 @@
 //! Answers as people read them: memories here, the rest by noun. Called by the verbs; prints nothing itself.
 
 mod access;
+mod erasures;
 mod graph;
 mod operators;
 mod webhooks;
 
 pub use self::{
     access::{audit, invitations, keys, members, spaces},
+    erasures::{erasure, erasures},
     graph::{graph_stats, neighbors, paths},
     operators::{caches, parked, status, verified},
     webhooks::{attempts, deliveries, health, webhook, webhooks},
