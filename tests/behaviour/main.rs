@@ -8,6 +8,8 @@ mod caches_simulated;
 mod command_line;
 mod connections;
 mod deletion;
+mod erasure;
+mod erasure_canary;
 mod export;
 mod filter_meaning;
 mod filters;

@@ -5,6 +5,7 @@ pub mod drafts;
 mod fleet;
 pub mod history;
 mod proxy;
+pub mod scan;
 mod sink;
 mod waiting;
 
@@ -163,6 +164,8 @@ pub struct World {
     inward: Inward,
     script_tags: ScriptTags,
     webhooks: Webhooks,
+    /// Of servers that are the test's own.
+    servers_folder: Option<PathBuf>,
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -253,9 +256,11 @@ impl World {
     /// A brain with servers of its own, which a test may kill.
     pub async fn with_own_servers() -> Self {
         let data_dir = std::env::temp_dir().join(format!("second-brain-{}", fresh_name()));
+        let servers_folder = Some(data_dir.clone());
         let options = Options { data_dir, durability: Durability::Power, programs: programs(), progress: Arc::new(|_: &str| ()) };
         let started = tokio::task::spawn_blocking(move || Servers::start(options)).await.expect("no panic");
         let mut world = Self::on(Arc::new(started.expect("the embedded servers start")), None).await;
+        world.servers_folder = servers_folder;
         world.start().await;
         world
     }
@@ -305,6 +310,7 @@ impl World {
             inward: Inward::default(),
             script_tags,
             webhooks,
+            servers_folder: None,
             proxies,
             _lease: lease,
         }
@@ -459,10 +465,14 @@ impl World {
 
     /// The stream of events, and the way to it.
     async fn stream(&self) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
+        self.stream_of("EVENTS").await
+    }
+
+    async fn stream_of(&self, stem: &str) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
         let access = self.servers.as_ref().expect("held").nats();
         let options = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
         let context = async_nats::jetstream::new(options.connect(&access.url).await.expect("connects"));
-        let stream = context.get_stream(format!("{}_EVENTS", self.name)).await.expect("the stream");
+        let stream = context.get_stream(format!("{}_{stem}", self.name)).await.expect("the stream");
         (context, stream)
     }
 

@@ -28,6 +28,8 @@ pub enum Answer {
     Status(u16),
     /// With one more header line.
     With(u16, String),
+    /// 200 with this body.
+    Says(String),
     /// Takes the request and says nothing.
     Silence,
     /// 200 and then a byte now and then, for ever.
@@ -91,6 +93,10 @@ async fn serve(mut socket: TcpStream, seen: Arc<watch::Sender<Vec<Request>>>, sc
         let written = match answer {
             Answer::Status(status) => socket.write_all(text(status, "").as_bytes()).await,
             Answer::With(status, header) => socket.write_all(text(status, &format!("{header}\r\n")).as_bytes()).await,
+            Answer::Says(body) => {
+                let text = format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                socket.write_all(text.as_bytes()).await
+            }
             Answer::Silence => std::future::pending().await,
             Answer::Drip => {
                 let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n").await;
