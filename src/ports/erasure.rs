@@ -76,6 +76,9 @@ pub trait RowEraser: Send + Sync {
     /// Empties what webhooks' endpoints have answered to events before `below` of these aggregates, and gives up what is not delivered.
     async fn forget_told(&self, space: &SpaceId, ids: &[String], below: StreamSeq) -> Result<Told, EraseError>;
 
+    /// The projection that has put events of one of these aggregates aside, if one has: its rows may say what was before.
+    async fn put_aside(&self, space: &SpaceId, ids: &[String]) -> Result<Option<String>, EraseError>;
+
     /// Clears what rows that are gone have left in files, in the planner's statistics, and in versions of read models that are kept for a
     /// rollback, which are dropped.
     async fn scrub(&self) -> Result<Cleared, EraseError>;

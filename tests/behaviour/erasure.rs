@@ -220,6 +220,7 @@ async fn a_log_that_is_put_back_from_an_older_copy_is_erased_again_before_it_ser
 async fn a_kill_at_any_step_is_made_up_for() {
     let place = reachable();
     let folder = place.path().join("brain");
+    let mut upto = 0;
     for (round, pause_ms) in [0, 40, 150, 600].into_iter().enumerate() {
         let user = format!("user{round}");
         let brain = Alone::start(&folder, "127.0.0.1:0").await;
@@ -229,6 +230,7 @@ async fn a_kill_at_any_step_is_made_up_for() {
         let wish = json!({"filters": {"user_id": user}, "erase": true, "min_position": made.body["position"]});
         let erased = brain.send(Method::POST, "/api/v1/memories/delete", wish).await;
         assert_eq!(erased.body["deleted"], 40, "{erased:?}");
+        upto = erased.body["position"].as_u64().expect("a position");
         // Not waiting for luck: each pause is another step to be cut off at.
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         // kill -9
@@ -236,7 +238,7 @@ async fn a_kill_at_any_step_is_made_up_for() {
     }
     let brain = Alone::start(&folder, "127.0.0.1:0").await;
     eventually("nothing is left to destroy", async || {
-        let open = brain.send(Method::GET, "/api/v1/erasures?open=true", json!(null)).await.body;
+        let open = brain.send(Method::GET, &format!("/api/v1/erasures?open=true&min_position={upto}"), json!(null)).await.body;
         if open["erasures"] == json!([]) { Ok(()) } else { Err(open) }
     })
     .await;
@@ -270,5 +272,32 @@ async fn the_command_line_asks_first_waits_and_shows_receipts() {
     assert!(code == 0 && shown.contains("postgres_wal"), "{code} {shown}");
     let (code, _, said) = told(&world.brain(&["get", &id]).await);
     assert!(code == 1 && said.contains("memory.erased"), "{code} {said}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_vectors_from_an_older_release_evicts_no_longer_and_says_what_it_did() {
+    let mut world = World::new().await;
+    world.define_vectors_as_before().await;
+    world.restart().await;
+    let id = add(&world, json!({"content": "first"})).await;
+    eventually("it has a vector", async || {
+        let status = world.get("/api/v1/status").await.body;
+        if status["embeddings_pending"] == 0 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    let changed = world.send(Method::PATCH, &format!("/api/v1/memories/{id}"), json!({"content": "second"})).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    eventually("it has another vector", async || {
+        let kept = world.vectors_of(&id).await;
+        if kept == 2 { Ok(()) } else { Err(kept) }
+    })
+    .await;
+    // It is remembered from start to start.
+    world.restart().await;
+    erase(&world, &id).await;
+    let receipt = receipt(&world, &id).await;
+    assert_eq!(receipt["receipt"]["vectors"], 2, "{receipt}");
+    assert!(receipt.to_string().contains("nats_evicted"), "{receipt}");
     world.end().await;
 }

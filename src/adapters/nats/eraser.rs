@@ -6,7 +6,7 @@
 
 use async_nats::jetstream::{
     ErrorCode,
-    stream::{DeleteMessageError, DeleteMessageErrorKind},
+    stream::{self, DeleteMessageError, DeleteMessageErrorKind},
 };
 use async_trait::async_trait;
 
@@ -89,8 +89,25 @@ impl LogEraser for NatsEraser {
                        and as long as it is away on one that is not";
             remains.push(Remain { place: "nats_raft".into(), why: why.into() });
         }
+        if self.derived.has_evicted {
+            let why = "vectors that newer ones had taken the place of, before this version of brain was started, lie in the files of the \
+                       stream where no message names them";
+            remains.push(Remain { place: "nats_evicted".into(), why: why.into() });
+        }
         remains
     }
+}
+
+/// Under this name a stream remembers up to where it has evicted messages, as the first releases had it.
+pub const EVICTED: &str = "second-brain-evicted-before";
+
+/// The definition of a stream that there is already, with what it remembers.
+pub fn remembering(before: stream::Info, mut config: stream::Config) -> stream::Config {
+    let known = before.config.metadata.get(EVICTED).cloned();
+    let evicts = before.config.max_messages_per_subject == 1 && config.max_messages_per_subject != 1;
+    let until = known.or_else(|| evicts.then(|| before.state.last_sequence.to_string()));
+    config.metadata.extend(until.map(|until| (EVICTED.to_owned(), until)));
+    config
 }
 
 /// Whether the message is gone already.

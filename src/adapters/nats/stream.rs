@@ -46,6 +46,8 @@ pub struct NatsStream {
     stream: Stream<()>,
     name: String,
     watched: Watched,
+    /// Whether it has evicted messages when it was defined otherwise: their bytes lie where nothing reaches them.
+    pub has_evicted: bool,
 }
 
 impl NatsStream {
@@ -59,9 +61,13 @@ impl NatsStream {
         let config =
             config(&name, subjects, definition, replicas).map_err(|cause| Error::Definition { stream: name.clone(), cause })?;
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| Error::Stream { stream: name.clone(), cause };
+        let before = context.get_stream(&name).await.ok().map(|stream| stream.cached_info().clone());
+        let config = before.map_or_else(|| config.clone(), |before| eraser::remembering(before, config.clone()));
+        let has_evicted = config.metadata.contains_key(eraser::EVICTED);
         context.create_or_update_stream(config).await.map_err(|cause| failed(cause.into()))?;
         let stream = context.get_stream_no_info(&name).await.map_err(|cause| failed(cause.into()))?;
-        Ok(Self { client: client.clone(), context: context.clone(), stream, name, watched: watched.clone() })
+        let (client, context, watched) = (client.clone(), context.clone(), watched.clone());
+        Ok(Self { client, context, stream, name, watched, has_evicted })
     }
 
     /// Follows from the stream's name and the instant of its making.

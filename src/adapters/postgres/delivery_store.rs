@@ -262,12 +262,18 @@ impl DeliveryStore for PgDeliveries {
     }
 }
 
-/// Attempts and what follows from them, in one statement each.
+/// Attempts and what follows from them, in one statement each. What follows comes first: it waits for whoever gives deliveries up because
+/// their memory is erased, and what such an endpoint has answered is not kept.
 async fn record(owner: &PgPool, outcomes: &[Outcome], now: Timestamp) -> Result<(), sqlx::Error> {
     const ATTEMPTS: &str = "INSERT INTO brain.attempts \
             (webhook, seq, number, space, at, duration_ms, status, error, detail, response_head) \
-        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::real[], $7::int[], \
+        SELECT given.webhook, given.seq, given.number, given.space, given.at, given.duration_ms, given.status, given.error, \
+            CASE WHEN d.state IS DISTINCT FROM 'discarded' THEN given.detail END, \
+            CASE WHEN d.state IS DISTINCT FROM 'discarded' THEN given.response_head END \
+        FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::real[], $7::int[], \
             $8::text[], $9::text[], $10::text[]) \
+            AS given (webhook, seq, number, space, at, duration_ms, status, error, detail, response_head) \
+        LEFT JOIN brain.deliveries d ON d.webhook = given.webhook AND d.seq = given.seq \
         ON CONFLICT DO NOTHING";
     const DELIVERIES: &str = "UPDATE brain.deliveries d SET state = given.state, attempts = given.number, round = given.round, \
             due_at = coalesce(given.due_at, d.due_at), \
@@ -282,19 +288,6 @@ async fn record(owner: &PgPool, outcomes: &[Outcome], now: Timestamp) -> Result<
     let (webhooks, numbers) = (column(outcomes, |it| it.delivery.webhook.0), column(outcomes, |it| it.attempt.number as i32));
     let at = seqs(outcomes.iter().map(|it| it.delivery.seq));
     let mut transaction = owner.begin_with(BEGIN).await?;
-    sqlx::query(ATTEMPTS)
-        .bind(&webhooks)
-        .bind(&at)
-        .bind(&numbers)
-        .bind(column(outcomes, |it| it.delivery.space.to_string()))
-        .bind(column(outcomes, |it| it.attempt.at))
-        .bind(column(outcomes, |it| (it.attempt.duration.as_secs_f64() * 1_000.0) as f32))
-        .bind(column(outcomes, |it| it.attempt.status.map(i32::from)))
-        .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(class, _)| class.clone())))
-        .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(_, text)| clean(text))))
-        .bind(column(outcomes, |it| clean(&it.attempt.response_head)))
-        .execute(&mut *transaction)
-        .await?;
     let standing = |it: &Outcome| match it.standing {
         Standing::Delivered => ("delivered", None),
         Standing::Failed => ("failed", None),
@@ -308,6 +301,19 @@ async fn record(owner: &PgPool, outcomes: &[Outcome], now: Timestamp) -> Result<
         .bind(column(outcomes, |it| standing(it).0))
         .bind(column(outcomes, |it| standing(it).1))
         .bind(now)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(ATTEMPTS)
+        .bind(&webhooks)
+        .bind(&at)
+        .bind(&numbers)
+        .bind(column(outcomes, |it| it.delivery.space.to_string()))
+        .bind(column(outcomes, |it| it.attempt.at))
+        .bind(column(outcomes, |it| (it.attempt.duration.as_secs_f64() * 1_000.0) as f32))
+        .bind(column(outcomes, |it| it.attempt.status.map(i32::from)))
+        .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(class, _)| class.clone())))
+        .bind(column(outcomes, |it| it.attempt.error.as_ref().map(|(_, text)| clean(text))))
+        .bind(column(outcomes, |it| clean(&it.attempt.response_head)))
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await

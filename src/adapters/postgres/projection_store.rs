@@ -208,7 +208,7 @@ impl Store for PgProjectionStore {
     }
 }
 
-fn lock_name(definition: &Definition) -> String {
+pub(super) fn lock_name(definition: &Definition) -> String {
     format!("projection {} {}", definition.name, definition.version)
 }
 

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Row};
 
-use super::{bigint, erasure_reads, versions};
+use super::{bigint, erasure_reads, projection_store::lock_name, versions};
 use crate::{
     domain::{
         erasure::Remain,
@@ -60,19 +60,31 @@ impl PgRowEraser {
             let query = sqlx::query(sql).bind(space.as_str()).bind(ids).bind(bigint(below.0));
             Ok::<_, sqlx::Error>(query.execute(&self.owner).await?.rows_affected())
         };
-        let told = Told { attempts: run(ANSWERS).await?, deliveries: run(PENDING).await? };
+        // In this order: an answer that comes meanwhile finds its delivery given up, or is here before answers are emptied.
+        let deliveries = run(PENDING).await?;
+        let told = Told { attempts: run(ANSWERS).await?, deliveries };
         sqlx::query(REASONS).bind(space.as_str()).bind(ids).execute(&self.owner).await?;
         Ok(told)
     }
 
+    /// Drops versions that nobody fills: those kept for a rollback, and what is left of a verification that was cut off.
     async fn drop_retired(&self) -> Result<(), EraseError> {
+        const DOING: &str = "dropping old versions";
         const RETIRED: &str = "SELECT version FROM brain.checkpoints WHERE projection = $1 AND state IN ('retired', 'scratch')";
+        const LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
         for definition in definition::all().into_iter().filter(|it| PROJECTIONS.contains(&it.name.as_str())) {
             let query = sqlx::query_scalar(RETIRED).bind(&definition.name);
-            let retired: Vec<i32> = query.fetch_all(&self.owner).await.map_err(failed("dropping old versions"))?;
+            let retired: Vec<i32> = query.fetch_all(&self.owner).await.map_err(failed(DOING))?;
             for version in retired {
-                let gone = versions::drop_version(&self.owner, &definition.at(version.unsigned_abs())).await;
-                gone.map_err(|_| EraseError::new("dropping old versions", "a version that is kept for a rollback stays"))?;
+                let version = definition.at(version.unsigned_abs());
+                // The lock goes with the connection. A verification that is under way drops its own.
+                let mut held = PgConnection::connect_with(&self.owner.connect_options()).await.map_err(failed(DOING))?;
+                let lock = sqlx::query_scalar(LOCK).bind(lock_name(&version)).fetch_one(&mut held).await;
+                if lock.map_err(failed(DOING))? {
+                    let gone = versions::drop_version(&self.owner, &version).await;
+                    gone.map_err(|_| EraseError::new(DOING, "a version that is kept for a rollback stays"))?;
+                }
+                drop(held.close().await);
             }
         }
         Ok(())
@@ -169,6 +181,13 @@ impl RowEraser for PgRowEraser {
 
     async fn forget_told(&self, space: &SpaceId, ids: &[String], below: StreamSeq) -> Result<Told, EraseError> {
         self.empty_told(space, ids, below).await.map_err(failed("forgetting what webhooks were told"))
+    }
+
+    async fn put_aside(&self, space: &SpaceId, ids: &[String]) -> Result<Option<String>, EraseError> {
+        const SQL: &str = "SELECT min(p.projection) FROM brain.parked p JOIN brain.checkpoints c USING (projection, version) \
+            WHERE p.space = $1 AND p.id = ANY($2) AND c.state IN ('live', 'filling')";
+        let query = sqlx::query_scalar(SQL).bind(space.as_str()).bind(ids);
+        query.fetch_one(&self.owner).await.map_err(failed("looking for what is put aside"))
     }
 
     async fn scrub(&self) -> Result<Cleared, EraseError> {

@@ -172,3 +172,22 @@ async fn a_log_that_went_back_is_said() {
     assert!(matches!(follower.next().await, Ok(Next::Reset(StreamSeq(2)))));
     assert_eq!(tail.recent(StreamSeq(2), 5).map(|recent| recent.upto), Some(StreamSeq(2)));
 }
+
+#[tokio::test]
+async fn what_is_erased_is_in_memory_no_more() {
+    let tail = Tail::with_ring(Log::new(100), 100);
+    tail.begin_at(StreamSeq(0));
+    let of = |seq: u64, number: u128, kind: &str| {
+        let mut recorded = recorded(seq);
+        (recorded.event.aggregate_id, recorded.event.kind) = (Uuid::from_u128(number).to_string(), kind.to_owned());
+        Some(Arc::new(recorded))
+    };
+    for (seq, number, kind) in
+        [(1, 1, "memory.created"), (2, 2, "memory.created"), (3, 1, "memory.updated"), (4, 1, "memory.erased")]
+    {
+        tail.push(StreamSeq(seq), of(seq, number, kind));
+    }
+    let recent = tail.recent(StreamSeq(0), 10).expect("in memory");
+    assert_eq!(recent.events.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [2, 4]);
+    assert_eq!(recent.upto, StreamSeq(4));
+}

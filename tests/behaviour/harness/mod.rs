@@ -494,6 +494,20 @@ impl World {
         context.update_stream(config).await.expect("updated");
     }
 
+    /// Defines the stream of vectors as the first releases had it.
+    pub async fn define_vectors_as_before(&self) {
+        let (context, stream) = self.stream_of("DERIVED").await;
+        let mut config = stream.cached_info().config.clone();
+        (config.max_messages_per_subject, config.allow_rollup) = (1, false);
+        context.update_stream(config).await.expect("updated");
+    }
+
+    /// How many vectors of a memory the stream holds.
+    pub async fn vectors_of(&self, id: &str) -> usize {
+        let derived = self.nats().await.derived();
+        derived.of_aggregate(&SpaceId::default_space(), ("embedding", id)).await.expect("the log answers").len()
+    }
+
     /// Up to where the log was told that webhooks have had everything.
     pub async fn settled(&self) -> u64 {
         let recorded = self.nats().await.derived().newest(&FactKey::Dispatcher).await.expect("the log answers");
