@@ -122,8 +122,9 @@ fn count_of(value: &Value) -> u64 {
 /// Deletes so many messages of an event's size one after the other, amid others.
 async fn raw_deletes(ground: &Ground, name: &str, count: usize, company: usize) -> anyhow::Result<Duration> {
     let context = jetstream::new(ground.bare_nats().await?);
-    let mut definition: jetstream::stream::Config = serde_json::from_str(include_str!("../nats/events.json"))?;
-    (definition.name, definition.subjects) = (format!("raw_{name}"), vec![format!("raw.{name}.>")]);
+    let mut definition: Value = serde_json::from_str(include_str!("../nats/events.json"))?;
+    (definition["name"], definition["subjects"]) = (format!("raw_{name}").into(), json!([format!("raw.{name}.>")]));
+    let definition: jetstream::stream::Config = serde_json::from_value(definition)?;
     let stream = context.create_stream(definition).await?;
     let payload = "x".repeat(1_000);
     let publish = |n: usize| {
