@@ -3,6 +3,7 @@
 pub mod candle;
 pub mod http;
 pub mod nats;
+pub mod oidc;
 pub mod postgres;
 pub mod system;
 pub mod tantivy;

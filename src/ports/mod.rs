@@ -6,6 +6,7 @@ pub mod erasure;
 mod feed;
 mod graph;
 mod history;
+pub mod identity;
 mod keyword;
 pub mod log;
 mod reads;

@@ -169,6 +169,12 @@ pub const ROWS: &[Row] = &[
         crates: &["async_nats", "async_trait", "futures", "tokio", "tracing", "xxhash_rust"],
     },
     Row {
+        module: "adapters::oidc",
+        uses: &["causes", "ports", "domain"],
+        never: &[],
+        crates: &["async_trait", "base64", "oauth2", "openidconnect", "reqwest", "tokio", "tracing", "url"],
+    },
+    Row {
         module: "adapters::postgres",
         // Decision 2026-11-23: for the port `Store` and the batch that it stores; it stands beside its only caller.
         uses: &["projectors", "ports", "journal", "domain"],
