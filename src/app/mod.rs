@@ -24,6 +24,7 @@ pub mod paging;
 pub mod projections;
 pub mod relationships;
 pub mod search;
+pub mod sessions;
 pub mod status;
 pub mod webhooks;
 mod writing;

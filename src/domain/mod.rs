@@ -12,5 +12,6 @@ pub mod json_object;
 pub mod limits;
 pub mod memory;
 pub mod relationship;
+pub mod session;
 pub mod violation;
 pub mod webhook;

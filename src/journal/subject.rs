@@ -77,6 +77,21 @@ impl Prefix {
         format!("{}.derived.embedding.{model}.{:02x}.{space}.{id}", self.0, partition(space, &id))
     }
 
+    /// All subjects of sessions.
+    pub fn all_sessions(&self) -> String {
+        format!("{}.session.>", self.0)
+    }
+
+    /// `<prefix>.session.at.<sha256 of its secret>`: one subject per session of a browser; `*` is all of them.
+    pub fn session(&self, secret_sha256: &str) -> String {
+        format!("{}.session.at.{secret_sha256}", self.0)
+    }
+
+    /// `<prefix>.session.used.<sha256>`: where it is written down that something which counts once was used.
+    pub fn used_once(&self, sha256: &str) -> String {
+        format!("{}.session.used.{sha256}", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)

@@ -13,6 +13,7 @@ mod reads;
 pub mod replay;
 mod search;
 mod selection;
+pub mod sessions;
 pub mod storage;
 mod vectors;
 pub mod webhooks;

@@ -6,6 +6,7 @@ mod eraser;
 mod log;
 mod outcome;
 mod reader;
+mod sessions;
 mod stream;
 
 use std::{sync::Arc, time::Duration};
@@ -15,11 +16,11 @@ use futures::{StreamExt, stream::BoxStream};
 use tokio::sync::watch;
 
 pub use self::appends::Appends;
-use self::{derived::NatsDerived, eraser::NatsEraser, log::NatsLog, stream::NatsStream};
+use self::{derived::NatsDerived, eraser::NatsEraser, log::NatsLog, sessions::NatsSessions, stream::NatsStream};
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
-    ports::{DerivedLog, EventAppender, EventLog, FactAppender, erasure::LogEraser},
+    ports::{DerivedLog, EventAppender, EventLog, FactAppender, erasure::LogEraser, sessions::SessionStore},
 };
 
 /// The streams' definitions; name, subjects and replicas are added at start.
@@ -31,6 +32,7 @@ const EVENTS_DEFINITION: &str = include_str!("../../../nats/events.json");
 /// Decision 2026-11-26: not compressed. A vector's half floats hardly can be (1.3 GB of a million took 1.3 GB), and each look at an old
 /// one made the server unpack the block that it lies in: with the garbage of it a tenth of two processors under 50 clients.
 const DERIVED_DEFINITION: &str = include_str!("../../../nats/derived.json");
+const SESSIONS_DEFINITION: &str = include_str!("../../../nats/sessions.json");
 /// How long an append waits for its acknowledgement before the log is asked.
 const ACK_WAIT_S: u64 = 5;
 /// Most appends in flight from one process; more wait.
@@ -67,12 +69,13 @@ pub struct Access {
     pub replicas: usize,
 }
 
-/// One connection with both streams on it.
+/// One connection with all streams on it.
 #[derive(Clone)]
 pub struct Nats {
     client: async_nats::Client,
     events: NatsStream,
     derived: NatsStream,
+    sessions: NatsStream,
     prefix: Prefix,
     replicas: usize,
     appends: Appends,
@@ -101,11 +104,13 @@ impl Nats {
             .build(client.clone());
         let events = (prefix.stream("EVENTS"), prefix.all_events(), EVENTS_DEFINITION);
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
+        let sessions = (prefix.stream("SESSIONS"), prefix.all_sessions(), SESSIONS_DEFINITION);
         let watched = stream::Watched { connections, appends: Appends::default() };
         let events = NatsStream::open((&client, &context, &watched), events, access.replicas).await?;
         let derived = NatsStream::open((&client, &context, &watched), derived, access.replicas).await?;
+        let sessions = NatsStream::open((&client, &context, &watched), sessions, access.replicas).await?;
         let (replicas, appends) = (access.replicas, watched.appends);
-        Ok(Self { client, events, derived, prefix, replicas, appends })
+        Ok(Self { client, events, derived, sessions, prefix, replicas, appends })
     }
 
     pub fn log(&self) -> Arc<dyn EventLog> {
@@ -140,6 +145,11 @@ impl Nats {
     /// The way into the stream of derived facts, for those who find them.
     pub fn fact_appender(&self) -> Arc<dyn FactAppender> {
         Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// Where sessions of browsers are kept.
+    pub fn sessions(&self) -> Arc<dyn SessionStore> {
+        Arc::new(NatsSessions { stream: self.sessions.clone(), prefix: self.prefix.clone() })
     }
 
     /// What other processes tell of their commits: projection and position.

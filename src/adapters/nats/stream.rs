@@ -120,6 +120,17 @@ impl NatsStream {
         published
     }
 
+    /// Appends a message that is no event. Errors: as for events; what became of it is not noted for readiness.
+    pub async fn put(&self, subject: String, message: PublishMessage) -> Result<StreamSeq, AppendError> {
+        self.reachable().map_err(|cause| AppendError::Unknown(Box::new(cause)))?;
+        self.publish(message.expected_stream(&self.name).outbound_message(subject)).await
+    }
+
+    /// The stream itself, and how often a connection was made: for a reader of what is no event.
+    pub fn source(&self) -> (Stream<()>, watch::Receiver<u64>) {
+        (self.stream.clone(), self.watched.connections.subscribe())
+    }
+
     async fn publish(&self, message: jetstream::message::OutboundMessage) -> Result<StreamSeq, AppendError> {
         let ack = self.context.publish_message(message).await.map_err(outcome::of_publish)?;
         let ack = ack.await.map_err(outcome::of_publish)?;

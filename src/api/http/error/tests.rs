@@ -112,6 +112,8 @@ fn the_rows_of_access() {
     auth.scope_missing 403 false
     auth.space_forbidden 403 false
     auth.operator_only 403 false
+    auth.invalid_session 401 false
+    auth.forged_request 403 false
     access.not_found 404 false
     access.invalid_name 400 false
     access.invalid_field 400 false
@@ -129,8 +131,28 @@ fn the_rows_of_access() {
 }
 
 #[test]
+fn the_rows_of_login() {
+    insta::assert_snapshot!(lines(|code| code.starts_with("login.")), @r"
+    login.unknown_provider 404 false
+    login.no_base_url 503 false
+    login.bad_return_to 400 false
+    login.attempt_unknown 400 false
+    login.refused 403 false
+    login.not_invited 403 false
+    login.no_role 403 false
+    login.provider_away 503 true
+    login.bad_notice 400 false
+    login.bad_link 400 false
+    login.unknown_session 404 false
+    login.unavailable 503 true
+    ");
+}
+
+#[test]
 fn the_rest_of_the_table() {
-    let is_rest = |code: &str| !is_of_an_aggregate(code) && !code.starts_with("webhook.") && !is_of_access(code);
+    let is_rest = |code: &str| {
+        !is_of_an_aggregate(code) && !code.starts_with("webhook.") && !is_of_access(code) && !code.starts_with("login.")
+    };
     insta::assert_snapshot!(lines(is_rest), @r"
     request.invalid_json 400 false
     request.unknown_field 400 false
