@@ -112,6 +112,7 @@ pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Resu
         listen: ([127, 0, 0, 1], 0).into(),
         roles,
         outward: Outward::default(),
+        auth: Default::default(),
         caching: caches::Settings::default(),
         script_tags: Default::default(),
         cache_dir: Config::of_environment()?.folders.cache_dir,

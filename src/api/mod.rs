@@ -2,13 +2,14 @@
 //!
 //! - [`http`]: the mechanics that all surfaces share.
 //! - [`v1`]: the native API. Another surface is a folder beside it.
-//! - [`live`]: sockets and streams. [`health`]: what supervisors and scrapers ask.
+//! - [`login`]: how browsers come in and go. [`live`]: sockets and streams. [`health`]: what supervisors and scrapers ask.
 //!
 //! Called by wiring, which hands over [`Edge`] and runs the server. Absent here: NATS, SQL, use cases.
 
 pub mod health;
 pub mod http;
 pub mod live;
+pub mod login;
 pub mod v1;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub struct Edge {
 
 /// Every route of a process that serves clients.
 pub fn routes() -> Vec<Route> {
-    [v1::routes(), live::routes(), health::routes()].into_iter().flatten().collect()
+    [v1::routes(), login::routes(), live::routes(), health::routes()].into_iter().flatten().collect()
 }
 
 /// Registers every route; give the result to `actix_web::App::configure`. Clone it for each worker.
@@ -52,6 +53,7 @@ pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send 
         config
             .app_data(web::Data::from(limits.clone()))
             .app_data(web::Data::from(app.access))
+            .app_data(web::Data::from(app.login))
             .app_data(web::Data::from(app.memories))
             .app_data(web::Data::from(app.relationships))
             .app_data(web::Data::from(app.search))

@@ -5,20 +5,15 @@ use std::net::IpAddr;
 use crate::{
     commands::Actor,
     domain::{
-        access::{Key, Role, Scope, ScopeSet},
+        access::{Credential, Key, Role, Scope, ScopeSet},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
+        session::Session,
     },
     journal::envelope::Via,
     ports::AccessDirectory,
 };
 
 use super::Error;
-
-/// What somebody has shown to come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    Key(KeyId),
-}
 
 /// A principal in one space, with what their credential and their role both allow there.
 #[derive(Clone, Debug)]
@@ -42,6 +37,13 @@ impl Caller {
             credential: Credential::Key(key.id),
             address: None,
         })
+    }
+
+    /// Who a browser's session is of, in a space: `None` for one who does not belong to it, or is disabled. The role alone bounds it.
+    pub fn of_session(session: &Session, space: &SpaceId, directory: &dyn AccessDirectory) -> Option<Self> {
+        let role = directory.role_in(space, session.principal)?;
+        let (principal, space, scopes) = (session.principal, space.clone(), ScopeSet::of(role.scopes()));
+        Some(Self { principal, space, scopes, credential: Credential::Session(session.id), address: None })
     }
 
     /// Who has just become a member, with all that the role allows.
@@ -80,8 +82,11 @@ impl Caller {
 
     /// As events name who has caused them.
     pub fn actor(&self) -> Actor {
-        let Credential::Key(key) = self.credential;
-        let via = Some(Via { key: Some(key), address: self.address });
+        let (key, session) = match self.credential {
+            Credential::Key(key) => (Some(key), None),
+            Credential::Session(session) => (None, Some(session)),
+        };
+        let via = Some(Via { key, session, address: self.address });
         Actor { space: self.space.clone(), principal: self.principal, via }
     }
 

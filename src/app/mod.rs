@@ -5,6 +5,7 @@
 //!
 //! - [`caller`]: who asks and what that allows. [`admission`]: how many at a time. [`freshness`]: how new. [`cached`]: kept or asked.
 //! - [`error`]: everything that can be refused, by one table of codes.
+//! - [`login`], [`sessions`]: how people come in by a browser, and for how long.
 //! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`], [`erasures`]: what clients do.
 //! - [`projections`], [`caches`], [`status`]: what operators do.
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod freshness;
 pub mod graph;
+pub mod login;
 pub mod memories;
 pub mod paging;
 pub mod projections;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 
 pub use self::{
     cached::{Kept, Reading, Render, Surface},
-    caller::{Caller, Credential},
+    caller::Caller,
     error::{Error, Kind},
     freshness::When,
     writing::{WriteOptions, Writing},
@@ -53,5 +55,6 @@ pub struct App {
     pub audit: Arc<audit::Audit>,
     pub projections: Arc<projections::Projections>,
     pub caches: Arc<caches::KeptAnswers>,
+    pub login: Arc<login::Login>,
     pub status: Arc<status::Overview>,
 }

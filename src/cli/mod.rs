@@ -20,6 +20,7 @@ pub mod import;
 pub mod keys;
 mod layout;
 pub mod list;
+mod login_link;
 pub mod members;
 mod moment;
 mod output;
@@ -140,6 +141,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
         Verb::Audit(verb) => audit::run(verb.args, &verb.connection.open()?).await,
+        Verb::LoginLink(verb) => login_link::run(&verb.connection.open()?).await,
         Verb::Keys(verb) => keys::run(verb.args, &verb.connection.open()?).await,
         Verb::Members(verb) => members::run(verb.args, verb.connection).await,
         Verb::Spaces(verb) => spaces::run(verb.args, &verb.connection.open()?).await,

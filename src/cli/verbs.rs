@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, audit, caches, config, connect, erase, events, export, get, graph, history, import, keys, list, members, relate, replay,
-    rm, search, serve, spaces, status, up, update, webhooks,
+    add, audit, caches, config, connect, erase, events, export, get, graph, history, import, keys, list, login_link, members,
+    relate, replay, rm, search, serve, spaces, status, up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -120,6 +120,11 @@ pub enum Verb {
         after_help = "Examples:\n  brain audit\n  brain audit --since 7d --type 'key.*'\n  brain audit --since 2026-11-01 --limit 100000 --json > audit.jsonl\n\nEverything that has changed something is an event in the log, and stands here; what was only read does not.\nColumns: position, time, type, resource, actor, key, address"
     )]
     Audit(Client<audit::Args>),
+    /// Make a link that lets the owner in by a browser, once and for five minutes
+    #[command(
+        after_help = "Example:\n  brain login-link\n\nIt needs the key in credentials.json of the data folder: whoever can read that file is the owner."
+    )]
+    LoginLink(Client<login_link::Args>),
     /// Say who belongs to the space and as what; invite people, add agents
     #[command(
         after_help = "Examples:\n  brain members\n  brain members add \"Night shift\" --role editor\n  brain members invite --role reader\n  brain members join sbi_SECRET --name Ann\n\nRoles: reader (reads), editor (reads and writes), owner (everything)\nColumns: id, role, kind, name"

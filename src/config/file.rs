@@ -60,6 +60,11 @@ impl File {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
+    /// What stands under a key, as it is.
+    pub fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.keys.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
     /// The settings that the file makes, by their names; what is none of them goes to `faults`.
     pub fn settings(&self, faults: &mut Vec<Fault>) -> BTreeMap<&'static str, Entry<'_>> {
         let mut found: BTreeMap<&'static str, Entry<'_>> = BTreeMap::new();
@@ -74,6 +79,8 @@ impl File {
                     }
                 },
                 Some(setting) => faults.push(self.elsewhere(key, setting)),
+                // Read by itself: it is a list of tables.
+                None if key == super::auth::provider::KEY => {}
                 None if is_table(key, value) => {}
                 None => faults.push(self.unknown(key)),
             }

@@ -4,10 +4,11 @@
 //! - [`resolve`]: flag, variable, file, default: which of them has the say. Pure.
 //! - [`mod@file`]: `brain.toml`, in the data folder or where `--config` says.
 //! - [`fault`], [`nearest`], [`mask`]: what is said of mistakes, without secrets.
-//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`memories`], [`logging`], [`client`].
+//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`auth`], [`memories`], [`logging`], [`client`].
 //!
 //! Used by the command line and by wiring. The help, `brain config` and all checks are made from [`all`]; a setting stands nowhere else.
 
+pub mod auth;
 pub mod cache;
 pub mod client;
 pub mod fault;
@@ -31,6 +32,7 @@ pub mod webhooks;
 use std::{ffi::OsString, path::Path};
 
 pub use self::{
+    auth::Auth,
     cache::Cache,
     fault::{Fault, Faults},
     file::File,
@@ -48,13 +50,14 @@ pub use self::{
 };
 
 /// The settings of each concern, in the order in which they are shown.
-static CONCERNS: [&[&Setting]; 9] = [
+static CONCERNS: [&[&Setting]; 10] = [
     &folders::SETTINGS,
     &http::SETTINGS,
     &servers::SETTINGS,
     &cache::SETTINGS,
     &webhooks::SETTINGS,
     &security::SETTINGS,
+    &auth::SETTINGS,
     &memories::SETTINGS,
     &logging::SETTINGS,
     &client::SETTINGS,
@@ -74,6 +77,7 @@ pub struct Config {
     pub cache: Cache,
     pub webhooks: Webhooks,
     pub security: Security,
+    pub auth: Auth,
     pub memories: Memories,
     pub logging: Logging,
 }
@@ -87,6 +91,7 @@ impl Config {
             cache: Cache::of(effective),
             webhooks: Webhooks::of(effective),
             security: Security::of(effective),
+            auth: Auth::of(effective),
             memories: Memories::of(effective),
             logging: Logging::of(effective),
         }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    auth::{self, Provider},
     fault::{Fault, Faults},
     file::{Entry, File},
     nearest,
@@ -86,6 +87,8 @@ pub struct Row {
 pub struct Effective {
     pub rows: Vec<Row>,
     pub file: Option<PathBuf>,
+    /// The login providers that the file describes.
+    pub providers: Vec<Provider>,
 }
 
 /// A type that values of some kind are.
@@ -159,7 +162,12 @@ pub fn resolve(reader: Option<Reader>, given: Given<'_>) -> Result<Effective, Fa
         }
         rows.push(row);
     }
-    if faults.is_empty() { Ok(Effective { rows, file: given.file.map(|file| file.path.clone()) }) } else { Err(Faults(faults)) }
+    let providers = given.file.map(|file| auth::provider::read(file, &mut faults)).unwrap_or_default();
+    if faults.is_empty() {
+        Ok(Effective { rows, file: given.file.map(|file| file.path.clone()), providers })
+    } else {
+        Err(Faults(faults))
+    }
 }
 
 /// The row that a flag or a variable makes, if there is one.

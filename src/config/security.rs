@@ -1,4 +1,4 @@
-//! Keys, and what of the specification's security this brain does not have yet: whoever asks for that is refused, not left unprotected.
+//! Keys, and what of the specification's security this brain does not have, or has elsewhere: whoever asks for that is refused, not left unprotected.
 
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub static OAUTH_PROVIDERS: Setting = Setting {
     kind: Kind::List,
     fallback: Fallback::Is(""),
     check: are_none,
-    about: "Providers by which people may log in; this brain knows API keys only and refuses any",
+    about: "Of the specification; providers by which people log in stand as [[auth.provider]], and none is named here",
     ..Setting::BASE
 };
 
@@ -64,5 +64,6 @@ fn are_none(value: &Value) -> Result<(), String> {
     if *value == Value::List(vec![]) {
         return Ok(());
     }
-    Err("this brain lets nobody in by a provider yet, API keys only; leave it empty, or out".to_owned())
+    Err("a name alone makes no provider: write a table [[auth.provider]] with id, issuer and client_id, and leave this out"
+        .to_owned())
 }

@@ -114,7 +114,7 @@ fn what_this_brain_cannot_do_is_refused_and_not_passed_over() {
             "security.encryption_enabled = true",
             "security.encryption_enabled in /etc/brain/brain.toml is true: this brain cannot encrypt",
         ),
-        ("security.oauth_providers = ['google']", "lets nobody in by a provider yet"),
+        ("security.oauth_providers = ['google']", "write a table [[auth.provider]]"),
         (
             "cache.backend = 'redis'",
             "cache.backend in /etc/brain/brain.toml is \"redis\": answers are kept in this process's own memory",

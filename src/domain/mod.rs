@@ -6,6 +6,7 @@
 pub mod access;
 pub mod decider;
 pub mod erasure;
+pub mod groups;
 pub mod ids;
 pub mod json_number;
 pub mod json_object;

@@ -22,6 +22,8 @@ pub trait AccessDirectory: Send + Sync {
     fn keys(&self) -> Vec<Arc<Key>>;
 
     fn space(&self, id: &SpaceId) -> Option<Arc<Space>>;
+    /// Every space, in the order of their ids.
+    fn spaces(&self) -> Vec<Arc<Space>>;
     /// The spaces that the principal belongs to, in the order of their ids.
     fn spaces_of(&self, principal: PrincipalId) -> Vec<(Arc<Space>, Role)>;
     /// What the principal may be in the space: `None` for a stranger to it, and for one who is disabled.

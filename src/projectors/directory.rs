@@ -162,6 +162,12 @@ impl AccessDirectory for Directory {
         self.known().spaces.get(id).cloned()
     }
 
+    fn spaces(&self) -> Vec<Arc<Space>> {
+        let mut spaces: Vec<_> = self.known().spaces.values().cloned().collect();
+        spaces.sort_unstable_by(|one, other| one.id.as_str().cmp(other.id.as_str()));
+        spaces
+    }
+
     fn spaces_of(&self, principal: PrincipalId) -> Vec<(Arc<Space>, Role)> {
         let known = self.known();
         let mut spaces: Vec<_> =

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{caches, core::Core, credentials, eraser, positions::AllPositions, webhooks::Outward};
+use super::{caches, core::Core, credentials, eraser, login, positions::AllPositions, webhooks::Outward};
 use crate::{
     adapters::{nats::Nats, postgres::Postgres, system::SystemIds},
     api::{
@@ -20,6 +20,7 @@ use crate::{
         status::Overview, webhooks::Webhooks,
     },
     caches::{Caches, Settings, embeddings::RememberedQueries},
+    config,
     domain::ids::{KeyId, SpaceId},
     fanout::{live::Hub, webhooks::Parts},
     ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads},
@@ -40,6 +41,7 @@ pub(super) struct Needs<'a> {
     pub data_dir: &'a Path,
     pub credentials: &'a credentials::Credentials,
     pub outward: Outward,
+    pub auth: config::Auth,
     pub webhooks: Parts,
     pub caching: Settings,
     pub model: Arc<dyn Embedder>,
@@ -55,7 +57,7 @@ pub(super) struct Needs<'a> {
 
 /// Follows what the role needs of the log, and puts the use cases together.
 pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge> {
-    let Needs { data_dir, credentials, outward, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
+    let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
         needs;
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
@@ -95,9 +97,12 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         positions,
         caches: caches.clone(),
     };
+    let sessions = login::sessions(core, &auth, webhooks.vault.clone()).await;
+    let opened = login::Opened { sessions: sessions.clone(), directory: directory.clone(), writing: writing.clone() };
+    let login = login::login(core, auth, credentials, (opened, webhooks.vault.clone()))?;
     let live = Live {
         hub: Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?),
-        auth: LiveAuth { directory: directory.clone(), clock: core.clock.clone(), vault: webhooks.vault.clone() },
+        auth: LiveAuth { directory: directory.clone(), sessions, clock: core.clock.clone(), vault: webhooks.vault.clone() },
         origins: outward.allowed_origins,
         events: events.clone(),
         ids,
@@ -115,6 +120,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
         projections: Arc::new(projections),
         caches: Arc::new(KeptAnswers(caches)),
+        login,
         status,
     };
     let metrics = Arc::new(telemetry::metrics());

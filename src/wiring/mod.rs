@@ -12,6 +12,7 @@ mod eraser;
 mod health;
 mod http;
 mod links;
+mod login;
 mod positions;
 mod projector;
 mod reactor;
@@ -40,7 +41,7 @@ use crate::{
     adapters::{postgres::Postgres, tantivy::TantivyIndex},
     api::http::hosts::Hosts,
     caches::Settings,
-    config::Config,
+    config::{self, Config},
     domain::memory::ScriptTags,
     journal::subject::Prefix,
     ports::KeywordIndex,
@@ -58,6 +59,8 @@ pub struct Place<'a> {
     pub roles: Roles,
     pub outward: Outward,
     pub inward: Inward,
+    /// How people log in.
+    pub auth: config::Auth,
     pub caching: Settings,
     pub script_tags: ScriptTags,
     /// Where the embedding model is unpacked.
@@ -67,7 +70,12 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// As the settings have it.
     pub fn of(config: Config, data_dir: &'a Path, roles: Roles) -> Self {
-        let Config { folders, http, servers, cache, webhooks, security, memories, logging: _ } = config;
+        let Config { folders, http, servers, cache, webhooks, security, auth, memories, logging: _ } = config;
+        let mut allowed_hosts = http.allowed_hosts;
+        if http.listen.ip().is_loopback() || !allowed_hosts.is_empty() {
+            // A proxy calls it what browsers do.
+            allowed_hosts.extend(auth.host());
+        }
         let outward = Outward { webhooks, security, allowed_origins: http.allowed_origins, ..Outward::default() };
         Self {
             data_dir,
@@ -75,7 +83,8 @@ impl<'a> Place<'a> {
             listen: http.listen,
             roles,
             outward,
-            inward: Inward { allowed_hosts: http.allowed_hosts, requests_per_s: http.requests_per_s },
+            inward: Inward { allowed_hosts, requests_per_s: http.requests_per_s },
+            auth,
             caching: cache.settings(),
             script_tags: memories.script_tags,
             cache_dir: folders.cache_dir,
@@ -111,7 +120,7 @@ impl Brain {
     /// Connects to the servers, starts the parts of its roles, and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, inward, caching, script_tags, cache_dir } = place;
+        let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
         let core = Core::connect(links, prefix, (script_tags, outward.webhooks.retry.clone())).await?;
@@ -150,6 +159,7 @@ impl Brain {
                     data_dir,
                     credentials: &credentials,
                     outward,
+                    auth,
                     webhooks,
                     caching,
                     model,

@@ -32,7 +32,8 @@ async fn created(world: &World) -> (String, Value) {
 async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
     let world = World::new().await;
     let (memory, _) = created(&world).await;
-    for route in api::routes() {
+    // Where others write the address, they add what they like.
+    for route in api::routes().into_iter().filter(|route| !route.any_query) {
         for query in ["erase=true", "%65rase=true", "erase"] {
             let address = format!("{}?{query}", path(&route));
             let refused = reply(world.request(method(&route), &address)).await;

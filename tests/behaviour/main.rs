@@ -24,6 +24,7 @@ mod keyword_damage;
 mod kills;
 mod limits;
 mod live;
+mod login;
 mod memories;
 mod numbers;
 mod outages;

@@ -18,7 +18,7 @@ use crate::{
 /// The header that carries a key when `Authorization` does not.
 const API_KEY_HEADER: &str = "X-API-Key";
 /// The header by which a client makes sure that it talks to the space it means.
-const SPACE_HEADER: &str = "Brain-Space";
+pub(super) const SPACE_HEADER: &str = "Brain-Space";
 
 /// Turns credentials into callers.
 #[derive(Clone)]
@@ -89,7 +89,7 @@ pub fn secret(headers: &HeaderMap) -> Result<&[u8], Problem> {
 }
 
 /// Whether a request shows a credential at all, good or not.
-pub(super) fn shows_credential(headers: &HeaderMap) -> bool {
+pub(in crate::api) fn shows_credential(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY_HEADER)
 }
 

@@ -13,15 +13,20 @@ use actix_web::{
 
 use super::{
     admission,
-    auth::{Authenticator, address, is_local},
+    auth::{self, Authenticator, address, is_local},
     body,
     error::Problem,
     headers,
     limits::Limits,
     query,
     route::{Route, Who},
+    session,
 };
-use crate::{api::live::auth, app::Caller, domain::access::Scope};
+use crate::{
+    api::live::auth as live,
+    app::{Caller, login::Login, sessions::Shown},
+    domain::access::Scope,
+};
 
 /// The part of a route's line that is looked at with every request.
 #[derive(Clone)]
@@ -29,6 +34,7 @@ pub(super) struct Rules {
     who: Who,
     /// Names of the parameters that it takes.
     query: Arc<[String]>,
+    any_query: bool,
     by_token: bool,
     /// Whether it waits for a seat among those who write.
     writes: bool,
@@ -39,13 +45,16 @@ impl Rules {
     pub(super) fn of(route: &Route) -> Self {
         let writes = matches!(route.who, Who::May(Scope::MemoryWrite | Scope::GraphWrite | Scope::WebhookAdmin));
         let query = (route.query)().into_iter().map(|parameter| parameter.name).collect();
-        Self { who: route.who, query, by_token: route.by_token, writes, takes_body: route.takes.is_some() }
+        let (any_query, by_token, takes_body) = (route.any_query, route.by_token, route.takes.is_some());
+        Self { who: route.who, query, any_query, by_token, writes, takes_body }
     }
 
     /// Who has no key learns nothing else, so that is looked at first.
     fn check(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
         self.admit(authenticator, request).map_err(|refused| counted(request, refused))?;
-        query::must_be_known(request.query_string(), &self.query)?;
+        if !self.any_query {
+            query::must_be_known(request.query_string(), &self.query)?;
+        }
         if self.takes_body { body::must_be_readable(request.headers()) } else { Ok(()) }
     }
 
@@ -60,9 +69,17 @@ impl Rules {
     /// Notes who comes, if the route asks for anybody.
     fn admit(&self, authenticator: &Authenticator, request: &ServiceRequest) -> Result<(), Problem> {
         if self.by_token {
-            auth::authenticate_stream(authenticator, request, self.who)?;
+            live::authenticate_stream(authenticator, request, self.who)?;
         } else if !self.is_open_to(request) {
-            let caller = authenticator.authenticate(request.headers(), self.who)?;
+            let by_session =
+                if auth::shows_credential(request.headers()) { None } else { session::authenticate(request, self.who)? };
+            let caller = match by_session {
+                Some((caller, shown)) => {
+                    request.extensions_mut().insert(shown);
+                    caller
+                }
+                None => authenticator.authenticate(request.headers(), self.who)?,
+            };
             request.extensions_mut().insert(caller.from(address(request.request())));
         }
         match (request.app_data::<Data<Limits>>(), request.extensions().get::<Caller>()) {
@@ -74,9 +91,18 @@ impl Rules {
 
 /// What is answered to a credential that opens nothing: from an address that shows too many of them, that it does.
 fn counted(request: &ServiceRequest, refused: Problem) -> Problem {
-    let limits = request.app_data::<Data<Limits>>().filter(|_| refused.code == "auth.invalid_key");
+    let limits =
+        request.app_data::<Data<Limits>>().filter(|_| ["auth.invalid_key", "auth.invalid_session"].contains(&&*refused.code));
     let too_many = limits.and_then(|limits| limits.failure(address(request.request())).err());
     too_many.unwrap_or(refused)
+}
+
+/// Writes down, now and then, that a session is in use.
+async fn see(request: &ServiceRequest) {
+    let shown = request.extensions().get::<Shown>().cloned();
+    if let Some((shown, login)) = shown.zip(request.app_data::<Data<Login>>()) {
+        login.sessions.see(&shown).await;
+    }
 }
 
 /// The middleware of every route. What it refuses is an answer, no error, so that what is wrapped around it sees every answer alike.
@@ -89,6 +115,7 @@ pub(super) async fn pass<B: MessageBody + 'static>(
         Ok(()) if rules.writes => admission::enter_to_write(request.request(), rules.takes_body).await,
         other => other,
     };
+    see(&request).await;
     let mut response = match checked {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),

@@ -76,6 +76,8 @@ pub struct Route {
     pub who: Who,
     pub summary: &'static str,
     pub query: fn() -> Vec<Parameter>,
+    /// Whether parameters that nobody reads are passed over: others write this address, and add what they like.
+    pub any_query: bool,
     /// Names of the request headers that it looks at.
     pub headers: &'static [&'static str],
     pub takes: Option<Shape>,
@@ -96,6 +98,7 @@ impl Route {
             who: Who::Anybody,
             summary,
             query: Vec::new,
+            any_query: false,
             headers: &[],
             takes: None,
             gives: (200, None),

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
+use uuid::Uuid;
 
 use super::Live;
 use crate::{
@@ -15,10 +16,11 @@ use crate::{
         body,
         error::Problem,
         route::Who,
+        session,
     },
-    app::{self, Caller, Credential, access::secret::sha256_hex},
+    app::{self, Caller, access::secret::sha256_hex, sessions::Sessions},
     domain::{
-        access::Scope,
+        access::{Credential, Scope},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
     fanout::live::session::{AuthError, Authority, Subscriber},
@@ -42,8 +44,11 @@ struct Claims {
     sub: PrincipalId,
     aud: String,
     space: SpaceId,
-    /// The API key that asked for it: when that is revoked, so is this.
-    key: KeyId,
+    /// The API key or the session that asked for it: when that is over, so is this. One of them is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<KeyId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<Uuid>,
     iat: i64,
     exp: i64,
 }
@@ -68,6 +73,7 @@ pub struct TokenAnswer {
 #[derive(Clone)]
 pub struct LiveAuth {
     pub directory: Arc<dyn AccessDirectory>,
+    pub sessions: Arc<Sessions>,
     pub clock: Arc<dyn Clock>,
     pub vault: Arc<dyn Vault>,
 }
@@ -75,13 +81,17 @@ pub struct LiveAuth {
 impl LiveAuth {
     fn issue(&self, caller: &Caller, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
         let now = self.clock.now();
-        let Credential::Key(key) = caller.credential();
+        let (key, session) = match caller.credential() {
+            Credential::Key(key) => (Some(key), None),
+            Credential::Session(session) => (None, Some(session)),
+        };
         let expires_at = now + TimeDelta::seconds(ttl_s);
         let claims = Claims {
             sub: caller.principal(),
             aud: AUDIENCE.to_owned(),
             space: caller.space().clone(),
             key,
+            session,
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
         };
@@ -103,13 +113,17 @@ impl LiveAuth {
         if expires_at <= self.clock.now() {
             return Err(AuthError::Expired);
         }
-        let caller = self.reader(claims.key).ok_or(AuthError::Invalid)?;
+        let by = claims.key.map(Credential::Key).or(claims.session.map(Credential::Session)).ok_or(AuthError::Invalid)?;
+        let caller = self.reader(by, &claims.space).ok_or(AuthError::Invalid)?;
         Ok(Subscriber { expires_at: Some(expires_at), ..subscriber(&caller) })
     }
 
-    /// Who holds the key, if they may still read by it.
-    fn reader(&self, key: KeyId) -> Option<Caller> {
-        let caller = Caller::of_key(&*self.directory.key(key)?, &*self.directory, self.clock.now())?;
+    /// Who holds the key or the session, if they may still read in the space by it.
+    fn reader(&self, by: Credential, space: &SpaceId) -> Option<Caller> {
+        let caller = match by {
+            Credential::Key(key) => Caller::of_key(&*self.directory.key(key)?, &*self.directory, self.clock.now())?,
+            Credential::Session(session) => Caller::of_session(&self.sessions.get(session)?, space, &*self.directory)?,
+        };
         caller.may(Scope::MemoryRead).then_some(caller)
     }
 
@@ -119,8 +133,8 @@ impl LiveAuth {
 }
 
 pub(super) fn subscriber(caller: &Caller) -> Subscriber {
-    let Credential::Key(key) = caller.credential();
-    Subscriber { space: caller.space().clone(), user: caller.principal().to_string(), key, expires_at: None }
+    let (space, user) = (caller.space().clone(), caller.principal().to_string());
+    Subscriber { space, user, by: caller.credential(), expires_at: None }
 }
 
 /// Who opens a stream: as everywhere else by a key, or by a live token as bearer or as the parameter `token`, because a browser's
@@ -134,7 +148,7 @@ pub(in crate::api) fn authenticate_stream(
     let by_token = |token: &str| {
         let Some(live) = request.app_data::<web::Data<Live>>() else { return Err(AuthError::Invalid) };
         let subscriber = live.auth.by_token(token)?;
-        let caller = live.auth.reader(subscriber.key).ok_or(AuthError::Invalid)?;
+        let caller = live.auth.reader(subscriber.by, &subscriber.space).ok_or(AuthError::Invalid)?;
         Ok((caller, subscriber))
     };
     let problem = |error: AuthError| match error {
@@ -143,7 +157,14 @@ pub(in crate::api) fn authenticate_stream(
     };
     let in_query = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == TOKEN);
     let (caller, subscriber) = match (in_query, auth::secret(headers)) {
-        (None, Err(refused)) => return Err(refused),
+        (None, Err(refused)) => match session::authenticate(request, who)? {
+            Some((caller, shown)) if !auth::shows_credential(headers) => {
+                request.extensions_mut().insert(shown);
+                let subscriber = subscriber(&caller);
+                (caller, subscriber)
+            }
+            _ => return Err(refused),
+        },
         (Some(_), Ok(_)) => {
             let detail = "who asks stands in a header or in the address, not in both";
             return Err(Problem::new("request.invalid_query", detail).at(TOKEN, None, None));
@@ -177,7 +198,7 @@ impl Authority for LiveAuth {
     }
 
     fn still_admits(&self, subscriber: &Subscriber) -> bool {
-        self.reader(subscriber.key).is_some()
+        self.reader(subscriber.by, &subscriber.space).is_some()
     }
 
     fn ttl_s(&self, until: Timestamp) -> Option<u64> {

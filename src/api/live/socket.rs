@@ -111,6 +111,7 @@ async fn open(
         subscriber,
         changes: None,
         access: live.auth.directory.changes(),
+        sessions: live.auth.sessions.changes(),
         live,
         next_ping: Instant::now() + PING,
         pong_by: None,
@@ -149,6 +150,8 @@ struct Connection {
     changes: Option<Receiver<Change>>,
     /// Moves when somebody's access changes.
     access: watch::Receiver<StreamSeq>,
+    /// Moves when somebody's session ends.
+    sessions: watch::Receiver<u64>,
     live: State,
     next_ping: Instant,
     pong_by: Option<Instant>,
@@ -198,6 +201,7 @@ impl Connection {
                 },
                 // The directory outlives its connections.
                 Ok(()) = self.access.changed() => self.must_be_admitted()?,
+                Ok(()) = self.sessions.changed() => self.must_be_admitted()?,
                 () = &mut alarm => Box::pin(self.look_at_the_clock()).await?,
                 () = &mut stopped => return Err(Disconnect::SHUTDOWN),
             }

@@ -39,6 +39,8 @@ struct Reader {
     heartbeat: Instant,
     /// Moves when somebody's access changes.
     access: watch::Receiver<StreamSeq>,
+    /// Moves when somebody's session ends.
+    sessions: watch::Receiver<u64>,
     _permit: ConnectionPermit,
 }
 
@@ -63,6 +65,7 @@ pub async fn handle(
         bare: Bare { hub, space: caller.space().clone(), wishes },
         subscriber: subscriber.into_inner(),
         access: live.auth.directory.changes(),
+        sessions: live.auth.sessions.changes(),
         live,
         waiting: VecDeque::new(),
         heartbeat: Instant::now() + HEARTBEAT,
@@ -111,6 +114,9 @@ impl Reader {
                 () = sleep_until(end) => return None,
                 // The directory outlives its connections.
                 Ok(()) = self.access.changed() => if !self.live.auth.still_admits(&self.subscriber) {
+                    return None;
+                },
+                Ok(()) = self.sessions.changed() => if !self.live.auth.still_admits(&self.subscriber) {
                     return None;
                 },
                 () = sleep_until(self.heartbeat) => {

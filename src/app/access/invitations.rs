@@ -98,7 +98,7 @@ impl Access {
         if self.directory.key(key).is_some() {
             return Err(Rejection::InvitationOver.into());
         }
-        let via = Some(Via { key: None, address: from });
+        let via = Some(Via { address: from, ..Via::default() });
         let actor = Actor { space: found.space.clone(), principal, via };
         self.settle_invitation(actor.clone(), found.id, InvitationCommand::Accept { by: principal, at }).await?;
         let newcomer = Self::newcomer(principal, PrincipalKind::Person, called.clone(), at);

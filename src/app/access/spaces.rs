@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Access, Caller, Error, KeyMade, invalid, keys::first_label, not_found};
 use crate::{
-    app::Credential,
+    domain::access::Credential,
     domain::{
         access::{Key, Principal, Role, Scope, Space, SpaceCommand},
         ids::{KeyId, SpaceId},
@@ -36,16 +36,19 @@ pub struct SpaceMade {
 impl Access {
     /// Who calls, by what, and where they belong.
     pub fn me(&self, caller: &Caller) -> Me {
-        let Credential::Key(key) = caller.credential();
+        let key = match caller.credential() {
+            Credential::Key(key) => self.directory.key(key),
+            Credential::Session(_) => None,
+        };
         let principal = self.directory.principal(caller.principal());
-        Me { principal, key: self.directory.key(key), spaces: self.spaces(caller) }
+        Me { principal, key, spaces: self.spaces(caller) }
     }
 
-    /// The spaces that the caller belongs to. A key opens one, and is shown no other.
+    /// The spaces that the caller belongs to. A key opens one, and is shown no other; a session opens all.
     pub fn spaces(&self, caller: &Caller) -> Vec<Belonging> {
         let all = self.directory.spaces_of(caller.principal()).into_iter();
-        let Credential::Key(_) = caller.credential();
-        all.filter(|(space, _)| space.id == *caller.space()).map(|(space, role)| Belonging { space, role }).collect()
+        let is_open = |space: &SpaceId| matches!(caller.credential(), Credential::Session(_)) || space == caller.space();
+        all.filter(|(space, _)| is_open(&space.id)).map(|(space, role)| Belonging { space, role }).collect()
     }
 
     /// Makes a space with the caller as its owner, and a key to it. Only operators may.

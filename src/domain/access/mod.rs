@@ -8,6 +8,10 @@ mod principal;
 mod role;
 mod space;
 
+use uuid::Uuid;
+
+use super::ids::KeyId;
+
 pub use self::{
     invitation::{Invitation, InvitationCommand, InvitationDecider, InvitationEvent},
     key::{Key, KeyCommand, KeyDecider, KeyEvent, OldSecret, ROTATION_GRACE_MAX_S},
@@ -15,6 +19,14 @@ pub use self::{
     role::{Role, Scope, ScopeSet},
     space::{Grant, GrantSource, MEMBERS_MAX, Space, SpaceCommand, SpaceDecider, SpaceEvent},
 };
+
+/// What somebody has shown to come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    Key(KeyId),
+    /// A browser's session, by its public name.
+    Session(Uuid),
+}
 
 /// Characters of the name of a space, a principal or a key.
 pub const NAME_CHARS_MAX: usize = 200;

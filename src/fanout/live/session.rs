@@ -13,7 +13,10 @@ use super::{
     protocol::{Command, Disconnect, History, Refusal, Subscribe, presence, publication, refused, reply},
 };
 use crate::{
-    domain::ids::{KeyId, SpaceId, StreamSeq, Timestamp},
+    domain::{
+        access::Credential,
+        ids::{SpaceId, StreamSeq, Timestamp},
+    },
     journal::Recorded,
 };
 
@@ -31,8 +34,8 @@ const REFRESH_AHEAD_S: u64 = 10;
 pub struct Subscriber {
     pub space: SpaceId,
     pub user: String,
-    /// The API key behind it: when that is revoked, it has to go.
-    pub key: KeyId,
+    /// The API key or the session behind it: when that is over, it has to go.
+    pub by: Credential,
     /// Until when it may stay without a new token.
     pub expires_at: Option<Timestamp>,
 }

@@ -10,7 +10,10 @@ use super::{
     *,
 };
 use crate::{
-    domain::ids::{KeyId, Timestamp},
+    domain::{
+        access::Credential,
+        ids::{KeyId, Timestamp},
+    },
     fanout::feed::tests::Log,
     ports::EventReader,
 };
@@ -21,7 +24,7 @@ struct Open;
 impl Authority for Open {
     fn admit(&self, _: &str) -> Result<Subscriber, AuthError> {
         let (space, key) = (SpaceId::default_space(), KeyId(Uuid::nil()));
-        Ok(Subscriber { space, user: "ann".into(), key, expires_at: None })
+        Ok(Subscriber { space, user: "ann".into(), by: Credential::Key(key), expires_at: None })
     }
 
     fn still_admits(&self, _: &Subscriber) -> bool {

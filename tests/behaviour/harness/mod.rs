@@ -32,7 +32,7 @@ use second_brain::{
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Config, Webhooks},
+    config::{Auth, Config, Webhooks},
     domain::{
         ids::{MemoryId, Revision, SpaceId},
         memory::ScriptTags,
@@ -166,6 +166,8 @@ pub struct World {
     webhooks: Webhooks,
     /// Of servers that are the test's own.
     servers_folder: Option<PathBuf>,
+    /// How people log in, and the port that they come back to.
+    auth: (Auth, u16),
     /// To NATS and to Postgres.
     proxies: Option<[Proxy; 2]>,
     /// Absent where the servers are the test's own.
@@ -215,6 +217,14 @@ impl World {
     pub async fn with_webhooks(webhooks: Webhooks) -> Self {
         let mut world = Self::unstarted().await;
         world.webhooks = webhooks;
+        world.start().await;
+        world
+    }
+
+    /// A brain on this port by which people log in.
+    pub async fn that_people_log_in_to(auth: Auth, port: u16) -> Self {
+        let mut world = Self::unstarted().await;
+        world.auth = (auth, port);
         world.start().await;
         world
     }
@@ -311,20 +321,22 @@ impl World {
             script_tags,
             webhooks,
             servers_folder: None,
+            auth: Default::default(),
             proxies,
             _lease: lease,
         }
     }
 
     async fn start(&mut self) {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (auth, port) = self.auth.clone();
+        let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let (settings, allowed_origins) = (self.settings, self.origins.clone());
         let webhooks = Webhooks { allow_loopback: true, ..self.webhooks.clone() };
         let outward = Outward { webhooks, settings, allowed_origins, ..Outward::default() };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
         let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
-        let place = Place { data_dir, prefix, listen, roles, outward, inward, caching, script_tags, cache_dir };
+        let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {

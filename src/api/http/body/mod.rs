@@ -12,6 +12,7 @@ use actix_web::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use super::{admission, error::Problem};
 use crate::app::{self, error::short};
@@ -81,6 +82,12 @@ async fn understood<T: Send + 'static>(
     }
     let apart = web::block(move || read(&received.bytes)).await;
     apart.unwrap_or_else(|cause| Err(app::Error::new("internal", "the body cannot be read now").logged(&cause).into()))
+}
+
+/// The fields of a form (`application/x-www-form-urlencoded`) of at most `bytes_max` bytes, in their order.
+pub async fn form(request: &HttpRequest, payload: web::Payload, bytes_max: usize) -> Result<Vec<(String, String)>, Problem> {
+    let received = receive::whole(request, payload, bytes_max).await?;
+    Ok(form_urlencoded::parse(&received.bytes).into_owned().collect())
 }
 
 /// The value as `T`; every field of `T` must have a default, which is how the field at fault is found.

@@ -1,0 +1,73 @@
+//! Who a browser is, by the cookie of its session. Called by the edge for requests that show no key. What writes must come from a page of
+//! this server, and say so twice: by what the browser tells of it, and by a token that no other page can read.
+
+use actix_web::{
+    dev::ServiceRequest,
+    http::{Method, header::HeaderMap},
+    web,
+};
+
+use super::{auth::SPACE_HEADER, cookies, error::Problem, route::Who};
+use crate::app::{
+    Caller,
+    login::Login,
+    sessions::{Sessions, Shown},
+};
+
+/// The header in which a page says the token that [`Sessions::forgery_token`] gives.
+pub const FORGERY_HEADER: &str = "X-CSRF-Token";
+const SITE_HEADER: &str = "Sec-Fetch-Site";
+
+/// The caller that a session makes, and the session. `None` if the request shows none.
+/// Errors: `auth.invalid_session`, `auth.forged_request`, `auth.space_forbidden`, `auth.scope_missing`.
+pub(in crate::api) fn authenticate(request: &ServiceRequest, who: Who) -> Result<Option<(Caller, Shown)>, Problem> {
+    let Some(login) = request.app_data::<web::Data<Login>>() else { return Ok(None) };
+    let headers = request.headers();
+    let is_secure = login.base.as_ref().is_some_and(|base| base.is_secure());
+    let Some(secret) = cookies::find(headers, &cookies::session_name(is_secure)) else { return Ok(None) };
+    let invalid = || Problem::new("auth.invalid_session", "this session is over; log in again");
+    let shown = login.sessions.find(secret.as_bytes()).ok_or_else(invalid)?;
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        must_be_of_this_site(headers, &login.sessions, &shown)?;
+    }
+    let caller = caller(login, headers, &shown)?.ok_or_else(invalid)?;
+    if let Who::May(scope) = who {
+        caller.require(scope)?;
+    }
+    Ok(Some((caller, shown)))
+}
+
+/// In the space that the headers name, or in the first one. `None` for somebody who belongs nowhere any more.
+fn caller(login: &Login, headers: &HeaderMap, shown: &Shown) -> Result<Option<Caller>, Problem> {
+    let mut named = headers.get_all(SPACE_HEADER);
+    let directory = &*login.directory;
+    let Some(named_first) = named.next() else {
+        let space = directory.spaces_of(shown.session.principal).into_iter().next().map(|(space, _)| space.id.clone());
+        return Ok(space.and_then(|space| Caller::of_session(&shown.session, &space, directory)));
+    };
+    let forbidden = || Problem::new("auth.space_forbidden", "you do not belong to the space that Brain-Space names");
+    let space = named_first.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(forbidden)?;
+    if named.next().is_some() {
+        return Err(forbidden());
+    }
+    Caller::of_session(&shown.session, &space, directory).map(Some).ok_or_else(forbidden)
+}
+
+fn must_be_of_this_site(headers: &HeaderMap, sessions: &Sessions, shown: &Shown) -> Result<(), Problem> {
+    let forged = || {
+        let detail = format!("a page that writes sends {FORGERY_HEADER} with the token of GET /api/v1/sessions, from this site");
+        Problem::new("auth.forged_request", detail)
+    };
+    let one = |name: &str| {
+        let mut values = headers.get_all(name);
+        values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes())
+    };
+    if !one(SITE_HEADER).is_some_and(|site| site == b"same-origin" || site == b"none") {
+        return Err(forged());
+    }
+    let wanted = sessions.forgery_token(&shown.secret_sha256).map_err(crate::app::Error::from)?;
+    // Both are hashed again, so that the time tells nothing of where they differ.
+    let hashed = |bytes: &[u8]| crate::app::sessions::sha256_hex(bytes);
+    let is_good = one(FORGERY_HEADER).is_some_and(|given| hashed(given) == hashed(wanted.as_bytes()));
+    if is_good { Ok(()) } else { Err(forged()) }
+}

@@ -1,0 +1,95 @@
+//! How people log in: the providers of the settings as those that are asked, and the sessions that this process follows.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use anyhow::Context;
+
+use super::{core::Core, credentials};
+use crate::{
+    adapters::oidc::{GitHub, Oidc, Registration, Way},
+    app::{
+        Writing,
+        login::{Base, Login, Provider},
+        sessions::Sessions,
+    },
+    config::{
+        self,
+        auth::{self, Preset, Secret},
+    },
+    ports::{AccessDirectory, identity::IdentityProvider, webhooks::Vault},
+};
+
+/// How long a start waits for the sessions that hold; those that come later are known when they come.
+const SESSIONS_WAIT: Duration = Duration::from_secs(10);
+
+/// What a login opens doors in.
+pub(super) struct Opened {
+    pub sessions: Arc<Sessions>,
+    pub directory: Arc<dyn AccessDirectory>,
+    pub writing: Arc<Writing>,
+}
+
+/// The sessions of this instance, once those that hold are known.
+pub(super) async fn sessions(core: &Core, auth: &config::Auth, vault: Arc<dyn Vault>) -> Arc<Sessions> {
+    let sessions = Arc::new(Sessions::new(core.nats.sessions(), vault, core.clock.clone(), auth.sessions));
+    let (followed, stop) = (sessions.clone(), core.stop.clone());
+    core.tasks.spawn(async move { stop.run_until_cancelled(followed.follow()).await.is_some() });
+    if tokio::time::timeout(SESSIONS_WAIT, sessions.ready()).await.is_err() {
+        tracing::warn!("the sessions of browsers are not known yet");
+    }
+    sessions
+}
+
+/// The use cases of logging in. Errors: a secret cannot be read, browsers would send sessions in clear, or TLS cannot be set up.
+pub(super) fn login(
+    core: &Core,
+    auth: config::Auth,
+    credentials: &credentials::Credentials,
+    (opened, vault): (Opened, Arc<dyn Vault>),
+) -> anyhow::Result<Arc<Login>> {
+    let base = Base::of(auth.base_url.as_deref().unwrap_or(&credentials.url));
+    if base.is_none() && !auth.providers.is_empty() {
+        anyhow::bail!(
+            "people cannot log in at {}: set auth.base_url to the https address at which browsers reach brain",
+            credentials.url
+        );
+    }
+    let way = Way::new().context("cannot set up TLS for login providers")?;
+    let providers = auth.providers.into_iter().map(|provider| provided(core, provider, &way)).collect::<anyhow::Result<_>>()?;
+    let Opened { sessions, directory, writing } = opened;
+    Ok(Arc::new(Login {
+        providers,
+        base,
+        sessions,
+        directory,
+        writing,
+        vault,
+        clock: core.clock.clone(),
+        owner: credentials::owner(),
+        machine_key: credentials::key_id(&credentials.api_key),
+    }))
+}
+
+fn provided(core: &Core, provider: auth::Provider, way: &Way) -> anyhow::Result<Provider> {
+    let auth::Provider { id, name, preset, issuer, client_id, client_secret, scopes, groups_claim, auto_create, rules } =
+        provider;
+    let client_secret =
+        client_secret.map(secret).transpose().with_context(|| format!("the login provider {id} has no secret"))?;
+    let registration = Registration { issuer, client_id, client_secret, scopes, groups_claim };
+    let identity: Arc<dyn IdentityProvider> = match preset {
+        Preset::GitHub => Arc::new(GitHub::new(registration, way.clone())),
+        Preset::Oidc | Preset::Google => Arc::new(Oidc::new(registration, way.clone(), core.clock.clone())),
+    };
+    Ok(Provider { id, name, identity, auto_create, rules })
+}
+
+/// A secret that stands in a file ends with its last letter, not with the line.
+fn secret(secret: Secret) -> anyhow::Result<String> {
+    match secret {
+        Secret::Here(text) => Ok(text),
+        Secret::In(path) => {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(text.trim_end().to_owned())
+        }
+    }
+}
