@@ -54,6 +54,11 @@
 //! The engine in [`projectors`] reads the event, applies it in one transaction with its checkpoint, and reads at that
 //! position show it.
 //!
+//! # Somebody logs in
+//! [`api::login`] sends the browser away with an attempt that [`app::login`] has sealed; [`adapters::oidc`] exchanges the code that it brings
+//! back and verifies who it is. Groups become roles by commands, and [`app::sessions`] opens a session: a hash in the stream SESSIONS that
+//! every process tails. From then on the cookie is a caller like a key's holder, and writes say a token that only our own pages can read.
+//!
 //! # A webhook goes out
 //! The dispatcher in [`fanout::webhooks`] follows the node's [`fanout::feed::Tail`], knows the endpoints by the same log, and writes one
 //! delivery per endpoint that wants an event, in one transaction with its own position. The endpoint's lane takes what is due, reads the

@@ -54,6 +54,10 @@ pub(super) fn login(
             credentials.url
         );
     }
+    if !auth.providers.is_empty() {
+        // Every process that a browser may come back to opens what another has sealed.
+        vault.derive("login").context("people cannot log in without a key that all processes share")?;
+    }
     let way = Way::new().context("cannot set up TLS for login providers")?;
     let providers = auth.providers.into_iter().map(|provider| provided(core, provider, &way)).collect::<anyhow::Result<_>>()?;
     let Opened { sessions, directory, writing } = opened;

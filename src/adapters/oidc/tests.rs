@@ -1,5 +1,7 @@
 //! Tokens of those who should not come in, as a table: each differs from a good one in one thing, and is refused for that thing.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::DateTime;
 use ed25519_dalek::{Signer, SigningKey};
@@ -7,12 +9,21 @@ use hmac::{Hmac, KeyInit, Mac};
 use openidconnect::{ClientId, IssuerUrl, core::CoreJsonWebKeySet};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinSet,
+};
 
 use super::{
+    GitHub, Registration, Way,
     claims::Claims,
     verify::{Expected, Unfit, id_token, logout_token},
 };
-use crate::ports::identity::LogoutNotice;
+use crate::{
+    adapters::http::install_tls,
+    ports::identity::{Arrival, AttemptSecrets, IdentityProvider, LogoutNotice},
+};
 
 const NOW: i64 = 1_800_000_000;
 const ISSUER: &str = "https://id.example/";
@@ -261,4 +272,82 @@ fn notices_of_a_logout_are_read_and_hostile_ones_refused() {
         let unfit = read(minted).expect_err(name).to_string();
         assert!(unfit.contains(why), "{name}: {unfit}");
     }
+}
+
+/// Answers each request by its path, one connection each: the status line's end, and a body. Gives the address, and what
+/// answers for as long as it is held.
+async fn answering(answers: BTreeMap<&'static str, (&'static str, String)>) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut asked = vec![0; 8_192];
+            let length = socket.read(&mut asked).await.unwrap();
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let path = asked.split([' ', '?']).nth(1).unwrap_or_default();
+            let (status, body) = answers.get(path).cloned().unwrap_or(("404 Not Found", String::new()));
+            let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n");
+            let _ = socket.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await;
+        }
+    });
+    (format!("http://{address}"), serving)
+}
+
+#[tokio::test]
+async fn the_way_out_follows_no_redirect_and_reads_only_so_much() {
+    install_tls();
+    let answers = [
+        ("/well", ("200 OK", "{}".to_owned())),
+        ("/moved", ("302 Found\r\nlocation: /well", String::new())),
+        ("/long", ("200 OK", "x".repeat(600_000))),
+    ];
+    let ((here, _serving), way) = (answering(answers.into()).await, Way::new().unwrap());
+    assert_eq!(way.get(&format!("{here}/well"), None).await.unwrap(), b"{}");
+    for (address, why) in [
+        (format!("{here}/moved"), "302"),
+        (format!("{here}/long"), "longer"),
+        ("http://id.example/".to_owned(), "only https"),
+        ("http://169.254.169.254/latest".to_owned(), "only https"),
+    ] {
+        let failed = way.get(&address, Some("a token")).await.unwrap_err().to_string();
+        assert!(failed.contains(why) && !failed.contains("a token"), "{address}: {failed}");
+    }
+}
+
+#[tokio::test]
+async fn github_is_asked_who_somebody_is_and_names_them_by_their_number() {
+    install_tls();
+    let answers = [
+        ("/login/oauth/access_token", json!({"access_token": "t", "token_type": "bearer", "scope": "read:org"})),
+        ("/api/v3/user", json!({"id": 7, "login": "ann", "name": null, "email": null})),
+        (
+            "/api/v3/user/emails",
+            json!([{"email": "a@x.example", "primary": false, "verified": true}, {"email": "b@x.example", "primary": true, "verified": true}]),
+        ),
+        ("/api/v3/user/orgs", json!([{"login": "house"}])),
+        ("/api/v3/user/teams", json!([{"slug": "cooks", "organization": {"login": "house"}}])),
+    ];
+    let answers = answers.into_iter().map(|(path, body)| (path, ("200 OK", body.to_string()))).collect();
+    let (issuer, _serving) = answering(answers).await;
+    let registration = Registration {
+        issuer: issuer.clone(),
+        client_id: "brain".into(),
+        client_secret: Some("s".into()),
+        scopes: ["read:user", "user:email", "read:org"].map(str::to_owned).to_vec(),
+        groups_claim: String::new(),
+    };
+    let github = GitHub::new(registration, Way::new().unwrap());
+    let secrets = AttemptSecrets { state: "st".into(), nonce: "n".into(), verifier: "v".repeat(43) };
+    let departure = github.depart("http://127.0.0.1/auth/github/callback", &secrets).await.unwrap();
+    let url = departure.url.as_str();
+    assert!(
+        url.starts_with(&format!("{issuer}/login/oauth/authorize?")) && url.contains("state=st") && url.contains("S256"),
+        "{url}"
+    );
+    let redirect_uri = "http://127.0.0.1/auth/github/callback";
+    let person = github.arrive(Arrival { code: "c", issuer: &issuer, secrets: &secrets, redirect_uri }).await.unwrap();
+    assert_eq!((person.issuer.as_str(), person.subject.as_str(), person.name.as_deref()), (issuer.as_str(), "7", Some("ann")));
+    assert_eq!((person.email.as_deref(), person.groups), (Some("b@x.example"), Some(vec!["house".into(), "house/cooks".into()])));
+    assert!(github.check_issuer(&issuer, Some("https://evil.example")).await.is_err() && github.notice("t").await.is_err());
 }

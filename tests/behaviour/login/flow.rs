@@ -51,6 +51,23 @@ async fn people_log_in_by_a_real_provider_and_the_session_opens_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_process_may_answer_who_comes_back_and_knows_what_was_used() {
+    let Some(Scene { mut world, op }) = Scene::new(false).await else { return };
+    let ann = Browser::of("ann");
+    let callback = ann.walk_to_callback(world.url(), "home").await;
+    let kept = ann.cookies(world.url());
+    world.restart().await;
+    assert_eq!(ann.get(callback.as_str()).await.status, 303);
+    world.restart().await;
+    let line = kept.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    let again = Browser::of("eve").send(Method::GET, callback.as_str(), &[("cookie", &line)], None).await;
+    assert_eq!((again.status.as_u16(), again.code()), (400, "login.attempt_unknown"));
+    assert_eq!(ann.me(world.url()).await.status, 200);
+    drop(op);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_algorithm_that_is_accepted_lets_in_and_a_shared_secret_does_not() {
     let Some(scene) = Scene::new(true).await else { return };
     for provider in ["home", "pss", "curve", "larger", "edwards"] {
