@@ -124,6 +124,7 @@ async fn raw_deletes(ground: &Ground, name: &str, count: usize, company: usize) 
     let context = jetstream::new(ground.bare_nats().await?);
     let mut definition: Value = serde_json::from_str(include_str!("../nats/events.json"))?;
     (definition["name"], definition["subjects"]) = (format!("raw_{name}").into(), json!([format!("raw.{name}.>")]));
+    definition["num_replicas"] = 1.into();
     let definition: jetstream::stream::Config = serde_json::from_value(definition)?;
     let stream = context.create_stream(definition).await?;
     let payload = "x".repeat(1_000);
