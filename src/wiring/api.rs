@@ -80,8 +80,6 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         caches: caches.clone(),
         queues: queues.clone(),
     });
-    let access =
-        |writing: &Arc<Writing>| Access { writing: writing.clone(), directory: directory.clone(), clock: core.clock.clone() };
     let writing = Arc::new(Writing { commands: core.commands.clone(), ids: ids.clone() });
     let reads = core.postgres.search_reads();
     let search = SearchParts { reads: reads.clone(), keyword: index, embedder: Arc::new(RememberedQueries::new(model)) };
@@ -109,7 +107,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         stop: stop_live.clone(),
     };
     let app = App {
-        access: Arc::new(access(&writing)),
+        access: access(core, &writing, &directory),
         memories: memories(core, &reading, &writing),
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
@@ -123,11 +121,20 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         login,
         status,
     };
-    let metrics = Arc::new(telemetry::metrics());
+    let (metrics, limits) = (Arc::new(telemetry::metrics()), limits(core, requests_per_s));
+    Ok(Edge { limits, app, live, queues, directory, clock: core.clock.clone(), metrics })
+}
+
+/// The limits of this process, which forgets those who have long done nothing.
+fn limits(core: &Core, requests_per_s: u32) -> Arc<Limits> {
     let limits = Arc::new(Limits::new(requests_per_s));
     let (forgetful, stop) = (limits.clone(), core.stop.clone());
     core.tasks.spawn(async move { forgetful.forget(stop).await });
-    Ok(Edge { limits, app, live, queues, directory, clock: core.clock.clone(), metrics })
+    limits
+}
+
+fn access(core: &Core, writing: &Arc<Writing>, directory: &Arc<Directory>) -> Arc<Access> {
+    Arc::new(Access { writing: writing.clone(), directory: directory.clone(), clock: core.clock.clone() })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {

@@ -84,6 +84,8 @@ pub struct Route {
     pub gives: (u16, Option<Shape>),
     /// Whether the answer has no end: a stream or a socket.
     pub stays_open: bool,
+    /// Whether a GET uses something up, as a link that is good once: HEAD, by which mail and chat look at links, must not.
+    pub good_once: bool,
     /// Whether a live token opens it as well, also one that stands in the address.
     pub by_token: bool,
     pub handler: fn() -> actix_web::Route,
@@ -103,14 +105,15 @@ impl Route {
             takes: None,
             gives: (200, None),
             stays_open: false,
+            good_once: false,
             by_token: false,
             handler,
         }
     }
 
     /// Whether HEAD is answered as GET is, without the body. What stays open has no end to tell of.
-    fn answers_head(&self) -> bool {
-        self.method == Method::GET && !self.stays_open
+    pub fn answers_head(&self) -> bool {
+        self.method == Method::GET && !self.stays_open && !self.good_once
     }
 }
 

@@ -75,6 +75,7 @@ pub fn routes() -> Vec<Route> {
         },
         Route {
             any_query: true,
+            good_once: true,
             gives: (303, None),
             ..Route::new(
                 Method::GET,
@@ -85,6 +86,7 @@ pub fn routes() -> Vec<Route> {
         },
         Route {
             query: parameters::<Linked>,
+            good_once: true,
             gives: (303, None),
             ..Route::new(Method::GET, "/auth/link", || web::to(flow::link), "Log in by a link that `brain login-link` has made")
         },

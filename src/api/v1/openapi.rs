@@ -25,7 +25,7 @@ use crate::api::{
 
 const DESCRIPTION: &str = concat!(
     env!("CARGO_PKG_DESCRIPTION"),
-    " HEAD is answered wherever GET is, except by streams and sockets. Whatever is refused is a problem (RFC 9457)."
+    " HEAD is answered wherever GET is, except by streams, by sockets and by addresses that are good once. Whatever is refused is a problem (RFC 9457)."
 );
 /// What the page may do in a browser: show itself, and nothing else; no other page shows it.
 const PAGE_POLICY: &str =
