@@ -266,11 +266,15 @@ async fn what_stands_in_one_space_is_not_found_from_another() {
     let relation = made(&world, "/api/v1/relationships", related).await;
     let hook = made(&world, "/api/v1/webhooks", json!({"url": "http://127.0.0.1:9/x", "events": ["memory.*"]})).await;
     let invitation = made(&world, "/api/v1/invitations", json!({"role": "reader"})).await;
+    let erased = made(&world, "/api/v1/memories", json!({"content": "a quokka that was"})).await;
+    let gone = format!("/api/v1/memories/{}?erase=true", erased["memory"]["id"].as_str().expect("an id"));
+    assert_eq!(world.send(Method::DELETE, &gone, json!(null)).await.status, StatusCode::OK);
     let me = world.get("/api/v1/me").await.body["id"].clone();
     let id_for = |path: &str| {
         let found = match path {
             path if path.contains("/memories/") || path.contains("/graph/") => &memory["memory"]["id"],
             path if path.contains("/relationships/") => &relation["relationship"]["id"],
+            path if path.contains("/erasures/") => &erased["memory"]["id"],
             path if path.contains("/webhooks/") => &hook["webhook"]["id"],
             path if path.contains("/keys/") => &key["key"]["id"],
             path if path.contains("/invitations/") => &invitation["invitation"]["id"],

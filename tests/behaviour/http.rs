@@ -34,11 +34,11 @@ async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
     let (memory, _) = created(&world).await;
     // Where others write the address, they add what they like.
     for route in api::routes().into_iter().filter(|route| !route.any_query) {
-        for query in ["erase=true", "%65rase=true", "erase"] {
+        for query in ["colour=true", "%63olour=true", "colour"] {
             let address = format!("{}?{query}", path(&route));
             let refused = reply(world.request(method(&route), &address)).await;
             assert_eq!(code(&refused), (400, "request.invalid_query"), "{} {address}: {refused:?}", route.method);
-            assert_eq!(refused.body["errors"][0]["field"], "erase");
+            assert_eq!(refused.body["errors"][0]["field"], "colour");
             let stranger = reply(world.anonymous(method(&route), &address)).await;
             let expected = if matches!(route.who, Who::Known | Who::May(_)) { 401 } else { 400 };
             assert_eq!(stranger.status.as_u16(), expected, "{} {address}", route.method);
@@ -59,8 +59,8 @@ async fn a_parameter_that_nobody_reads_is_refused_on_every_route() {
             }
         }
     }
-    let erased = reply(world.request(Method::DELETE, &format!("{memory}?erase=true"))).await;
-    assert_eq!(code(&erased), (400, "request.invalid_query"));
+    let dry = reply(world.request(Method::DELETE, &format!("{memory}?dry_run=true"))).await;
+    assert_eq!(code(&dry), (400, "request.invalid_query"));
     assert_eq!(world.get(&memory).await.status, StatusCode::OK, "nothing was done");
     assert_eq!(code(&world.get("/api/v1/memories?limit=1&limit=2").await), (400, "request.invalid_query"));
     world.end().await;
