@@ -94,9 +94,9 @@ impl Decider for KeyDecider {
     fn decide(command: KeyCommand, state: &Option<Key>) -> Result<Vec<KeyEvent>, Rejection> {
         match (command, state) {
             (KeyCommand::Issue(key), None) => Ok(vec![KeyEvent::Issued(key)]),
-            // What may be done grows with the program: the owner's key is given what it lacks.
+            // What may be done grows with the program, as does what is known of a key: the owner's is given what it lacks.
             (KeyCommand::Issue(key), Some(old)) => {
-                let lacks = key.scopes.iter().any(|scope| !old.scopes.contains(scope));
+                let lacks = old.prefix.is_empty() || key.scopes.iter().any(|scope| !old.scopes.contains(scope));
                 let grown = Key { scopes: key.scopes, prefix: key.prefix, ..old.clone() };
                 Ok(if lacks && old.revoked_at.is_none() { vec![KeyEvent::Issued(grown)] } else { vec![] })
             }
@@ -150,6 +150,8 @@ mod tests {
         let revoke = || KeyCommand::Revoke { at: AT };
         given::<KeyDecider>([]).when(KeyCommand::Issue(key())).then([KeyEvent::Issued(key())]);
         given::<KeyDecider>([KeyEvent::Issued(key())]).when(KeyCommand::Issue(key())).then([]);
+        let nameless = Key { prefix: String::new(), ..key() };
+        given::<KeyDecider>([KeyEvent::Issued(nameless)]).when(KeyCommand::Issue(key())).then([KeyEvent::Issued(key())]);
         let poorer = Key { scopes: vec![Scope::MemoryRead], ..key() };
         let issued = KeyEvent::Issued(poorer.clone());
         given::<KeyDecider>([issued]).when(KeyCommand::Issue(key())).then([KeyEvent::Issued(key())]);
