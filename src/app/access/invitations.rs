@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Access, Caller, Error, KeyMade, invalid,
-    keys::{end, first_label},
+    keys::{Expiry, end, first_label},
     not_found,
     secret::{fresh_invitation, sha256_hex},
 };
@@ -64,7 +64,7 @@ impl Access {
             secret_sha256: sha256_hex(secret.as_bytes()),
             created_by: caller.principal(),
             created_at: now,
-            expires_at: end(now, "expires_in_s", lasts_s)?,
+            expires_at: end(now, Expiry::InS(lasts_s))?,
             accepted: None,
             revoked_at: None,
         };

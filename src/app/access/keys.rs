@@ -11,6 +11,7 @@ use super::{
 use crate::domain::{
     access::{Key, KeyCommand, NAME_CHARS_MAX, ROTATION_GRACE_MAX_S, Scope, ScopeSet, name},
     ids::{KeyId, PrincipalId, Timestamp},
+    limits,
 };
 
 /// A key that is to be made.
@@ -21,7 +22,16 @@ pub struct NewKey {
     pub scopes: Option<Vec<Scope>>,
     /// The member who acts by it; its maker when absent.
     pub principal: Option<PrincipalId>,
-    pub expires_at: Option<Timestamp>,
+    /// Never when absent.
+    pub expires: Option<Expiry>,
+}
+
+/// When something is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expiry {
+    At(Timestamp),
+    /// So many seconds from now.
+    InS(u64),
 }
 
 /// A key, and the secret that is shown once.
@@ -46,12 +56,9 @@ impl Access {
             let detail = format!("{} is more than you and the role of its holder allow", scope.as_str());
             return Err(invalid("scopes", detail));
         }
-        let now = self.clock.now();
-        if new.expires_at.is_some_and(|end| end <= now) {
-            return Err(invalid("expires_at", "the key would be over before it begins"));
-        }
+        let expires_at = new.expires.map(|expiry| end(self.clock.now(), expiry)).transpose()?;
         let label = name("label", &new.label)?;
-        self.issue(caller, (KeyId(self.writing.ids.command_id().0), principal), (label, scopes), new.expires_at).await
+        self.issue(caller, (KeyId(self.writing.ids.command_id().0), principal), (label, scopes), expires_at).await
     }
 
     pub(super) async fn issue(
@@ -119,11 +126,18 @@ impl Access {
     }
 }
 
-/// When something ends that is good for so many seconds from now. Errors: `access.invalid_field`, where the calendar ends.
-pub(super) fn end(now: Timestamp, field: &str, seconds: u64) -> Result<Timestamp, Error> {
-    let span = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
-    let end = span.and_then(|span| now.checked_add_signed(span)).filter(|end| end.timestamp() < 253_402_300_800);
-    end.ok_or_else(|| invalid(field, "this ends after the year 9999"))
+/// When something ends that begins now. Errors: `access.invalid_field`, where it would be over before, or after all years that can be held.
+pub(super) fn end(now: Timestamp, expiry: Expiry) -> Result<Timestamp, Error> {
+    let (field, end) = match expiry {
+        Expiry::At(end) => ("expires_at", Some(end)),
+        Expiry::InS(seconds) => {
+            let span = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+            ("expires_in_s", span.and_then(|span| now.checked_add_signed(span)))
+        }
+    };
+    let end =
+        end.and_then(|end| limits::time(end).ok()).ok_or_else(|| invalid(field, "times go up to the end of the year 9999"))?;
+    if end > now { Ok(end) } else { Err(invalid(field, "it would be over before it begins")) }
 }
 
 /// The name of a key that somebody gets with an invitation or a space.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use self::{
     invitations::{InvitationMade, Joined, NewInvitation},
-    keys::{KeyMade, NewKey},
+    keys::{Expiry, KeyMade, NewKey},
     members::{Member, NewMember},
     spaces::{Belonging, Me, SpaceMade},
 };

@@ -5,7 +5,6 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Path, Payload, ReqData},
 };
-use chrono::TimeDelta;
 
 use super::{BODY_BYTES_MAX, with_secret};
 use crate::{
@@ -15,13 +14,12 @@ use crate::{
     },
     app::{
         self, Caller,
-        access::{Access, NewKey},
+        access::{Access, Expiry, NewKey},
         error::short,
     },
     domain::{
         access::Scope,
         ids::{KeyId, PrincipalId},
-        limits,
     },
 };
 
@@ -43,19 +41,15 @@ pub async fn issue(
     access: Data<Access>,
 ) -> Result<HttpResponse, Problem> {
     let input: KeyInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
-    let expires_at = match (input.expires_at, input.expires_in_s) {
-        (Some(_), Some(_)) => return Err(invalid("expires_in_s", "expires_at and expires_in_s say the same; give one")),
-        (at, None) => at,
-        (None, Some(seconds)) => {
-            let span = i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
-            let end = span.and_then(|span| access.clock.now().checked_add_signed(span));
-            Some(end.ok_or_else(|| invalid("expires_in_s", "this is after the end of the calendar"))?)
+    let expires = match (input.expires_at, input.expires_in_s) {
+        (Some(_), Some(_)) => {
+            let refused = app::Error::new("access.invalid_field", "expires_at and expires_in_s say the same; give one");
+            return Err(refused.at("expires_in_s", None, None).into());
         }
+        (at, seconds) => at.map(Expiry::At).or(seconds.map(Expiry::InS)),
     };
-    let expires_at = expires_at.map(limits::time).transpose();
-    let expires_at = expires_at.map_err(|_| invalid("expires_at", "a time lies within the years 1 to 9999"))?;
     let scopes = input.scopes.map(|texts| texts.iter().map(|text| scope(text)).collect()).transpose()?;
-    let new = NewKey { label: named("label", input.label)?, scopes, principal: input.principal.map(PrincipalId), expires_at };
+    let new = NewKey { label: named("label", input.label)?, scopes, principal: input.principal.map(PrincipalId), expires };
     Ok(with_secret(StatusCode::CREATED, KeyWritten::from(access.issue_key(&caller, new).await?)))
 }
 
@@ -88,8 +82,4 @@ fn scope(text: &str) -> Result<Scope, Problem> {
         let refused = app::Error::new("access.invalid_field", format!("a scope is one of {all}"));
         refused.at("scopes", None, Some(short(text).into())).into()
     })
-}
-
-fn invalid(field: &str, detail: &str) -> Problem {
-    app::Error::new("access.invalid_field", detail).at(field, None, None).into()
 }
