@@ -37,6 +37,10 @@
 //! - *position* ([`domain::ids::StreamSeq`]): a place in the log. *Revision*: how often one aggregate has changed; its ETag.
 //! - *command*, its *key* (`Idempotency-Key`) and its *actor*: what is asked for, the name under which it may be asked for again, and who
 //!   asks. *Decider*: the pure function from state and command to events.
+//! - *principal*: a person or an agent. As a *member* of a *space* they have a *role* there, which gives *scopes*; a *credential* (a key, a
+//!   session) gives scopes as well, and what both give may be done. A *caller* is a principal in one space, by one credential.
+//! - *deleted*: not shown, and can be brought back. *Erased*: gone for every reader at once, and then from every file; the *receipt* says
+//!   from which not.
 //! - *projection*: a read model made of events alone. It has *versions*; one is live, another may be filled beside it until the *cut-over*.
 //!   Its *checkpoint* is the position that it shows. A change that it cannot apply is *parked*.
 //! - *freshness*: the position that an answer must show at least (`min_position`, or what the caller wrote last). *As of*: the position
