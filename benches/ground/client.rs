@@ -39,7 +39,7 @@ impl Client {
         let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
         let mut keys = vec![];
         for _ in 0..count {
-            let secret = second_brain::app::access::secret::fresh_key(&second_brain::adapters::system::SystemIds);
+            let secret = second_brain::app::access::secret::fresh_key(&second_brain::adapters::vault::MasterKey::absent());
             let principal = PrincipalId(Uuid::new_v5(&Uuid::NAMESPACE_OID, secret.as_bytes()));
             credentials::issue(&commands, &secret, (SpaceId::default_space(), principal), "bench", SystemClock.now()).await?;
             keys.push(secret);

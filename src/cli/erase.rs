@@ -1,10 +1,6 @@
 //! `brain erase`: makes that nothing is left of memories, for ever, and shows the receipts. What is only to be put away is deleted: `brain rm`.
 
-use std::{
-    io::{BufRead, IsTerminal},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use reqwest::Method;
@@ -114,10 +110,7 @@ fn confirmed(count: u64, looked: Option<&DeleteAnswer>, connection: &Connection)
     if let Some(looked) = looked {
         client::print(&rm::sample(looked, "erased"))?;
     }
-    output::say(format_args!("Erase {count} for ever? Nobody can bring them back, no undo and no rollback. [y/N]"));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    rm::is_meant(format_args!("Erase {count} for ever? Nobody can bring them back, no undo and no rollback. [y/N]"))
 }
 
 async fn one_by_one(ids: &[Uuid], reason: Option<&str>, connection: &Connection) -> anyhow::Result<(ExitCode, Option<u64>)> {

@@ -126,7 +126,12 @@ fn confirmed(looked: &DeleteAnswer, connection: &Connection) -> anyhow::Result<b
         bail!(Usage(format!("{matched} would be deleted: look with --dry-run, delete with --yes")));
     }
     client::print(&sample(looked, "deleted"))?;
-    output::say(format_args!("Delete {matched}? Each can be brought back by `brain undo`. [y/N]"));
+    is_meant(format_args!("Delete {matched}? Each can be brought back by `brain undo`. [y/N]"))
+}
+
+/// Asks a question that is answered with yes or anything else.
+pub(super) fn is_meant(question: std::fmt::Arguments<'_>) -> anyhow::Result<bool> {
+    output::say(question);
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

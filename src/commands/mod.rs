@@ -96,6 +96,13 @@ pub struct Request<Id, Action> {
     pub action: Action,
 }
 
+impl<Id, Action> Request<Id, Action> {
+    /// One that nobody has named and nobody will repeat; `command_id` was made for it.
+    pub fn once(command_id: CommandId, actor: Actor, id: Id, action: Action) -> Self {
+        Self { actor, key: CommandKey { seed: command_id, fresh: true }, id, if_match: None, action }
+    }
+}
+
 /// The aggregate after the command, and the position from which reads show it. `changed` is false for "already so".
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done<Record> {

@@ -40,11 +40,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Bytes of chance in a secret.
-pub const SECRET_BYTES: usize = 32;
-
-/// What nobody else has: ids (UUID v7) for commands without an Idempotency-Key, and secrets, which nobody can guess either.
+/// Fresh ids (UUID v7) for commands without an Idempotency-Key.
 pub trait IdSource: Send + Sync {
     fn command_id(&self) -> CommandId;
-    fn secret(&self) -> [u8; SECRET_BYTES];
 }

@@ -80,10 +80,10 @@ pub async fn ask(log: &dyn EventLog, query: &AuditQuery, is_visible: impl Fn(&En
         let is_over = start == 0 || is_early;
         if found.len() >= query.limit || is_over || width >= LOOKED_AT_MAX {
             found.reverse();
-            let is_cut = found.len() > query.limit;
+            let is_full = found.len() >= query.limit;
             found.truncate(query.limit);
-            let rest = found.last().filter(|_| is_cut || found.len() == query.limit).map(|last| last.seq);
-            let before = rest.or(Some(StreamSeq(start + 1))).filter(|at| at.0 > 1 && (is_cut || !is_over || rest.is_some()));
+            let rest = if is_full { found.last().map(|last| last.seq) } else { (!is_over).then_some(StreamSeq(start + 1)) };
+            let before = rest.filter(|at| at.0 > 1);
             return Ok(Page { events: found, before });
         }
         width = (width * WIDER).min(LOOKED_AT_MAX);

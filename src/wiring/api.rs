@@ -23,7 +23,7 @@ use crate::{
     config,
     domain::ids::{KeyId, SpaceId},
     fanout::{live::Hub, webhooks::Parts},
-    ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads},
+    ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads, webhooks::Vault},
     projectors::{directory::Directory, keyword::Keyword},
     queries::{search::SearchParts, status::Part},
     replay::Operator,
@@ -107,7 +107,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         stop: stop_live.clone(),
     };
     let app = App {
-        access: access(core, &writing, &directory),
+        access: access(core, &writing, &directory, &webhooks.vault),
         memories: memories(core, &reading, &writing),
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
@@ -133,8 +133,9 @@ fn limits(core: &Core, requests_per_s: u32) -> Arc<Limits> {
     limits
 }
 
-fn access(core: &Core, writing: &Arc<Writing>, directory: &Arc<Directory>) -> Arc<Access> {
-    Arc::new(Access { writing: writing.clone(), directory: directory.clone(), clock: core.clock.clone() })
+fn access(core: &Core, writing: &Arc<Writing>, directory: &Arc<Directory>, vault: &Arc<dyn Vault>) -> Arc<Access> {
+    let (writing, directory, vault) = (writing.clone(), directory.clone(), vault.clone());
+    Arc::new(Access { writing, directory, clock: core.clock.clone(), vault })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {

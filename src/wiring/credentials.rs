@@ -14,12 +14,12 @@ use uuid::Uuid;
 use crate::{
     adapters::system::SystemIds,
     app::access::secret::{fresh_key, prefix, sha256_hex},
-    commands::{Actor, CommandKey, Commands, Request},
+    commands::{Actor, Commands, Request},
     domain::{
         access::{GrantSource, Key, KeyCommand, Principal, PrincipalCommand, PrincipalKind, Role, Scope, SpaceCommand},
         ids::{KeyId, PrincipalId, SpaceId, StreamSeq, Timestamp},
     },
-    ports::IdSource,
+    ports::{IdSource, webhooks::Vault},
 };
 
 /// What client verbs read: where brain serves, and the key.
@@ -35,13 +35,13 @@ pub fn path(data_dir: &Path) -> PathBuf {
 
 /// Reads the credentials or makes them, tells them where brain serves, and makes them durable before the log hears of the key:
 /// a crash in between leaves a key that the next start appends.
-pub fn open(data_dir: &Path, url: &str) -> anyhow::Result<Credentials> {
+pub fn open(data_dir: &Path, url: &str, vault: &dyn Vault) -> anyhow::Result<Credentials> {
     let path = path(data_dir);
     let api_key = match fs::read(&path) {
         Ok(bytes) => {
             serde_json::from_slice::<Credentials>(&bytes).with_context(|| format!("{} is not readable", path.display()))?.api_key
         }
-        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => fresh_key(&SystemIds),
+        Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => fresh_key(vault),
         Err(cause) => return Err(cause).with_context(|| format!("cannot read {}", path.display())),
     };
     let credentials = Credentials { url: url.to_owned(), api_key };
@@ -85,15 +85,7 @@ pub async fn issue(
     label: &str,
     now: Timestamp,
 ) -> anyhow::Result<StreamSeq> {
-    let known = Principal {
-        id: principal,
-        kind: PrincipalKind::Person,
-        name: label.into(),
-        email: None,
-        identities: vec![],
-        created_at: now,
-        disabled_at: None,
-    };
+    let known = Principal::new(principal, PrincipalKind::Person, label.into(), now);
     let create = SpaceCommand::Create { id: space.clone(), name: space.to_string(), owner: principal, at: now };
     // Spaces of the first release have no members.
     let own = SpaceCommand::Grant { principal, role: Role::Owner, source: GrantSource::Manual, at: now };
@@ -123,6 +115,5 @@ pub async fn issue(
 }
 
 fn request<Id, Action>(actor: &Actor, id: Id, action: Action) -> Request<Id, Action> {
-    let key = CommandKey { seed: SystemIds.command_id(), fresh: true };
-    Request { actor: actor.clone(), key, id, if_match: None, action }
+    Request::once(SystemIds.command_id(), actor.clone(), id, action)
 }

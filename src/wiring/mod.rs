@@ -147,7 +147,7 @@ impl Brain {
         if roles.include(Role::Fanout) || roles.include(Role::Api) {
             core.tasks.spawn(core.tail.clone().follow(core.stop.clone()));
         }
-        let credentials = credentials::open(data_dir, &http::url(address))?;
+        let credentials = credentials::open(data_dir, &http::url(address), &*parts.vault)?;
         let ready = health::readiness(is_stopped, core.links.storage.clone(), core.nats.appends());
         let live = CancellationToken::new();
         let (http, serving) = match model.filter(|_| roles.include(Role::Api)).zip(index) {

@@ -181,7 +181,7 @@ pub const ROWS: &[Row] = &[
         never: &[],
         crates: &["async_trait", "metrics", "sqlx", "tokio", "tracing", "xxhash_rust"],
     },
-    Row { module: "adapters::system", uses: &["ports", "domain"], never: &[], crates: &["getrandom"] },
+    Row { module: "adapters::system", uses: &["ports", "domain"], never: &[], crates: &[] },
     Row {
         module: "adapters::tantivy",
         uses: &["ports", "domain"],

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::ids::{CommandId, Timestamp},
-    ports::{Clock, IdSource, SECRET_BYTES},
+    ports::{Clock, IdSource},
 };
 
 pub struct SystemClock;
@@ -30,11 +30,5 @@ impl IdSource for SystemIds {
         #[allow(clippy::disallowed_methods, reason = "this is the one source of ids")]
         let id = Uuid::now_v7();
         CommandId(id)
-    }
-
-    fn secret(&self) -> [u8; SECRET_BYTES] {
-        let mut secret = [0; SECRET_BYTES];
-        getrandom::fill(&mut secret).expect("the system has randomness, else nothing here is safe");
-        secret
     }
 }

@@ -67,7 +67,7 @@ fn must_be_of_this_site(headers: &HeaderMap, sessions: &Sessions, shown: &Shown)
     }
     let wanted = sessions.forgery_token(&shown.secret_sha256).map_err(crate::app::Error::from)?;
     // Both are hashed again, so that the time tells nothing of where they differ.
-    let hashed = |bytes: &[u8]| crate::app::sessions::sha256_hex(bytes);
+    let hashed = |bytes: &[u8]| crate::app::access::secret::sha256_hex(bytes);
     let is_good = one(FORGERY_HEADER).is_some_and(|given| hashed(given) == hashed(wanted.as_bytes()));
     if is_good { Ok(()) } else { Err(forged()) }
 }

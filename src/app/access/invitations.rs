@@ -14,7 +14,7 @@ use crate::{
     commands::Actor,
     domain::{
         access::{
-            GrantSource, Invitation, InvitationCommand, NAME_CHARS_MAX, PrincipalCommand, PrincipalKind, Rejection, Role,
+            GrantSource, Invitation, InvitationCommand, Principal, PrincipalCommand, PrincipalKind, Rejection, Role,
             SpaceCommand, name,
         },
         ids::{KeyId, PrincipalId},
@@ -56,7 +56,7 @@ impl Access {
             let refused = invalid("expires_in_s", format!("expires_in_s is {lasts_s}; it goes from 1 to {EXPIRES_IN_S_MAX}"));
             return Err(refused);
         }
-        let (now, secret) = (self.clock.now(), fresh_invitation(&*self.writing.ids));
+        let (now, secret) = (self.clock.now(), fresh_invitation(&*self.vault));
         let invitation = Invitation {
             id: self.writing.ids.command_id().0,
             space: caller.space().clone(),
@@ -101,13 +101,12 @@ impl Access {
         let via = Some(Via { address: from, ..Via::default() });
         let actor = Actor { space: found.space.clone(), principal, via };
         self.settle_invitation(actor.clone(), found.id, InvitationCommand::Accept { by: principal, at }).await?;
-        let newcomer = Self::newcomer(principal, PrincipalKind::Person, called.clone(), at);
+        let newcomer = Principal::new(principal, PrincipalKind::Person, called.clone(), at);
         self.change_principal(actor.clone(), principal, PrincipalCommand::Create(newcomer)).await?;
         let grant = SpaceCommand::Grant { principal, role: found.role, source: GrantSource::Manual, at };
         self.change_space(actor, &found.space, grant).await?;
         let there = Caller::newcomer(&found.space, principal, key, found.role).from(from);
-        let label: String = first_label(&called).chars().take(NAME_CHARS_MAX).collect();
-        let first_key = self.issue(&there, (key, principal), (label, found.role.scopes().to_vec()), None).await?;
+        let first_key = self.issue(&there, (key, principal), (first_label(&called), found.role.scopes().to_vec()), None).await?;
         if first_key.key.secret_sha256 != sha256_hex(first_key.secret.as_bytes()) {
             // Somebody else was as fast, and has the key.
             return Err(Rejection::InvitationOver.into());

@@ -68,7 +68,7 @@ impl Access {
         (label, scopes): (String, Vec<Scope>),
         expires_at: Option<Timestamp>,
     ) -> Result<KeyMade, Error> {
-        let secret = fresh_key(&*self.writing.ids);
+        let secret = fresh_key(&*self.vault);
         let key = Key {
             id,
             space: caller.space().clone(),
@@ -109,7 +109,7 @@ impl Access {
             let refused = Error::new("access.invalid_field", detail);
             return Err(refused.at("grace_s", Some(ROTATION_GRACE_MAX_S.into()), Some(grace_s.into())));
         }
-        let secret = fresh_key(&*self.writing.ids);
+        let secret = fresh_key(&*self.vault);
         let (secret_sha256, prefix) = (sha256_hex(secret.as_bytes()), prefix(&secret));
         let command = KeyCommand::Rotate { secret_sha256, prefix, grace_s, at: self.clock.now() };
         let request = self.request(caller.actor(), id, command);

@@ -40,7 +40,7 @@ impl Access {
     /// Errors: `access.invalid_name`, `access.too_many_members`, and that the log does not take it.
     pub async fn add_member(&self, caller: &Caller, new: NewMember) -> Result<Member, Error> {
         let (id, at) = (PrincipalId(self.writing.ids.command_id().0), self.clock.now());
-        let principal = Self::newcomer(id, new.kind, new.name, at);
+        let principal = Principal::new(id, new.kind, new.name, at);
         self.change_principal(caller.actor(), id, PrincipalCommand::Create(principal)).await?;
         let grant = SpaceCommand::Grant { principal: id, role: new.role, source: GrantSource::Manual, at };
         self.change_space(caller.actor(), caller.space(), grant).await?;

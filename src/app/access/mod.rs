@@ -17,12 +17,12 @@ pub use self::{
 };
 use super::{Caller, Error, Writing};
 use crate::{
-    commands::{Actor, CommandKey, Request, Settled},
+    commands::{Actor, Request, Settled},
     domain::{
-        access::{Principal, PrincipalCommand, PrincipalKind, Space, SpaceCommand},
-        ids::{PrincipalId, SpaceId, Timestamp},
+        access::{Principal, PrincipalCommand, Space, SpaceCommand},
+        ids::{PrincipalId, SpaceId},
     },
-    ports::{AccessDirectory, Clock},
+    ports::{AccessDirectory, Clock, webhooks::Vault},
 };
 
 /// The use cases of access.
@@ -30,13 +30,14 @@ pub struct Access {
     pub writing: Arc<Writing>,
     pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
+    /// Where secrets come from.
+    pub vault: Arc<dyn Vault>,
 }
 
 impl Access {
     /// A command of its own: what is done to access is not repeated under a key, for its secrets are shown once.
     fn request<Id, Action>(&self, actor: Actor, id: Id, action: Action) -> Request<Id, Action> {
-        let key = CommandKey { seed: self.writing.ids.command_id(), fresh: true };
-        Request { actor, key, id, if_match: None, action }
+        Request::once(self.writing.ids.command_id(), actor, id, action)
     }
 
     /// What was settled, once this process knows of it.
@@ -53,11 +54,6 @@ impl Access {
     async fn change_principal(&self, actor: Actor, id: PrincipalId, command: PrincipalCommand) -> Result<Principal, Error> {
         let request = self.request(actor, id, command);
         Ok(self.known(self.writing.commands.principal(request).await?).await)
-    }
-
-    /// A principal that nobody has met before.
-    fn newcomer(id: PrincipalId, kind: PrincipalKind, name: String, at: Timestamp) -> Principal {
-        Principal { id, kind, name, email: None, identities: vec![], created_at: at, disabled_at: None }
     }
 }
 

@@ -1,26 +1,29 @@
-//! Secrets of keys and invitations: made here, shown once, and known to the log by their hash. Called by the use cases of access, by the
-//! surfaces that look a secret up, and by wiring for the owner's key. Never logs one.
+//! Secrets of keys, invitations, sessions and logins: made here, shown once, and known to the log and the streams by their hash. Called by
+//! the use cases, by the surfaces that look a secret up, and by wiring for the owner's key. Never logs one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use crate::ports::IdSource;
+use crate::ports::webhooks::Vault;
 
+/// Random bytes in a secret that is good for long.
+const SECRET_BYTES: usize = 32;
 /// Characters of a secret that stay visible: what says what it is for, and four that tell it from others.
 const PREFIX_CHARS: usize = 8;
 
 /// A fresh API key as a client sends it: `sbk_` and 43 characters, 256 random bits.
-pub fn fresh_key(ids: &dyn IdSource) -> String {
-    fresh("sbk_", ids)
+pub fn fresh_key(vault: &dyn Vault) -> String {
+    format!("sbk_{}", fresh(vault))
 }
 
 /// The secret of a fresh invitation: `sbi_` and 43 characters, 256 random bits.
-pub fn fresh_invitation(ids: &dyn IdSource) -> String {
-    fresh("sbi_", ids)
+pub fn fresh_invitation(vault: &dyn Vault) -> String {
+    format!("sbi_{}", fresh(vault))
 }
 
-fn fresh(kind: &str, ids: &dyn IdSource) -> String {
-    format!("{kind}{}", URL_SAFE_NO_PAD.encode(ids.secret()))
+/// 256 random bits as 43 characters that may stand in an address or a cookie.
+pub fn fresh(vault: &dyn Vault) -> String {
+    URL_SAFE_NO_PAD.encode(vault.random(SECRET_BYTES))
 }
 
 /// The first characters of a secret, which tell it from others and open nothing.
@@ -36,17 +39,29 @@ pub fn sha256_hex(secret: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::ids::CommandId, ports::SECRET_BYTES};
+    use crate::ports::webhooks::VaultError;
 
     struct Sevens;
 
-    impl IdSource for Sevens {
-        fn command_id(&self) -> CommandId {
-            CommandId(uuid::Uuid::nil())
+    impl Vault for Sevens {
+        fn seal(&self, _: &str, _: &[u8]) -> Result<String, VaultError> {
+            Err(VaultError::NoKey)
         }
 
-        fn secret(&self) -> [u8; SECRET_BYTES] {
-            [7; SECRET_BYTES]
+        fn unseal(&self, _: &str, _: &str) -> Result<Vec<u8>, VaultError> {
+            Err(VaultError::NoKey)
+        }
+
+        fn derive(&self, _: &str) -> Result<[u8; 32], VaultError> {
+            Err(VaultError::NoKey)
+        }
+
+        fn key_pair(&self) -> ([u8; 32], [u8; 32]) {
+            ([7; 32], [7; 32])
+        }
+
+        fn random(&self, bytes: usize) -> Vec<u8> {
+            vec![7; bytes]
         }
     }
 

@@ -1,10 +1,9 @@
 //! One attempt to log in, as the browser keeps it meanwhile: sealed, and of no use with any other `state`. Used by [`super::Login`].
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Error, sessions::sha256_hex};
+use super::super::{Error, access::secret::sha256_hex};
 use crate::{
     domain::ids::Timestamp,
     ports::{identity::AttemptSecrets, webhooks::Vault},
@@ -65,9 +64,4 @@ impl Attempt {
 
 fn place(state: &str) -> String {
     format!("login attempt {}", sha256_hex(state.as_bytes()))
-}
-
-/// A secret as it stands in addresses.
-pub fn secret(vault: &dyn Vault, bytes: usize) -> String {
-    URL_SAFE_NO_PAD.encode(vault.random(bytes))
 }

@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
-use super::{Entered, Login, RETURN_TO, Visitor, attempt};
+use super::{Entered, Login, RETURN_TO, Visitor};
 use crate::{
-    app::{Caller, Error},
+    app::{Caller, Error, access::secret},
     domain::{access::Credential, ids::Timestamp, session::Origin},
 };
 
@@ -33,7 +33,7 @@ impl Login {
             return Err(Error::new("auth.operator_only", "only the key in the machine's credentials.json makes such links"));
         }
         let ends_at = self.clock.now() + TimeDelta::seconds(LINK_S.into());
-        let sealed = Sealed { name: attempt::secret(&*self.vault, 16), ends_at };
+        let sealed = Sealed { name: secret::fresh(&*self.vault), ends_at };
         let text =
             serde_json::to_vec(&sealed).map_err(|cause| Error::new("internal", "a link cannot be written").logged(&cause))?;
         let code = self.vault.seal(PLACE, &text)?;

@@ -20,6 +20,7 @@ use self::attempt::Attempt;
 pub use self::{attempt::ATTEMPT_S, base::Base, link::LINK_S};
 use super::{
     Error, Writing,
+    access::secret,
     error::short,
     sessions::{Newcomer, Sessions},
 };
@@ -41,8 +42,6 @@ use crate::{
 const RETURN_BYTES_MAX: usize = 1_024;
 /// Where a browser goes that has not said where it wants to be.
 const RETURN_TO: &str = "/docs";
-/// Random bytes in each secret of an attempt.
-const SECRET_BYTES: usize = 32;
 /// How long a provider's notice of a logout is remembered, so that it counts once.
 const NOTICE_KEPT: Duration = Duration::from_secs(3_600);
 
@@ -132,7 +131,7 @@ impl Login {
     pub async fn begin(&self, provider: &str, return_to: Option<&str>) -> Result<Begun, Error> {
         let (provider, return_to) = (self.provider(provider)?, path_of_ours(return_to)?);
         let redirect_uri = self.redirect_uri(&provider.id)?;
-        let [state, nonce, verifier] = [(); 3].map(|()| attempt::secret(&*self.vault, SECRET_BYTES));
+        let [state, nonce, verifier] = [(); 3].map(|()| secret::fresh(&*self.vault));
         let secrets = AttemptSecrets { state, nonce, verifier };
         let departure = provider.identity.depart(&redirect_uri, &secrets).await.map_err(|cause| refused(&provider.id, cause))?;
         let attempt =
@@ -225,15 +224,8 @@ impl Login {
         };
         let named = |text: &Option<String>| text.as_deref().map(|text| cut(text.trim())).filter(|text| !text.is_empty());
         let name = named(&person.name).or_else(|| named(&person.email)).unwrap_or_else(|| "somebody".into());
-        let principal = Principal {
-            id,
-            kind: PrincipalKind::Person,
-            name,
-            email: named(&person.email),
-            identities: vec![identity],
-            created_at: self.clock.now(),
-            disabled_at: None,
-        };
+        let (email, identities) = (named(&person.email), vec![identity]);
+        let principal = Principal { email, identities, ..Principal::new(id, PrincipalKind::Person, name, self.clock.now()) };
         let settled =
             self.writing.commands.principal(roles::request(self, (id, from), id, PrincipalCommand::Create(principal))).await?;
         self.directory.reached(settled.position).await;

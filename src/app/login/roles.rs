@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Login, Provider};
 use crate::{
     app::Error,
-    commands::{self, Actor, CommandKey, Request},
+    commands::{self, Actor, Request},
     domain::{
         access::{GrantSource, Identity, Rejection, Role, SpaceCommand},
         ids::{PrincipalId, SpaceId},
@@ -59,8 +59,7 @@ pub async fn settle(
 
 /// A command of the one who logs in, from where they do.
 pub fn request<Id, Action>(login: &Login, who: (PrincipalId, Option<IpAddr>), id: Id, action: Action) -> Request<Id, Action> {
-    let key = CommandKey { seed: login.writing.ids.command_id(), fresh: true };
     let (principal, address) = who;
     let actor = Actor { space: SpaceId::sys(), principal, via: Some(Via { address, ..Via::default() }) };
-    Request { actor, key, id, if_match: None, action }
+    Request::once(login.writing.ids.command_id(), actor, id, action)
 }

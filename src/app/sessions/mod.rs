@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::Error;
+use super::{
+    Error,
+    access::secret::{self, sha256_hex},
+};
 use crate::{
     causes::chain,
     domain::{
@@ -37,8 +40,6 @@ use crate::{
 const REOPEN: Duration = Duration::from_millis(250);
 /// How much longer than it holds a session is kept: clocks differ.
 const KEPT_LONGER: Duration = Duration::from_secs(120);
-/// Random bytes in a secret.
-const SECRET_BYTES: usize = 32;
 /// What a browser may call itself, in characters; the rest is cut.
 const AGENT_CHARS_MAX: usize = 200;
 /// What the key of the tokens against forged requests is made for.
@@ -164,7 +165,7 @@ impl Sessions {
 
     /// Opens a session with a secret that nobody has had before. Errors: `login.unavailable`.
     pub async fn open(&self, newcomer: Newcomer) -> Result<(String, Session), Error> {
-        let secret = URL_SAFE_NO_PAD.encode(self.vault.random(SECRET_BYTES));
+        let secret = secret::fresh(&*self.vault);
         let (now, secret_sha256) = (self.clock.now(), sha256_hex(secret.as_bytes()));
         let Newcomer { principal, origin, agent, address } = newcomer;
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, secret_sha256.as_bytes());
@@ -276,9 +277,4 @@ impl Sessions {
 
 fn away(cause: SessionsAway) -> Error {
     Error::new("login.unavailable", "sessions cannot be kept now; try again").logged(&cause)
-}
-
-/// How sessions and single uses are known: lower-case hexadecimal SHA-256.
-pub fn sha256_hex(secret: &[u8]) -> String {
-    Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect()
 }

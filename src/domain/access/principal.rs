@@ -51,6 +51,13 @@ pub struct Principal {
     pub disabled_at: Option<Timestamp>,
 }
 
+impl Principal {
+    /// One whom no provider knows, and of whom nothing else is known yet.
+    pub fn new(id: PrincipalId, kind: PrincipalKind, name: String, created_at: Timestamp) -> Self {
+        Self { id, kind, name, email: None, identities: vec![], created_at, disabled_at: None }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum PrincipalCommand {
     Create(Principal),
@@ -140,15 +147,7 @@ mod tests {
     use crate::domain::decider::kit::given;
 
     fn ann() -> Principal {
-        Principal {
-            id: PrincipalId(Uuid::nil()),
-            kind: PrincipalKind::Person,
-            name: "Ann".into(),
-            email: None,
-            identities: vec![],
-            created_at: DateTime::UNIX_EPOCH,
-            disabled_at: None,
-        }
+        Principal::new(PrincipalId(Uuid::nil()), PrincipalKind::Person, "Ann".into(), DateTime::UNIX_EPOCH)
     }
 
     #[test]

@@ -27,7 +27,8 @@ use second_brain::{
     adapters::{
         nats::{Access, Nats},
         postgres::Postgres,
-        system::{SystemClock, SystemIds},
+        system::SystemClock,
+        vault::MasterKey,
     },
     app::access::secret::fresh_key,
     caches,
@@ -543,7 +544,7 @@ impl World {
     pub async fn stranger(&self) -> String {
         let nats = self.nats().await;
         let commands = Commands::new(nats.log(), nats.appender(), Arc::new(SystemClock));
-        let key = fresh_key(&SystemIds);
+        let key = fresh_key(&MasterKey::absent());
         let space = "stranger".parse().expect("a space");
         credentials::record(&commands, &key, space, SystemClock.now()).await.expect("recorded");
         eventually("the new key is known", async || {

@@ -6,7 +6,7 @@ use actix_web::{
     web::{Data, Path, Payload, ReqData},
 };
 
-use super::{BODY_BYTES_MAX, with_secret};
+use super::{BODY_BYTES_MAX, chosen, with_secret};
 use crate::{
     api::{
         http::{body, error::Problem, precondition::uuid, query::named},
@@ -15,7 +15,6 @@ use crate::{
     app::{
         self, Caller,
         access::{Access, Expiry, NewKey},
-        error::short,
     },
     domain::{
         access::Scope,
@@ -77,9 +76,5 @@ fn id(text: &str) -> Result<KeyId, Problem> {
 }
 
 fn scope(text: &str) -> Result<Scope, Problem> {
-    Scope::parse(text).ok_or_else(|| {
-        let all = Scope::ALL.map(Scope::as_str).join(", ");
-        let refused = app::Error::new("access.invalid_field", format!("a scope is one of {all}"));
-        refused.at("scopes", None, Some(short(text).into())).into()
-    })
+    chosen(Scope::parse(text), ("scopes", text), format!("a scope is one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
 }

@@ -5,16 +5,15 @@ use actix_web::{
     web::{Data, Path, Payload, ReqData},
 };
 
-use super::{BODY_BYTES_MAX, role};
+use super::{BODY_BYTES_MAX, chosen, role};
 use crate::{
     api::{
         http::{body, error::Problem, precondition::uuid, query::named},
         v1::dto::access::{MemberInput, MemberList, MemberView, PrincipalView, RoleInput},
     },
     app::{
-        self, Caller,
+        Caller,
         access::{Access, NewMember},
-        error::short,
     },
     domain::{access::PrincipalKind, ids::PrincipalId},
 };
@@ -34,10 +33,7 @@ pub async fn add(
 ) -> Result<HttpResponse, Problem> {
     let input: MemberInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
     let kind = input.kind.as_deref().unwrap_or(PrincipalKind::Agent.as_str());
-    let kind = PrincipalKind::parse(kind).ok_or_else(|| {
-        let refused = app::Error::new("access.invalid_field", "kind is agent or person");
-        Problem::from(refused.at("kind", None, Some(short(kind).into())))
-    })?;
+    let kind = chosen(PrincipalKind::parse(kind), ("kind", kind), "kind is agent or person")?;
     let new = NewMember { kind, name: named("name", input.name)?, role: role(input.role)? };
     Ok(HttpResponse::Created().json(MemberView::from(access.add_member(&caller, new).await?)))
 }

@@ -159,8 +159,10 @@ fn with_secret(status: actix_web::http::StatusCode, body: impl Serialize) -> Htt
 
 fn role(text: Option<String>) -> Result<Role, Problem> {
     let text = named("role", text)?;
-    Role::parse(&text).ok_or_else(|| {
-        let refused = app::Error::new("access.invalid_field", "a role is owner, editor or reader");
-        refused.at("role", None, Some(short(&text).into())).into()
-    })
+    chosen(Role::parse(&text), ("role", &text), "a role is owner, editor or reader")
+}
+
+/// What a word stands for, if for anything. Errors: `access.invalid_field`, with the word and with what there is.
+fn chosen<T>(parsed: Option<T>, (field, word): (&str, &str), rule: impl Into<String>) -> Result<T, Problem> {
+    parsed.ok_or_else(|| app::Error::new("access.invalid_field", rule).at(field, None, Some(short(word).into())).into())
 }
