@@ -159,13 +159,16 @@ async fn create(commands: &Commands, n: usize) -> anyhow::Result<()> {
     let draft = Draft { content: content(n), tags: vec!["bench".into()], ..Draft::default() };
     let action = MemoryAction::Create { draft, created_at: None };
     commands
-        .memory(Request {
-            actor,
-            key: CommandKey { seed: command_id, fresh: true },
-            id: MemoryId(command_id.0),
-            if_match: None,
-            action,
-        })
+        .memory(
+            Request {
+                actor,
+                key: CommandKey { seed: command_id, fresh: true },
+                id: MemoryId(command_id.0),
+                if_match: None,
+                action,
+            },
+            Default::default(),
+        )
         .await?;
     Ok(())
 }

@@ -129,7 +129,7 @@ async fn live(
     let (mut of_frames, mut of_bare) = (vec![], vec![]);
     for n in 0..events {
         let started = Instant::now();
-        commands.memory(wish(n)).await?;
+        commands.memory(wish(n), Default::default()).await?;
         while frames.lock().expect("no panic").len() < connections || bare.lock().expect("no panic").is_empty() {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
@@ -148,7 +148,7 @@ async fn live(
     );
     let burst = 1_000;
     let started = Instant::now();
-    let append = |n| async move { commands.memory(wish(n)).await.map(drop) };
+    let append = |n| async move { commands.memory(wish(n), Default::default()).await.map(drop) };
     stream::iter(0..burst).map(append).buffer_unordered(256).for_each(|_| async {}).await;
     while frames.lock().expect("no panic").len() < connections * burst {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -163,7 +163,7 @@ async fn storm(client: &Client, commands: &Commands, clients: usize) -> anyhow::
     const MISSED: u64 = 100;
     let mut last = 0;
     for n in 0..MISSED as usize {
-        last = commands.memory(wish(n)).await?.position.0;
+        last = commands.memory(wish(n), Default::default()).await?.position.0;
     }
     let from = last - MISSED;
     let mut tasks = JoinSet::new();
@@ -189,7 +189,7 @@ async fn storm(client: &Client, commands: &Commands, clients: usize) -> anyhow::
 }
 
 async fn webhooks(client: &Client, commands: &Commands, events: usize, deliveries: usize) -> anyhow::Result<()> {
-    let append = |n| async move { commands.memory(wish(n)).await.map(drop) };
+    let append = |n| async move { commands.memory(wish(n), Default::default()).await.map(drop) };
     stream::iter(0..deliveries).map(append).buffer_unordered(256).for_each(|_| async {}).await;
 
     let sink = Sink::new(true).await?;
@@ -236,7 +236,7 @@ async fn published(commands: &Commands, sinks: &[Sink], events: usize) -> anyhow
     for n in 0..events {
         let before: Vec<usize> = sinks.iter().map(|sink| sink.seen.load(Ordering::Relaxed)).collect();
         let started = Instant::now();
-        commands.memory(wish(n)).await?;
+        commands.memory(wish(n), Default::default()).await?;
         for (sink, before) in sinks.iter().zip(before) {
             sink.wait_for(before + 1).await;
             let arrived = sink.arrivals.lock().expect("no panic").last().copied();

@@ -71,7 +71,7 @@ async fn fill(nats: &Nats, count: usize) -> anyhow::Result<()> {
             if_match: None,
             action,
         };
-        async move { commands.memory(wish).await.map(drop) }
+        async move { commands.memory(wish, Default::default()).await.map(drop) }
     };
     stream::iter(0..count).map(Ok).try_for_each_concurrent(APPENDS_IN_FLIGHT, append).await?;
     Ok(())

@@ -106,14 +106,14 @@ fn wish(n: usize) -> Request<MemoryId, MemoryAction> {
 }
 
 async fn fill(commands: &Commands, count: usize) -> anyhow::Result<()> {
-    let append = |n| async move { commands.memory(wish(n)).await.map(drop) };
+    let append = |n| async move { commands.memory(wish(n), Default::default()).await.map(drop) };
     Ok(stream::iter(0..count).map(Ok).try_for_each_concurrent(APPENDS_IN_FLIGHT, append).await?)
 }
 
 /// Append, then read over HTTP with the position: how long the append took, and how long both.
 async fn write_and_read(client: &Client, commands: &Commands, n: usize) -> anyhow::Result<(Duration, Duration)> {
     let started = Instant::now();
-    let done = commands.memory(wish(n)).await?;
+    let done = commands.memory(wish(n), Default::default()).await?;
     let appended = started.elapsed();
     client.get(&format!("/api/v1/memories/{}?min_position={}", done.record.id, done.position)).await?;
     Ok((appended, started.elapsed()))

@@ -54,7 +54,7 @@ pub async fn fill(nats: &Nats, language: &Language, from: usize, upto: usize, re
                 let action = MemoryAction::Create { draft: draft.clone(), created_at: None };
                 Request { actor: actor(), key, id: id(n), if_match: None, action }
             };
-            let done = patiently(|key| commands.memory(wish(key))).await?;
+            let done = patiently(|key| commands.memory(wish(key), Default::default())).await?;
             let vector = HalfVector::from_f32(&language.vector(n));
             let (model, recipe) = (MODEL.to_owned(), "topic and noise".to_owned());
             let data = EmbeddingV1 { model, recipe, content_hash, memory_position: done.position.0, vector };

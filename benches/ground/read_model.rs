@@ -102,6 +102,7 @@ pub fn page(view: &View, query: &ListQuery) -> list::Page {
             id: candidate.id,
             revision: Revision(view.memories[&memory].revision),
             memory: candidate.memory.clone(),
+            sealed: None,
         })
         .collect();
     rows.sort_by_key(|row| std::cmp::Reverse((row.memory.created_at, row.id)));

@@ -1,7 +1,7 @@
 -- A command id of version 5 follows from an Idempotency-Key; one of version 7 was never sent before and is not asked for.
 -- A short history is searched in the log itself. What was done to an erased aggregate before is gone from the log as well.
 WITH erased AS (
-    SELECT space, aggregate, id, max(seq) AS seq FROM staged WHERE type IN ('memory.erased', 'relationship.erased')
+    SELECT space, aggregate, id, max(seq) AS seq FROM staged WHERE type IN ('memory.sealed', 'memory.erased', 'relationship.erased')
     GROUP BY space, aggregate, id
 ), forgotten AS (
     DELETE FROM command_log_v1.commands AS commands USING erased

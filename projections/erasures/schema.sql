@@ -11,6 +11,8 @@ CREATE TABLE erasures_v1.erasures (
     reason      text,
     -- Of the same event, once all is destroyed.
     receipt     jsonb,
+    -- Whether the memory lives on, sensitive: only its past is destroyed.
+    is_sealing  boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (space, id)
 );
 

@@ -27,6 +27,8 @@ CREATE TABLE memories_v1.memories (
     title           text,
     -- Since when nothing of it is left.
     erased_at       timestamptz,
+    -- Title, content, metadata and source_uri of a sensitive memory, which are empty in their own columns.
+    sealed          text,
     PRIMARY KEY (space, id)
 );
 

@@ -1,7 +1,7 @@
 -- The state that stood before the batch ends where the batch's first state of the same memory begins.
--- An erased memory has no past: the log no longer holds it either, sooner or later.
+-- An erased memory has no past, nor has one that has become sensitive: the log no longer holds it either, sooner or later.
 WITH erased AS (
-    SELECT space, id, max(seq) AS seq FROM staged WHERE type = 'memory.erased' GROUP BY space, id
+    SELECT space, id, max(seq) AS seq FROM staged WHERE type IN ('memory.sealed', 'memory.erased') GROUP BY space, id
 ), forgotten AS (
     DELETE FROM memory_history_v1.states AS states USING erased
     WHERE states.space = erased.space AND states.id = erased.id::uuid AND states.from_seq < erased.seq
@@ -20,10 +20,10 @@ INSERT INTO memory_history_v1.states AS states (
     space, id, from_seq, to_seq, at, actor, type,
     content, memory_type, metadata, tags, importance,
     source_kind, source_uri, source_id, source_position, user_id, agent_id, run_id,
-    occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at
+    occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at, sealed
 )
 SELECT space, memory_id, seq, to_seq, at, actor, type,
        coalesce(content, ''), memory_type, coalesce(metadata, '{}'), coalesce(tags, '{}'), importance,
        source_kind, source_uri, source_id, source_position, user_id, agent_id, run_id,
-       occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at
+       occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at, sealed
 FROM fresh;

@@ -3,7 +3,7 @@ SELECT space, id, from_seq, to_seq, at, actor, type,
        content, left(coalesce(title, split_part(content, E'\n', 1)), 80) AS label, memory_type, metadata, tags, importance,
        source_kind, source_uri, source_id, source_position,
        user_id, agent_id, run_id,
-       occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at
+       occurred_at, created_at, updated_at, deleted_at, revision, title, erased_at, sealed
 FROM memory_history_v1.states;
 
 GRANT SELECT ON live.memory_history TO brain_app;

@@ -28,6 +28,7 @@ CREATE TABLE memory_history_v1.states (
     revision        bigint           NOT NULL,
     title           text,
     erased_at       timestamptz,
+    sealed          text,
     PRIMARY KEY (space, id, from_seq)
 );
 

@@ -8,7 +8,7 @@ WITH known AS (
     UNION ALL
     SELECT (older ->> 'position')::bigint, (older ->> 'at')::timestamptz, true
     FROM staged CROSS JOIN LATERAL jsonb_array_elements(staged.data -> 'older') AS older
-    WHERE staged.type IN ('memory.erased', 'relationship.erased')
+    WHERE staged.type IN ('memory.sealed', 'memory.erased', 'relationship.erased')
 ), ranked AS (
     SELECT seq, at, is_older, max(at) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM told

@@ -37,6 +37,8 @@ impl Did {
             _ if event.leaves_ranking() => Self::AlterOnly(event.changed.clone()),
             memory::Event::Created(_) => Self::Create,
             memory::Event::Deleted(_) | memory::Event::Erased { .. } => Self::Delete,
+            // No search finds it.
+            other if other.memory().body.sensitive => Self::Delete,
             _ => Self::Alter,
         }
     }

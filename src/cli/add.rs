@@ -35,6 +35,9 @@ pub struct Args {
     /// Where it comes from, a path or an address
     #[arg(long)]
     source_uri: Option<String>,
+    /// Seal what it says wherever it is stored; no search finds it
+    #[arg(long)]
+    sensitive: bool,
     /// Makes a repeated call the same wish: 1 to 255 visible ASCII characters
     #[arg(long, value_parser = idempotency_key)]
     idempotency_key: Option<String>,
@@ -50,6 +53,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         tags: args.tags,
         importance: args.importance,
         source: args.source_uri.map(|uri| SourceDto { uri: Some(uri), ..SourceDto::default() }),
+        sensitive: args.sensitive.then_some(true),
         ..MemoryInput::default()
     };
     let mut request = connection.request(Method::POST, "/api/v1/memories").body(&input);

@@ -47,6 +47,9 @@ pub struct Args {
     format: Format,
     #[command(flatten)]
     filters: Filters,
+    /// Sensitive memories as well, in the clear
+    #[arg(long)]
+    sensitive: bool,
     /// As it stood at this position, day or time; now when absent
     #[arg(long, value_parser = moment::position_or_time)]
     as_of: Option<String>,
@@ -56,13 +59,15 @@ pub struct Args {
 struct Collected {
     memories: Vec<MemoryInput>,
     relationships: Vec<RelationshipInput>,
+    /// Sensitive memories that were left out.
+    left_out: usize,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
     if args.output.is_none() && args.format == Format::Markdown {
         bail!(Usage("--format markdown needs a folder to write to".into()));
     }
-    let collected = match collect(args.filters, args.as_of, connection).await {
+    let collected = match collect(args.filters, args.as_of, args.sensitive, connection).await {
         Ok(collected) => collected,
         Err(error) => return Ok(error.report()),
     };
@@ -72,14 +77,23 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
     }
     let (memories, relationships) = (collected.memories.len(), collected.relationships.len());
     if connection.json && args.output.is_some() {
-        output::line(json!({"memories": memories, "relationships": relationships}))?;
+        output::line(json!({"memories": memories, "relationships": relationships, "left_out": collected.left_out}))?;
     } else {
         output::say(format_args!("brain: {memories} memories and {relationships} relationships exported"));
+    }
+    if collected.left_out > 0 {
+        let left_out = collected.left_out;
+        output::say(format_args!("brain: {left_out} sensitive memories left out; --sensitive writes them in the clear"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn collect(filters: Filters, as_of: Option<String>, connection: &Connection) -> Result<Collected, Error> {
+async fn collect(
+    filters: Filters,
+    as_of: Option<String>,
+    with_sensitive: bool,
+    connection: &Connection,
+) -> Result<Collected, Error> {
     let moment = match as_of {
         Some(moment) => moment,
         None => connection.get("/api/v1/status").read::<Status>().await?.log.last_seq.to_string(),
@@ -87,9 +101,11 @@ async fn collect(filters: Filters, as_of: Option<String>, connection: &Connectio
     let mut query = vec![("limit", PAGE_ROWS.to_string()), ("as_of", moment.clone())];
     query.extend(filters.query());
     let bar = progress::counter("memories");
-    let mut memories = vec![];
+    let (mut memories, mut left_out) = (vec![], 0);
     let add = |rows: Vec<MemoryView>| {
-        memories.extend(rows.into_iter().map(records::of));
+        let (out, shown): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.sensitive && !with_sensitive);
+        left_out += out.len();
+        memories.extend(shown.into_iter().map(records::of));
         bar.set_position(memories.len() as u64);
     };
     connection.pages::<MemoryPage>("/api/v1/memories", &query, add).await?;
@@ -97,7 +113,7 @@ async fn collect(filters: Filters, as_of: Option<String>, connection: &Connectio
     memories.reverse();
     let ids = memories.iter().filter_map(|memory| memory.id).collect();
     let relationships = relationships(connection, &moment, &ids).await?;
-    Ok(Collected { memories, relationships })
+    Ok(Collected { memories, relationships, left_out })
 }
 
 /// The relationships among the memories that are exported.
@@ -150,10 +166,12 @@ fn write_relationships(relationships: &[RelationshipInput], path: &Path) -> anyh
 
 /// Everything as one file.
 fn whole(collected: &Collected, format: Format) -> anyhow::Result<Vec<u8>> {
-    let Collected { memories, relationships } = collected;
+    let Collected { memories, relationships, .. } = collected;
     Ok(match format {
         Format::Jsonl => [lines(memories)?, lines(relationships)?].concat(),
-        Format::Json => serde_json::to_vec_pretty(&json!({"memories": memories, "relationships": relationships}))?,
+        Format::Json => serde_json::to_vec_pretty(
+            &json!({"memories": memories, "relationships": relationships, "left_out": collected.left_out}),
+        )?,
         Format::Csv => csv::write(memories)?,
         Format::Markdown => unreachable!("a folder was asked for before"),
     })

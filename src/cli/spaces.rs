@@ -34,6 +34,14 @@ enum Wish {
         /// What people shall call it
         name: String,
     },
+    /// Say whether every memory that is written to a space from now on is sensitive
+    Sensitive {
+        /// The space's id
+        id: String,
+        /// Not any more; what is sensitive stays so
+        #[arg(long)]
+        off: bool,
+    },
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
@@ -45,8 +53,16 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         }
         Wish::Rename { id, name } => {
             let request = connection.request(Method::PATCH, &format!("{ALL}/{id}"));
-            let answer = request.body(&SpacePatch { name: Some(name) }).send().await;
+            let answer = request.body(&SpacePatch { name: Some(name), sensitive: None }).send().await;
             connection.show(answer, |space: SpaceView| format!("{} is called {} now", space.id, space.name))
+        }
+        Wish::Sensitive { id, off } => {
+            let request = connection.request(Method::PATCH, &format!("{ALL}/{id}"));
+            let answer = request.body(&SpacePatch { name: None, sensitive: Some(!off) }).send().await;
+            connection.show(answer, |space: SpaceView| {
+                let what = if space.sensitive { "sensitive from now on" } else { "sensitive only if it says so" };
+                format!("what is written to {} is {what}", space.id)
+            })
         }
     }
 }

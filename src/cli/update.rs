@@ -31,6 +31,9 @@ pub struct Args {
     /// A JSON object that replaces the metadata
     #[arg(long, value_parser = json_object)]
     metadata: Option<Map<String, Value>>,
+    /// true seals it and destroys what its past says in the clear; false needs an owner
+    #[arg(long)]
+    sensitive: Option<bool>,
     /// Only if the memory has this revision
     #[arg(long)]
     if_revision: Option<u64>,
@@ -49,6 +52,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         ("memory_type", args.memory_type.map(Value::from)),
         ("tags", args.tags.map(Value::from)),
         ("importance", args.importance.map(Value::from)),
+        ("sensitive", args.sensitive.map(Value::from)),
     ];
     patch.extend(simple.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let mut request = connection.request(Method::PATCH, &format!("/api/v1/memories/{}", args.id)).body(&patch);

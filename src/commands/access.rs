@@ -76,6 +76,7 @@ impl Commands {
             if_match,
             new_id: false,
             replaces: false,
+            takes_all: false,
         };
         let Outcome { state, position, changed, .. } = append::run::<D, _>(self, &load, || action.clone(), Error::Access).await?;
         let state = state.ok_or(Error::Access(Rejection::NotFound(aggregate)))?;

@@ -44,6 +44,8 @@ pub struct Load {
     pub new_id: bool,
     /// What is wished says all that the aggregate is, so a state that cannot be read does not matter.
     pub replaces: bool,
+    /// Nothing of what it says is left afterwards, so that it need not be opened.
+    pub takes_all: bool,
 }
 
 impl Load {
@@ -58,16 +60,15 @@ impl Load {
         }
     }
 
+    /// What the request says, as a number in the form of the release that wrote this command id.
+    pub fn number_under(&self, command_id: CommandId) -> u64 {
+        let Fingerprint { current, first_release } = self.fingerprint;
+        if command_id == self.command_id() { current } else { first_release }
+    }
+
     /// Whether this command has caused the event. The first release's command ids were the keys' own.
     fn caused(&self, found: &Recorded) -> bool {
         [self.command_id(), self.key.seed].contains(&found.event.command_id)
-    }
-
-    /// Whether the event was caused by the same request.
-    fn asked_for(&self, caused: &Recorded) -> bool {
-        let Envelope { command_id, command_hash, .. } = caused.event;
-        let Fingerprint { current, first_release } = self.fingerprint;
-        command_hash == if command_id == self.command_id() { current } else { first_release }
     }
 }
 
@@ -104,7 +105,7 @@ where
         if (attempt > 0 || !load.key.fresh)
             && let Some(earlier) = commands.earlier_outcome(load, newest.as_ref()).await?
         {
-            return outcome_of::<D>(earlier);
+            return commands.outcome_of::<D>(earlier).await;
         }
         if is_taken_for_another {
             return Err(Error::KeyReused);
@@ -113,7 +114,7 @@ where
         if let Some(wanted) = load.if_match.as_ref().filter(|wanted| !wanted.admits(newest.as_ref())) {
             return Err(Error::PreconditionFailed { aggregate: load.aggregate, expected: wanted.clone(), actual: revision });
         }
-        let state = match state_of::<D>(newest.as_ref()) {
+        let state = match commands.state_before::<D>(load, newest.as_ref()).await {
             Err(Error::Poison(_)) if load.replaces => D::State::default(),
             other => other?,
         };
@@ -123,7 +124,8 @@ where
         };
         debug_assert_eq!(events.len(), 1, "commands with several events need an atomic batch");
         commands.make_sure_of_room(attempt)?;
-        match commands.appender.append(&envelope(load, revision.next(), event), expected).await {
+        let event_to_store = commands.sealed(envelope(load, revision.next(), event)).await?;
+        match commands.appender.append(&event_to_store, expected).await {
             Ok(position) => {
                 return Ok(Outcome { state: D::evolve(state, event), revision: revision.next(), position, changed: true });
             }
@@ -166,7 +168,7 @@ impl Commands {
             self.search_command_log(load, newest.seq).await?
         };
         match found {
-            Some(found) if !load.asked_for(&found) => Err(Error::KeyReused),
+            Some(found) if !self.asked_for(load, &found).await? => Err(Error::KeyReused),
             found => Ok(found),
         }
     }
@@ -202,15 +204,6 @@ impl Commands {
             None => Ok(None),
         }
     }
-}
-
-pub fn outcome_of<D>(found: Recorded) -> Result<Outcome<D::State>, Error>
-where
-    D: Decider,
-    D::Event: Storable,
-{
-    let (revision, position) = (found.event.revision, found.seq);
-    Ok(Outcome { state: state_of::<D>(Some(&found))?, revision, position, changed: true })
 }
 
 /// Every event carries the whole aggregate, so the newest one is the state.

@@ -54,6 +54,7 @@ impl Commands {
             if_match: None,
             new_id: false,
             replaces: false,
+            takes_all: false,
         }
     }
 

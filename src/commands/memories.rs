@@ -10,9 +10,9 @@ use super::{
 use crate::{
     domain::{
         ids::{MemoryId, Timestamp},
-        memory::{self, Draft, MemoryDecider, ScriptTags, draft::Patch},
+        memory::{self, Draft, MemoryDecider, Rules, ScriptTags, Sealing, draft::Patch},
     },
-    journal::Recorded,
+    journal::{Recorded, sealed},
     ports::MemoryRecord,
 };
 
@@ -56,8 +56,12 @@ impl MemoryAction {
 impl Commands {
     /// Decides and records one command on one memory.
     /// Errors: see [`Error`]; every one but `Unavailable` means that nothing was appended.
-    pub async fn memory(&self, request: Request<MemoryId, MemoryAction>) -> Result<Done<MemoryRecord>, Error> {
-        let (at, script_tags) = (self.clock.now(), self.script_tags);
+    ///
+    /// `sealing` is what the space and the caller say of sensitive memories; what the instance says of them is added here.
+    pub async fn memory(&self, request: Request<MemoryId, MemoryAction>, sealing: Sealing) -> Result<Done<MemoryRecord>, Error> {
+        let Sealing { is_possible, detects, .. } = self.sealing;
+        let rules = Rules { script_tags: self.script_tags, sealing: Sealing { is_possible, detects, ..sealing } };
+        let at = self.clock.now();
         let guards = matches!(request.action, MemoryAction::Undo | MemoryAction::Erase { .. });
         let mut load = Load {
             space: request.actor.space,
@@ -72,16 +76,17 @@ impl Commands {
             if_match: request.if_match.clone(),
             new_id: request.key.fresh && request.id.0 == request.key.seed.0,
             replaces: matches!(request.action, MemoryAction::Put { .. }),
+            takes_all: matches!(request.action, MemoryAction::Erase { .. }),
         };
         let command = match request.action {
-            MemoryAction::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, script_tags },
-            MemoryAction::Update(patch) => memory::Command::Update { patch, at, script_tags },
-            MemoryAction::Put { draft, created_at } => memory::Command::Put { draft, at, created_at, script_tags },
+            MemoryAction::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, rules },
+            MemoryAction::Update(patch) => memory::Command::Update { patch, at, rules },
+            MemoryAction::Put { draft, created_at } => memory::Command::Put { draft, at, created_at, rules },
             MemoryAction::Delete => memory::Command::Delete { at },
             MemoryAction::Restore => memory::Command::Restore { at },
             MemoryAction::Undo => match self.repeated(&load).await? {
-                Some(earlier) => return done(request.id, append::outcome_of::<MemoryDecider>(earlier)?),
-                None => self.undoing(&mut load).await?,
+                Some(earlier) => return done(request.id, self.outcome_of::<MemoryDecider>(earlier).await?),
+                None => self.undoing(&mut load, rules).await?,
             },
             MemoryAction::Erase { reason } => {
                 let older = self.traces(&mut load).await?;
@@ -103,16 +108,20 @@ impl Commands {
     }
 
     /// The command that leads back to the state before the last event, guarded against anything that happens meanwhile.
-    async fn undoing(&self, load: &mut Load) -> Result<memory::Command, Error> {
+    async fn undoing(&self, load: &mut Load, rules: Rules) -> Result<memory::Command, Error> {
         let history: Vec<Recorded> = self.history(load).try_collect().await?;
         let Some((last, earlier)) = history.split_last() else { return Err(memory::Rejection::NotFound.into()) };
+        if sealed::has_become_sensitive(&last.event) {
+            // What was before is destroyed.
+            return Err(memory::Rejection::StaysSensitive.into());
+        }
         load.guard(last);
         let at = load.at;
-        Ok(match append::state_of::<MemoryDecider>(earlier.last())? {
+        Ok(match self.state_of::<MemoryDecider>(earlier.last()).await? {
             Some(before) if before.deleted_at.is_none() => {
                 // What was let in once may come back.
                 let (draft, created_at) = (before.body.into(), Some(before.created_at));
-                memory::Command::Put { draft, at, created_at, script_tags: ScriptTags::Allow }
+                memory::Command::Put { draft, at, created_at, rules: Rules { script_tags: ScriptTags::Allow, ..rules } }
             }
             _ => memory::Command::Delete { at },
         })
@@ -122,5 +131,5 @@ impl Commands {
 fn done(id: MemoryId, outcome: Outcome<memory::State>) -> Result<Done<MemoryRecord>, Error> {
     let Outcome { state, revision, position, changed } = outcome;
     let memory = state.ok_or(memory::Rejection::NotFound)?;
-    Ok(Done { record: MemoryRecord { id, revision, memory }, position, changed })
+    Ok(Done { record: MemoryRecord { id, revision, memory, sealed: None }, position, changed })
 }

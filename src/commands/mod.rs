@@ -11,6 +11,7 @@ mod fingerprint;
 mod memories;
 mod precondition;
 mod relationships;
+mod sealing;
 mod webhooks;
 
 use std::sync::Arc;
@@ -19,13 +20,14 @@ use crate::{
     domain::{
         access as access_rules,
         ids::{CommandId, PrincipalId, Revision, SpaceId, StreamSeq},
-        memory::{self, ScriptTags},
+        memory::{self, ScriptTags, Sealing},
         relationship,
         webhook::{self, Retry},
     },
     journal::envelope::Via,
     ports::{
         Clock, CommandLog, EventAppender, EventLog, QueryError,
+        data_keys::{DataKeys, SealError},
         storage::{NoRoom, Storage, Unwatched},
         webhooks::VaultError,
     },
@@ -122,6 +124,9 @@ pub enum Error {
     Webhook(#[from] webhook::Rejection),
     #[error("secrets cannot be sealed")]
     Vault(#[from] VaultError),
+    /// Did not happen.
+    #[error("what the memory says cannot be sealed, or opened")]
+    Sealing(#[from] SealError),
     #[error(transparent)]
     Access(#[from] access_rules::Rejection),
     #[error("the {aggregate} is at revision {actual}, not {expected}")]
@@ -156,19 +161,27 @@ pub struct Commands {
     clock: Arc<dyn Clock>,
     acknowledged: Acknowledged,
     script_tags: ScriptTags,
+    sealing: Sealing,
+    data_keys: Option<Arc<dyn DataKeys>>,
     retry: Retry,
 }
 
 impl Commands {
     pub fn new(log: Arc<dyn EventLog>, appender: Arc<dyn EventAppender>, clock: Arc<dyn Clock>) -> Self {
         let (command_log, storage, acknowledged) = (None, Arc::new(Unwatched), Acknowledged::default());
-        let (script_tags, retry) = (ScriptTags::default(), Retry::default());
-        Self { log, appender, command_log, storage, clock, acknowledged, script_tags, retry }
+        let (script_tags, sealing, retry) = (ScriptTags::default(), Sealing::default(), Retry::default());
+        let data_keys = None;
+        Self { log, appender, command_log, storage, clock, acknowledged, script_tags, sealing, data_keys, retry }
     }
 
     /// What is done with script tags in the contents of memories; without it they are refused.
     pub fn with_script_tags(self, script_tags: ScriptTags) -> Self {
         Self { script_tags, ..self }
+    }
+
+    /// What seals sensitive memories, and of the instance's rules whether it does, and whether it looks for secrets. Without it none is taken.
+    pub fn with_sealing(self, data_keys: Arc<dyn DataKeys>, sealing: Sealing) -> Self {
+        Self { data_keys: Some(data_keys), sealing, ..self }
     }
 
     /// How new webhooks are tried again where their client says nothing; without it that is the domain's to say.

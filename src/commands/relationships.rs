@@ -57,13 +57,14 @@ impl Commands {
             if_match: request.if_match,
             new_id: false,
             replaces: matches!(request.action, RelationshipAction::Put { .. }),
+            takes_all: false,
         };
         if let RelationshipAction::Create { draft, created_at } | RelationshipAction::Put { draft, created_at } = &request.action
         {
             // What is wrong in itself is said first. A repeated wish has its first answer, even if an end is gone since.
             draft.clone().validate(*created_at).map_err(Rejection::Invalid)?;
             if let Some(earlier) = self.repeated(&load).await? {
-                return done(request.id, append::outcome_of::<RelationshipDecider>(earlier)?);
+                return done(request.id, self.outcome_of::<RelationshipDecider>(earlier).await?);
             }
             self.both_live(&load.space, draft).await?;
         }

@@ -89,6 +89,7 @@ impl Commands {
             if_match,
             new_id: key.fresh && id.0 == key.seed.0,
             replaces: false,
+            takes_all: false,
             space: actor.space.clone(),
         };
         let command = sealer.command(action)?;
@@ -117,6 +118,7 @@ impl Commands {
             if_match: None,
             new_id: false,
             replaces: false,
+            takes_all: false,
         };
         let command = || webhook::Command::Disable { reason, at };
         match append::run::<WebhookDecider, _>(self, &load, command, Error::Webhook).await {

@@ -23,9 +23,18 @@ pub static ENCRYPTION_ENABLED: Setting = Setting {
     name: "security.encryption_enabled",
     variables: &["BRAIN_ENCRYPTION_ENABLED"],
     kind: Kind::Switch,
+    fallback: Fallback::Is("true"),
+    about: "Whether sensitive memories are taken, and sealed where they are stored; without it they are refused. Those that are sealed \
+            already are shown either way",
+    ..Setting::BASE
+};
+
+pub static DETECT_SENSITIVE: Setting = Setting {
+    name: "security.detect_sensitive",
+    variables: &["BRAIN_DETECT_SENSITIVE"],
+    kind: Kind::Switch,
     fallback: Fallback::Is("false"),
-    check: is_off,
-    about: "Whether contents are encrypted where they are stored; this brain cannot do that yet and refuses true",
+    about: "Whether memories that hold a payment card's number, an IBAN or a secret key are taken as sensitive, whoever writes them",
     ..Setting::BASE
 };
 
@@ -39,25 +48,32 @@ pub static OAUTH_PROVIDERS: Setting = Setting {
     ..Setting::BASE
 };
 
-pub static SETTINGS: [&Setting; 3] = [&MASTER_KEY_FILE, &ENCRYPTION_ENABLED, &OAUTH_PROVIDERS];
+pub static SETTINGS: [&Setting; 4] = [&MASTER_KEY_FILE, &ENCRYPTION_ENABLED, &DETECT_SENSITIVE, &OAUTH_PROVIDERS];
 
 /// Keys of this process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Security {
     pub master_key_file: Option<PathBuf>,
+    /// Whether sensitive memories are taken.
+    pub encryption_enabled: bool,
+    /// Whether it is looked for secrets.
+    pub detect_sensitive: bool,
+}
+
+impl Default for Security {
+    fn default() -> Self {
+        Self { master_key_file: None, encryption_enabled: true, detect_sensitive: false }
+    }
 }
 
 impl Security {
     pub fn of(effective: &Effective) -> Self {
-        Self { master_key_file: effective.maybe(&MASTER_KEY_FILE) }
+        Self {
+            master_key_file: effective.maybe(&MASTER_KEY_FILE),
+            encryption_enabled: effective.of(&ENCRYPTION_ENABLED),
+            detect_sensitive: effective.of(&DETECT_SENSITIVE),
+        }
     }
-}
-
-fn is_off(value: &Value) -> Result<(), String> {
-    if *value == Value::Switch(false) {
-        return Ok(());
-    }
-    Err("this brain cannot encrypt what it stores yet, and will not start as if it did; write false, or leave it out".to_owned())
 }
 
 fn are_none(value: &Value) -> Result<(), String> {

@@ -26,6 +26,7 @@ use crate::{
     },
     ports::{
         Clock, EventLog, KeywordIndex, Positions,
+        data_keys::DataKeys,
         erasure::{EraseError, Ledger, LogEraser, RowEraser},
     },
 };
@@ -48,6 +49,7 @@ pub struct Parts {
     /// Of this process, if it has one.
     pub keyword: Option<Arc<dyn KeywordIndex>>,
     pub positions: Arc<dyn Positions>,
+    pub data_keys: Arc<dyn DataKeys>,
     pub ledger: Arc<dyn Ledger>,
     pub hands: Arc<dyn Hands>,
     pub clock: Arc<dyn Clock>,

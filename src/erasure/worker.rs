@@ -76,7 +76,8 @@ impl Parts {
             erased_at: it.erased_at,
             position: it.position,
         };
-        self.ledger.note(&open.iter().map(entry).collect::<Vec<_>>())?;
+        // A memory that has become sensitive lives on.
+        self.ledger.note(&open.iter().filter(|it| !it.is_sealing).map(entry).collect::<Vec<_>>())?;
         // Relationships are found in the graph, where all that came before an end was erased must show.
         self.shown(&["graph"], newest.position).await?;
         let mut destroyed = vec![];
@@ -117,7 +118,16 @@ impl Parts {
             told: Told::default(),
             shown_from: (erasure.position, StreamSeq(0)),
         };
-        for relationship in self.rows.relationships(space, erasure.memory).await? {
+        let relationships = match erasure.is_sealing {
+            true => vec![],
+            false => {
+                // First of all: without it nothing that is sealed can be read, wherever it lies.
+                let keys = self.data_keys.destroy(space, &id).await;
+                keys.map_err(|cause| EraseError::new("destroying a data key", cause))?;
+                self.rows.relationships(space, erasure.memory).await?
+            }
+        };
+        for relationship in relationships {
             self.hands.erase_relationship(space, relationship).await?;
             let relationship = relationship.to_string();
             let newest = self.log.last(space, RELATIONSHIP, &relationship).await;

@@ -7,8 +7,8 @@
 use schemars::{JsonSchema, Schema, schema_for};
 
 use super::events::{
-    DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemoryV2,
-    PrincipalV1, RelationshipErasedV1, RelationshipV1, SpaceV2, WebhookV1,
+    DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemorySealedV1,
+    MemoryV3, PrincipalV1, RelationshipErasedV1, RelationshipV1, SpaceV3, WebhookV1,
 };
 
 /// A memory, a relationship between two, an endpoint that is told of events.
@@ -56,11 +56,12 @@ const fn of(name: &'static str, aggregate: &'static str, version: u16, audience:
 }
 
 /// Every event that may stand in the log or among the derived facts, and those that are planned.
-pub const EVENTS: [EventType; 39] = [
-    of("memory.created", MEMORY, 2, Public("A memory was created")),
-    of("memory.updated", MEMORY, 2, Public("A memory was changed")),
-    of("memory.deleted", MEMORY, 2, Public("A memory was deleted; it can be restored")),
-    of("memory.restored", MEMORY, 2, Public("A deleted memory was restored")),
+pub const EVENTS: [EventType; 41] = [
+    of("memory.created", MEMORY, 3, Public("A memory was created")),
+    of("memory.updated", MEMORY, 3, Public("A memory was changed")),
+    of("memory.deleted", MEMORY, 3, Public("A memory was deleted; it can be restored")),
+    of("memory.restored", MEMORY, 3, Public("A deleted memory was restored")),
+    of("memory.sealed", MEMORY, 1, Public("A memory has become sensitive: what it says is told no more")),
     of("memory.erased", MEMORY, 1, Public("A memory was erased: nothing is left of it but its id")),
     of("relationship.created", RELATIONSHIP, 1, Public("A relationship between two memories was made")),
     of("relationship.updated", RELATIONSHIP, 1, Public("A relationship's weight or properties were changed")),
@@ -73,10 +74,11 @@ pub const EVENTS: [EventType; 39] = [
     of("webhook.secret_rotated", WEBHOOK, 1, Private),
     of("webhook.secret_revoked", WEBHOOK, 1, Private),
     of("webhook.deleted", WEBHOOK, 1, Private),
-    of("space.created", SPACE, 2, Private),
-    of("space.renamed", SPACE, 2, Private),
-    of("space.member_granted", SPACE, 2, Private),
-    of("space.member_removed", SPACE, 2, Private),
+    of("space.created", SPACE, 3, Private),
+    of("space.renamed", SPACE, 3, Private),
+    of("space.member_granted", SPACE, 3, Private),
+    of("space.member_removed", SPACE, 3, Private),
+    of("space.sensitivity_changed", SPACE, 3, Private),
     of("principal.created", PRINCIPAL, 1, Private),
     of("principal.updated", PRINCIPAL, 1, Private),
     of("principal.disabled", PRINCIPAL, 1, Private),
@@ -153,7 +155,10 @@ const MEMORY_FIELDS: &[&str] = &[
     "created_at",
     "updated_at",
     "deleted_at",
+    "sensitive",
 ];
+/// What is sealed of a sensitive memory, and nobody is told of it: see [`super::sealed`].
+pub const UNTOLD_FIELDS: [&str; 4] = ["title", "content", "metadata", "source"];
 const RELATIONSHIP_FIELDS: &[&str] =
     &["source_id", "target_id", "relationship_type", "weight", "properties", "created_at", "updated_at", "deleted_at"];
 /// Addresses, headers and secrets are between brain and the endpoint's owner.
@@ -165,10 +170,10 @@ const fn kind<T: JsonSchema>(name: &'static str, public_fields: &'static [&'stat
 
 /// Every kind of aggregate that events are of.
 pub static AGGREGATES: [Aggregate; 11] = [
-    kind::<MemoryV2>(MEMORY, MEMORY_FIELDS),
+    kind::<MemoryV3>(MEMORY, MEMORY_FIELDS),
     kind::<RelationshipV1>(RELATIONSHIP, RELATIONSHIP_FIELDS),
     kind::<WebhookV1>(WEBHOOK, WEBHOOK_FIELDS),
-    kind::<SpaceV2>(SPACE, &[]),
+    kind::<SpaceV3>(SPACE, &[]),
     kind::<PrincipalV1>(PRINCIPAL, &[]),
     kind::<KeyV3>(KEY, &[]),
     kind::<InvitationV1>(INVITATION, &[]),
@@ -196,6 +201,7 @@ pub fn shown_fields(event: &EventType) -> &'static [&'static str] {
 pub fn schema(event: &EventType) -> Option<Schema> {
     match event.name {
         "memory.erased" => Some(schema_for!(MemoryErasedV1)),
+        "memory.sealed" => Some(schema_for!(MemorySealedV1)),
         "relationship.erased" => Some(schema_for!(RelationshipErasedV1)),
         "embedding.erased" => Some(schema_for!(EmbeddingErasedV1)),
         _ => aggregate(event.aggregate).map(|aggregate| (aggregate.schema)()),

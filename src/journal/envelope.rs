@@ -79,7 +79,7 @@ impl Envelope {
     /// Whether it changed a memory and left alone what searches rank it by: title, text and tags.
     pub fn leaves_ranking(&self) -> bool {
         self.kind == "memory.updated"
-            && ![Field::Title, Field::Content, Field::Tags].iter().any(|field| self.has_changed(field.as_str()))
+            && ![Field::Title, Field::Content, Field::Tags, Field::Sensitive].iter().any(|field| self.has_changed(field.as_str()))
     }
 }
 

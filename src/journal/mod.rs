@@ -9,6 +9,7 @@ pub mod derived;
 pub mod envelope;
 pub mod events;
 pub mod public;
+pub mod sealed;
 pub mod session;
 pub mod subject;
 pub mod upcast;

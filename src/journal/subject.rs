@@ -92,6 +92,16 @@ impl Prefix {
         format!("{}.session.used.{sha256}", self.0)
     }
 
+    /// All subjects of data keys.
+    pub fn all_data_keys(&self) -> String {
+        format!("{}.key.1.>", self.0)
+    }
+
+    /// `<prefix>.key.<generation>.<space>.<id>`: one subject per memory that has a data key.
+    pub fn data_key(&self, space: &SpaceId, id: &str) -> String {
+        format!("{}.key.1.{space}.{id}", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)

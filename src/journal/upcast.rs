@@ -31,8 +31,10 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
         return Err(Error::TooNew { kind: event.kind, found: event.version, known });
     }
     let event = match (event.aggregate.as_str(), event.version) {
-        (MEMORY, 1) if known > 1 => with_no_title(event),
-        (SPACE, 1) => with_no_members(event),
+        (MEMORY, 1) if known > 1 => not_sensitive(with_no_title(event)),
+        (MEMORY, 2) => not_sensitive(event),
+        (SPACE, 1) => not_sensitive(with_no_members(event)),
+        (SPACE, 2) => not_sensitive(event),
         (KEY, 1 | 2) => with_scopes_told_apart(event),
         _ => event,
     };
@@ -44,6 +46,14 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
 fn with_no_title(mut event: Envelope) -> Envelope {
     if let Some(memory) = event.data.as_object_mut() {
         memory.insert("title".into(), Value::Null);
+    }
+    event
+}
+
+/// Nothing was sensitive until version 2 of memories and of spaces, whatever a memory's metadata say.
+fn not_sensitive(mut event: Envelope) -> Envelope {
+    if let Some(it) = event.data.as_object_mut() {
+        it.insert("sensitive".into(), false.into());
     }
     event
 }

@@ -129,6 +129,6 @@ pub struct Answer {
     pub membership: Option<Arc<dyn Membership>>,
     /// What it was ranked by, if by words; it is over when that has moved too far.
     pub statistics: Option<Statistics>,
-    /// Whether it may be kept: what an outage has cut short may not.
+    /// Whether it may be kept: what an outage has cut short may not, nor what shows a sensitive memory.
     pub is_whole: bool,
 }

@@ -26,7 +26,7 @@ impl EraseError {
     }
 }
 
-/// A memory that was erased, with its receipt once everything of it is destroyed.
+/// A memory that was erased, or has become sensitive, with its receipt once everything of it, or of its past, is destroyed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Erasure {
     pub space: SpaceId,
@@ -36,6 +36,8 @@ pub struct Erasure {
     pub erased_at: Timestamp,
     pub actor: PrincipalId,
     pub reason: Option<String>,
+    /// Whether the memory lives on, sensitive.
+    pub is_sealing: bool,
     pub receipt: Option<Receipt>,
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 pub mod cache;
+pub mod data_keys;
 pub mod erasure;
 mod feed;
 mod graph;

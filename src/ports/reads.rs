@@ -12,7 +12,10 @@ use crate::domain::{
 pub struct MemoryRecord {
     pub id: MemoryId,
     pub revision: Revision,
+    /// Without its contents while they are sealed.
     pub memory: Memory,
+    /// The contents of a sensitive memory, until somebody opens them.
+    pub sealed: Option<String>,
 }
 
 /// Why a question to the read model has no answer.

@@ -334,7 +334,8 @@ pub fn change(recorded: &Recorded) -> Option<KeywordChange> {
     let event = &recorded.event;
     let state = Event::load(&event.kind, &event.data).ok()?;
     let (memory, id) = (state.memory(), event.aggregate_id.parse().ok()?);
-    let text = memory.deleted_at.is_none().then(|| KeywordText::of(&memory.body));
+    let is_searched = memory.deleted_at.is_none() && !memory.body.sensitive;
+    let text = is_searched.then(|| KeywordText::of(&memory.body));
     Some(KeywordChange { space: event.space.clone(), id, text })
 }
 

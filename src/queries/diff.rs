@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
 
-use crate::{domain::memory::Memory, journal::events::MemoryV2};
+use crate::{domain::memory::Memory, journal::events::MemoryV3};
 
 /// A field of which the two states say different things.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub fn compare(old: &Memory, new: &Memory) -> Diff {
 }
 
 fn fields(memory: &Memory) -> Map<String, Value> {
-    match serde_json::to_value(MemoryV2::from(memory)) {
+    match serde_json::to_value(MemoryV3::from(memory)) {
         Ok(Value::Object(fields)) => fields,
         _ => unreachable!("a memory is stored as a JSON object"),
     }

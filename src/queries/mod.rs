@@ -11,6 +11,7 @@ pub mod get;
 pub mod graph;
 pub mod history;
 pub mod list;
+pub mod opened;
 pub mod relationships;
 pub mod search;
 pub mod selection;

@@ -188,7 +188,7 @@ impl Reactor {
         let memory = state.memory();
         let text = memory.body.text_to_embed();
         let content_hash = derived::content_hash(&text);
-        if memory.deleted_at.is_some() || old_hash.as_ref() == Some(&content_hash) {
+        if memory.deleted_at.is_some() || memory.body.sensitive || old_hash.as_ref() == Some(&content_hash) {
             return Ok(None);
         }
         let text = text.into_owned();
@@ -249,7 +249,9 @@ async fn gather(feed: &mut Events, after: StreamSeq) -> Result<Gathered, Interru
 fn subject_of(event: &Envelope) -> Option<Subject> {
     let may_change = match event.kind.as_str() {
         "memory.created" | "memory.restored" => true,
-        "memory.updated" => [Field::Title, Field::Content].iter().any(|field| event.has_changed(field.as_str())),
+        "memory.updated" => {
+            [Field::Title, Field::Content, Field::Sensitive].iter().any(|field| event.has_changed(field.as_str()))
+        }
         _ => false,
     };
     let id = event.aggregate_id.parse().ok().filter(|_| may_change)?;

@@ -25,7 +25,7 @@ use crate::{
     fanout::{live::Hub, webhooks::Parts},
     ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads, webhooks::Vault},
     projectors::{directory::Directory, keyword::Keyword},
-    queries::{search::SearchParts, status::Part},
+    queries::{opened::Opened, search::SearchParts, status::Part},
     replay::Operator,
     telemetry,
 };
@@ -108,7 +108,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     };
     let app = App {
         access: access(core, &writing, &directory, &webhooks.vault),
-        memories: memories(core, &reading, &writing),
+        memories: memories(core, &reading, &writing, &directory),
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
         graph: Arc::new(Graph { reading: reading.clone(), graph: core.postgres.graph_reads() }),
@@ -138,13 +138,15 @@ fn access(core: &Core, writing: &Arc<Writing>, directory: &Arc<Directory>, vault
     Arc::new(Access { writing, directory, clock: core.clock.clone(), vault })
 }
 
-fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>) -> Arc<Memories> {
+fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>, directory: &Arc<Directory>) -> Arc<Memories> {
+    let keys = &core.data_keys;
     Arc::new(Memories {
         reading: reading.clone(),
         writing: writing.clone(),
-        memories: core.postgres.memory_reads(),
-        selection: core.postgres.selection_reads(),
-        history: core.postgres.history_reads(),
+        memories: Arc::new(Opened::new(core.postgres.memory_reads(), keys.clone())),
+        selection: Arc::new(Opened::new(core.postgres.selection_reads(), keys.clone())),
+        history: Arc::new(Opened::new(core.postgres.history_reads(), keys.clone())),
+        directory: directory.clone(),
     })
 }
 

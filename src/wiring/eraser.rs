@@ -14,7 +14,7 @@ use crate::{
     domain::{
         erasure::{Receipt, Remain},
         ids::{CommandId, MemoryId, PrincipalId, RelationshipId, SpaceId, StreamSeq},
-        memory::Rejection,
+        memory::{Rejection, Sealing},
     },
     erasure::{self, Hands, Parts},
     ports::{Clock, KeywordIndex, Positions, erasure::EraseError},
@@ -46,6 +46,7 @@ pub(super) fn start(
         rows: core.postgres.row_eraser(core.links.is_embedded),
         keyword: index,
         positions,
+        data_keys: core.data_keys.clone(),
         ledger: Arc::new(LedgerFile::of(data_dir)),
         hands: Arc::new(Erasing::of(core)),
         clock: core.clock.clone(),
@@ -103,7 +104,7 @@ impl Hands for Erasing {
         let wish = format!("again {id} {}", self.clock.now().timestamp_micros());
         let key = CommandKey { seed: CommandId::keyed(space, actor.principal, &wish), fresh: false };
         let action = MemoryAction::Erase { reason: Some(AGAIN.to_owned()) };
-        match self.commands.memory(Request { actor, key, id, if_match: None, action }).await {
+        match self.commands.memory(Request { actor, key, id, if_match: None, action }, Sealing::default()).await {
             Ok(done) => Ok(Some(done.position)),
             Err(Error::Memory(Rejection::NotFound)) => Ok(None),
             Err(cause) => Err(EraseError::new("erasing a memory again", cause)),

@@ -36,13 +36,16 @@ use anyhow::Context;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{core::Core, credentials::Credentials};
+use self::{
+    core::{Core, Rules},
+    credentials::Credentials,
+};
 use crate::{
     adapters::{postgres::Postgres, tantivy::TantivyIndex},
     api::http::hosts::Hosts,
     caches::Settings,
     config::{self, Config},
-    domain::memory::ScriptTags,
+    domain::memory::{ScriptTags, Sealing},
     journal::subject::Prefix,
     ports::KeywordIndex,
     runtime::{self, Durability, Servers},
@@ -123,7 +126,12 @@ impl Brain {
         let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
-        let core = Core::connect(links, prefix, (script_tags, outward.webhooks.retry.clone())).await?;
+        let vault = core::master_key(links.is_embedded, outward.security.master_key_file.as_deref(), data_dir)?;
+        let security = &outward.security;
+        let sealing =
+            Sealing { is_possible: security.encryption_enabled, detects: security.detect_sensitive, ..Sealing::default() };
+        let rules = Rules { script_tags, sealing, retry: outward.webhooks.retry.clone() };
+        let core = Core::connect(links, prefix, vault, rules).await?;
         let (stopped, is_stopped) = watch::channel(None);
         if roles.include(Role::Projector) {
             projector::start(&core, stopped);
@@ -140,7 +148,7 @@ impl Brain {
         core.tasks.spawn(telemetry::sum_up(core.stop.clone()));
         let (socket, address) = bind(listen)?;
         let hosts = Hosts::of(listen.ip(), &inward.allowed_hosts);
-        let parts = webhooks::parts(&core, &outward, data_dir)?;
+        let parts = webhooks::parts(&core, &outward)?;
         if roles.include(Role::Fanout) && outward.webhooks.enabled {
             webhooks::start(&core, parts.clone());
         }

@@ -1,16 +1,13 @@
 //! The role `fanout`: webhooks, and what they need to leave the machine. The API tells of them, and tests them.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
 
 use super::core::Core;
 use crate::{
-    adapters::{
-        http::{Guard, Sender},
-        vault::MasterKey,
-    },
+    adapters::http::{Guard, Sender},
     commands::Commands,
     config,
     domain::{
@@ -31,17 +28,10 @@ pub struct Outward {
     pub settings: Settings,
 }
 
-/// What webhooks consist of. Errors: the master key cannot be read, or TLS cannot be set up.
-pub(super) fn parts(core: &Core, outward: &Outward, data_dir: &Path) -> anyhow::Result<Parts> {
+/// What webhooks consist of. Errors: TLS cannot be set up.
+pub(super) fn parts(core: &Core, outward: &Outward) -> anyhow::Result<Parts> {
     let guard = Guard { allow_loopback: outward.webhooks.allow_loopback };
     let sender = Sender::new(guard).context("cannot set up TLS for webhooks")?;
-    let own_key = data_dir.join("master.key");
-    let vault = match &outward.security.master_key_file {
-        Some(path) => MasterKey::open(path)?,
-        // Alone, a brain makes its own key; one of several must be told which it is.
-        None if core.links.is_embedded || own_key.exists() => MasterKey::open(&own_key)?,
-        None => MasterKey::absent(),
-    };
     Ok(Parts {
         tail: core.tail.clone(),
         log: core.nats.log(),
@@ -49,7 +39,7 @@ pub(super) fn parts(core: &Core, outward: &Outward, data_dir: &Path) -> anyhow::
         facts: core.nats.fact_appender(),
         store: core.postgres.deliveries(core.clock.clone()),
         sender: Arc::new(sender),
-        vault: Arc::new(vault),
+        vault: core.vault.clone(),
         control: Arc::new(Control(core.commands.clone())),
         clock: core.clock.clone(),
         settings: outward.settings,

@@ -14,7 +14,7 @@ use proptest::{
 use second_brain::{
     domain::{
         ids::{MemoryId, SpaceId},
-        memory::{self, Memory, MemoryDecider, MemoryType, ScriptTags},
+        memory::{self, Memory, MemoryDecider, MemoryType},
         webhook,
     },
     fanout,
@@ -139,10 +139,10 @@ impl Ground {
             let mut obey = |command| history.obey((&space, "memory", &id(of).to_string()), &mut folded, command);
             let tree = (draft(), option::of(instant()), instant(), option::of(patch()), instant(), any::<u8>());
             let (draft, created_at, at, patch, later, die) = tree.new_tree(&mut dice).expect("a memory").current();
-            let script_tags = ScriptTags::default();
-            obey(memory::Command::Create { draft, at, created_at, script_tags });
+            let rules = memory::Rules::default();
+            obey(memory::Command::Create { draft, at, created_at, rules });
             if let Some(patch) = patch {
-                obey(memory::Command::Update { patch, at: later, script_tags });
+                obey(memory::Command::Update { patch, at: later, rules });
             }
             if die < 25 {
                 obey(memory::Command::Delete { at: later });

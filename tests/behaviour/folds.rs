@@ -13,7 +13,7 @@ use proptest::{
 use second_brain::{
     domain::{
         ids::{MemoryId, RelationshipId, SpaceId, StreamSeq, Timestamp},
-        memory::{self, Draft, MemoryDecider, ScriptTags, draft::Patch},
+        memory::{self, Draft, MemoryDecider, Rules, draft::Patch},
         relationship::{self, RelationshipDecider},
     },
     ports::{MemoryReads, MemoryRecord},
@@ -111,11 +111,11 @@ impl Truth {
     fn obey(&mut self, history: &mut History, wish: Wish) {
         // Later than everything before, as a writer's clock has it.
         let at = DateTime::UNIX_EPOCH + TimeDelta::microseconds(history.end().0 as i64);
-        let script_tags = ScriptTags::default();
+        let rules = Rules::default();
         let (of, command) = match wish {
-            Wish::Create(of, draft, created_at) => (of, memory::Command::Create { draft, at, created_at, script_tags }),
-            Wish::Put(of, draft, created_at) => (of, memory::Command::Put { draft, at, created_at, script_tags }),
-            Wish::Update(of, patch) => (of, memory::Command::Update { patch, at, script_tags }),
+            Wish::Create(of, draft, created_at) => (of, memory::Command::Create { draft, at, created_at, rules }),
+            Wish::Put(of, draft, created_at) => (of, memory::Command::Put { draft, at, created_at, rules }),
+            Wish::Update(of, patch) => (of, memory::Command::Update { patch, at, rules }),
             Wish::Delete(of) => (of, memory::Command::Delete { at }),
             Wish::Restore(of) => (of, memory::Command::Restore { at }),
             Wish::Erase(of) => (of, memory::Command::Erase { at, reason: None, older: vec![] }),
@@ -163,7 +163,7 @@ async fn memories_are(truth: &Truth, reads: &dyn MemoryReads, owner: &mut PgConn
     for (id, folded) in &truth.memories {
         let shown = reads.get(&truth.space, *id, None).await.expect("readable");
         let memory = folded.state.clone();
-        assert_eq!(shown, memory.clone().map(|memory| MemoryRecord { id: *id, revision: folded.revision, memory }));
+        assert_eq!(shown, memory.clone().map(|memory| MemoryRecord { id: *id, revision: folded.revision, memory, sealed: None }));
         let (Some(memory), Some(row)) = (memory, rows.get(&id.0)) else { continue };
         assert_eq!(StreamSeq(row.get::<i64, _>("ver") as u64), folded.seq, "the event that the row shows");
         let hash = Sha256::digest(memory.body.text_to_embed().as_bytes());

@@ -39,6 +39,7 @@ mod script_tags;
 mod scripts;
 mod search;
 mod search_exact;
+mod sensitive;
 mod settings;
 mod storage;
 mod time;

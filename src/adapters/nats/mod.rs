@@ -1,6 +1,7 @@
 //! JetStream as the event log and as the store of derived facts. Built by wiring. The only place that knows NATS error codes.
 
 mod appends;
+mod data_keys;
 mod derived;
 mod eraser;
 mod log;
@@ -16,11 +17,15 @@ use futures::{StreamExt, stream::BoxStream};
 use tokio::sync::watch;
 
 pub use self::appends::Appends;
-use self::{derived::NatsDerived, eraser::NatsEraser, log::NatsLog, sessions::NatsSessions, stream::NatsStream};
+use self::{
+    data_keys::NatsDataKeys, derived::NatsDerived, eraser::NatsEraser, log::NatsLog, sessions::NatsSessions, stream::NatsStream,
+};
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
-    ports::{DerivedLog, EventAppender, EventLog, FactAppender, erasure::LogEraser, sessions::SessionStore},
+    ports::{
+        DerivedLog, EventAppender, EventLog, FactAppender, data_keys::DataKeyStore, erasure::LogEraser, sessions::SessionStore,
+    },
 };
 
 /// The streams' definitions; name, subjects and replicas are added at start.
@@ -32,6 +37,7 @@ const EVENTS_DEFINITION: &str = include_str!("../../../nats/events.json");
 /// Decision 2026-11-26: not compressed. A vector's half floats hardly can be (1.3 GB of a million took 1.3 GB), and each look at an old
 /// one made the server unpack the block that it lies in: with the garbage of it a tenth of two processors under 50 clients.
 const DERIVED_DEFINITION: &str = include_str!("../../../nats/derived.json");
+const KEYS_DEFINITION: &str = include_str!("../../../nats/keys.json");
 const SESSIONS_DEFINITION: &str = include_str!("../../../nats/sessions.json");
 /// How long an append waits for its acknowledgement before the log is asked.
 const ACK_WAIT_S: u64 = 5;
@@ -76,6 +82,7 @@ pub struct Nats {
     events: NatsStream,
     derived: NatsStream,
     sessions: NatsStream,
+    keys: NatsStream,
     prefix: Prefix,
     replicas: usize,
     appends: Appends,
@@ -105,12 +112,14 @@ impl Nats {
         let events = (prefix.stream("EVENTS"), prefix.all_events(), EVENTS_DEFINITION);
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
         let sessions = (prefix.stream("SESSIONS"), prefix.all_sessions(), SESSIONS_DEFINITION);
+        let keys = (prefix.stream("KEYS_1"), prefix.all_data_keys(), KEYS_DEFINITION);
         let watched = stream::Watched { connections, appends: Appends::default() };
         let events = NatsStream::open((&client, &context, &watched), events, access.replicas).await?;
         let derived = NatsStream::open((&client, &context, &watched), derived, access.replicas).await?;
         let sessions = NatsStream::open((&client, &context, &watched), sessions, access.replicas).await?;
+        let keys = NatsStream::open((&client, &context, &watched), keys, access.replicas).await?;
         let (replicas, appends) = (access.replicas, watched.appends);
-        Ok(Self { client, events, derived, sessions, prefix, replicas, appends })
+        Ok(Self { client, events, derived, sessions, keys, prefix, replicas, appends })
     }
 
     pub fn log(&self) -> Arc<dyn EventLog> {
@@ -150,6 +159,11 @@ impl Nats {
     /// Where sessions of browsers are kept.
     pub fn sessions(&self) -> Arc<dyn SessionStore> {
         Arc::new(NatsSessions { stream: self.sessions.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// Where the data keys of sensitive memories are kept.
+    pub fn data_keys(&self) -> Arc<dyn DataKeyStore> {
+        Arc::new(NatsDataKeys { stream: self.keys.clone(), prefix: self.prefix.clone() })
     }
 
     /// What other processes tell of their commits: projection and position.

@@ -147,6 +147,16 @@ impl NatsStream {
         }
     }
 
+    /// The newest message of a subject as it lies there, read through the leader: of what is no event.
+    pub async fn last_payload(&self, subject: &str) -> Result<Option<(StreamSeq, Vec<u8>)>, ReadError> {
+        self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => Ok(Some((StreamSeq(message.sequence), message.payload.to_vec()))),
+            Err(cause) if found_nothing(&cause.kind()) => Ok(None),
+            Err(cause) => Err(ReadError::Unavailable(Box::new(cause))),
+        }
+    }
+
     /// Position of the newest message of a subject, which may have wildcards; 0 when there is none.
     pub async fn last_position(&self, subject: &str) -> Result<StreamSeq, ReadError> {
         self.reachable().map_err(|cause| ReadError::Unavailable(cause.into()))?;

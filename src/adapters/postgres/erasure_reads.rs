@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-pub(super) const COLUMNS: &str = "space, id, position, erased_at, actor, reason, receipt";
+pub(super) const COLUMNS: &str = "space, id, position, erased_at, actor, reason, receipt, is_sealing";
 
 /// Erasures from Postgres.
 pub struct PgErasureReads {
@@ -72,6 +72,7 @@ pub(super) fn erasure(row: &PgRow) -> Result<Erasure, sqlx::Error> {
         erased_at: row.try_get("erased_at")?,
         actor: PrincipalId(row.try_get("actor")?),
         reason: row.try_get("reason")?,
+        is_sealing: row.try_get("is_sealing")?,
         receipt: receipt.map(|Json(stored)| stored.into()),
     })
 }

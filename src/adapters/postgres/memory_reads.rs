@@ -20,7 +20,7 @@ const LIST_ROWS_MAX: u32 = 201;
 
 pub(super) const COLUMNS: &str = "m.id, m.title, m.content, m.memory_type, m.metadata, m.tags, m.importance, \
     m.source_kind, m.source_uri, m.source_id, m.source_position, m.user_id, m.agent_id, m.run_id, \
-    m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.erased_at, m.revision";
+    m.occurred_at, m.created_at, m.updated_at, m.deleted_at, m.erased_at, m.revision, m.sealed";
 
 /// The view of memories: as they stand, or every state that they ever had.
 pub(super) fn memories_of(at: Option<StreamSeq>) -> &'static str {
@@ -152,6 +152,7 @@ pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
         index: "memory_type".into(),
         source: format!("{kind:?} is no type of memory").into(),
     })?;
+    let sealed: Option<String> = row.try_get("sealed")?;
     let Json(metadata): Json<Map<String, Value>> = row.try_get("metadata")?;
     let body = Body {
         title: row.try_get("title")?,
@@ -168,6 +169,7 @@ pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
         },
         scope: Scope { user_id: row.try_get("user_id")?, agent_id: row.try_get("agent_id")?, run_id: row.try_get("run_id")? },
         occurred_at: row.try_get("occurred_at")?,
+        sensitive: sealed.is_some(),
     };
     Ok(MemoryRecord {
         id: MemoryId(row.try_get("id")?),
@@ -179,5 +181,6 @@ pub(super) fn record(row: &PgRow) -> Result<MemoryRecord, sqlx::Error> {
             deleted_at: row.try_get("deleted_at")?,
             erased_at: row.try_get("erased_at")?,
         },
+        sealed,
     })
 }

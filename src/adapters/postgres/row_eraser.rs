@@ -43,7 +43,7 @@ impl PgRowEraser {
     }
 
     async fn all_open(&self, limit: u32) -> Result<Vec<Erasure>, sqlx::Error> {
-        const SQL: &str = "SELECT space, id, position, erased_at, actor, reason, receipt FROM live.erasures \
+        const SQL: &str = "SELECT space, id, position, erased_at, actor, reason, receipt, is_sealing FROM live.erasures \
             WHERE receipt IS NULL ORDER BY position LIMIT $1";
         let rows = sqlx::query(SQL).bind(i64::from(limit)).fetch_all(&self.owner).await?;
         rows.iter().map(erasure_reads::erasure).collect()

@@ -93,7 +93,8 @@ impl PgSearchReads {
         let mut sql = QueryBuilder::new("SELECT ");
         sql.push(COLUMNS).push(" FROM live.memories m WHERE ");
         living(&mut sql, space, filter);
-        sql.push(" AND m.id = ANY(").push_bind(uuids(ids)).push(")");
+        // The keyword index may not have heard yet that one has become sensitive.
+        sql.push(" AND m.sealed IS NULL AND m.id = ANY(").push_bind(uuids(ids)).push(")");
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let rows = sql.build().persistent(filter.is_none()).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;

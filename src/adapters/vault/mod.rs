@@ -3,6 +3,8 @@
 //! The nonce follows from key, associated data and text (as in AES-SIV), so the same text with the same data is sealed to the same words, and
 //! a nonce never serves two texts.
 
+mod data_keys;
+
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
@@ -22,6 +24,7 @@ use base64::{
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub use self::data_keys::SealedKeys;
 use crate::ports::webhooks::{Vault, VaultError};
 
 const KEY_BYTES: usize = 32;

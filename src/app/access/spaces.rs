@@ -80,4 +80,12 @@ impl Access {
         }
         self.change_space(caller.actor(), caller.space(), SpaceCommand::Rename { name }).await
     }
+
+    /// Says whether every memory that is written from now on in the caller's space is sensitive. Errors: `access.not_found` for another one.
+    pub async fn set_sensitivity(&self, caller: &Caller, id: &str, sensitive: bool) -> Result<Space, Error> {
+        if id != caller.space().as_str() {
+            return Err(not_found("space"));
+        }
+        self.change_space(caller.actor(), caller.space(), SpaceCommand::SetSensitivity { sensitive }).await
+    }
 }

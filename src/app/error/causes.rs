@@ -7,7 +7,7 @@ use crate::{
     causes::chain,
     commands::{self, IfMatch},
     domain::{access, memory::Rejection, relationship, webhook},
-    ports::{QueryError, log::ReadError, replay, webhooks::VaultError},
+    ports::{QueryError, data_keys::SealError, log::ReadError, replay, webhooks::VaultError},
     queries::{freshness, graph::path, search, status},
 };
 
@@ -73,6 +73,18 @@ impl From<VaultError> for Error {
     }
 }
 
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        let code = match error {
+            SealError::Vault(cause) => return cause.into(),
+            SealError::Away(_) => "secrets.unavailable",
+            SealError::NoDataKey => "secrets.no_data_key",
+            SealError::Damaged => "secrets.unsealable",
+        };
+        Self::new(code, error.to_string()).logged(&error)
+    }
+}
+
 impl From<commands::Error> for Error {
     fn from(error: commands::Error) -> Self {
         use commands::Error as E;
@@ -82,6 +94,7 @@ impl From<commands::Error> for Error {
             E::Relationship(rejection) => rejection.into(),
             E::Webhook(rejection) => rejection.into(),
             E::Vault(cause) => cause.into(),
+            E::Sealing(cause) => cause.into(),
             E::Access(rejection) => rejection.into(),
             E::PreconditionFailed { aggregate, expected, actual } => Self::new(
                 &format!("{aggregate}.revision_mismatch"),

@@ -183,11 +183,12 @@ impl Call<'_> {
         let first = self.begun;
         self.begun += memories.len();
         let (commands, caller, key, how) = (&self.memories.writing.commands, self.caller, self.key, self.how);
+        let sealing = self.memories.sealing(caller);
         let deletions = memories.into_iter().enumerate().map(|(index, memory)| async move {
             let (id, if_match) = (memory.id, Some(IfMatch::OneOf(vec![memory.revision])));
             let key = key.item(first + index);
             let request = Request { actor: caller.actor(), key, id, if_match, action: how.action() };
-            (id, commands.memory(request).await)
+            (id, commands.memory(request, sealing).await)
         });
         let outcomes: Vec<_> = stream::iter(deletions).buffer_unordered(IN_FLIGHT_MAX).collect().await;
         let mut passing = None;

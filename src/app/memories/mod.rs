@@ -17,10 +17,11 @@ use super::{Caller, Error, Reading, WriteOptions, Writing};
 use crate::{
     commands::{CommandKey, Done, IfMatch, MemoryAction, Request},
     domain::{
+        access::Scope,
         ids::{CommandId, MemoryId, StreamSeq, Timestamp},
-        memory::Draft,
+        memory::{Draft, Sealing},
     },
-    ports::{HistoryReads, MemoryReads, MemoryRecord, SelectionReads},
+    ports::{AccessDirectory, HistoryReads, MemoryReads, MemoryRecord, SelectionReads},
 };
 
 /// Items of one batch that are being appended at the same time.
@@ -44,6 +45,7 @@ pub struct Memories {
     pub memories: Arc<dyn MemoryReads>,
     pub selection: Arc<dyn SelectionReads>,
     pub history: Arc<dyn HistoryReads>,
+    pub directory: Arc<dyn AccessDirectory>,
 }
 
 impl Memories {
@@ -100,7 +102,13 @@ impl Memories {
         action: MemoryAction,
     ) -> Result<Done<MemoryRecord>, Error> {
         let request = Request { actor: caller.actor(), key, id, if_match, action };
-        Ok(self.writing.commands.memory(request).await?)
+        Ok(self.writing.commands.memory(request, self.sealing(caller)).await?)
+    }
+
+    /// What the space and the caller say of sensitive memories.
+    fn sealing(&self, caller: &Caller) -> Sealing {
+        let everything = self.directory.space(caller.space()).is_some_and(|space| space.is_sensitive);
+        Sealing { everything, may_lift: caller.may(Scope::SpaceAdmin), ..Sealing::default() }
     }
 }
 

@@ -65,8 +65,9 @@ impl Memories {
                 Lookup::Deleted => Err(Error::new("memory.deleted", "the memory is deleted; it can be restored")),
                 Lookup::Erased => Err(Error::new("memory.erased", "the memory was erased; nothing is left of it")),
                 Lookup::Living(record) => {
-                    let revision = Some(record.revision);
-                    Ok(Answer { revision, ..cached::answer(render, *record, vec![Dep::memory(space, id)])? })
+                    let (revision, is_whole) = (Some(record.revision), !record.memory.body.sensitive);
+                    let answer = cached::answer(render, *record, vec![Dep::memory(space, id)])?;
+                    Ok(Answer { revision, is_whole, ..answer })
                 }
             }
         };
@@ -111,7 +112,8 @@ impl Memories {
         let rows = page.memories.iter().map(|row| row.id).chain(page.behind);
         let deps = rows.map(|id| Dep::memory(space, id)).collect();
         let next_cursor = page.next.map(|key| cursor::encode(key, space, listed));
+        let is_whole = !page.memories.iter().any(|row| row.memory.body.sensitive);
         let listing = Listing { memories: page.memories, next_cursor };
-        Ok(Answer { membership: Some(Arc::new(judge)), ..cached::answer(render, listing, deps)? })
+        Ok(Answer { membership: Some(Arc::new(judge)), is_whole, ..cached::answer(render, listing, deps)? })
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         client::{Connection, Error},
         records,
     },
-    domain::memory::{Body, script::ScriptTags},
+    domain::memory::{Body, Rules, ScriptTags, Sealing},
 };
 
 /// Memories asked for at once: the most that a list gives.
@@ -61,6 +61,7 @@ pub struct Known {
     /// Its first words, by which a person knows it.
     pub excerpt: String,
     created_at: chrono::DateTime<chrono::Utc>,
+    sensitive: bool,
 }
 
 /// All of them.
@@ -115,7 +116,8 @@ impl Existing {
     pub fn difference(&self, id: Uuid, input: &MemoryInput) -> Difference {
         let Some(known) = self.memories.get(&id) else { return Difference::New };
         let is_same = known.print.is_some() && known.print == print(input);
-        if !is_same || input.created_at.is_some_and(|time| time != known.created_at) {
+        let is_as_sensitive = input.sensitive.is_none_or(|wish| wish == known.sensitive);
+        if !is_same || !is_as_sensitive || input.created_at.is_some_and(|time| time != known.created_at) {
             Difference::Changed
         } else if known.origin == origin_of(input) {
             Difference::None
@@ -126,7 +128,7 @@ impl Existing {
 }
 
 fn known(view: MemoryView) -> Known {
-    let (created_at, input) = (view.created_at, records::of(view));
+    let (created_at, sensitive, input) = (view.created_at, view.sensitive, records::of(view));
     Known {
         source: input.source.as_ref().and_then(|source| named(source.uri.as_deref()?)),
         origin: origin_of(&input),
@@ -134,6 +136,7 @@ fn known(view: MemoryView) -> Known {
         content_print: content_print(&input.content),
         excerpt: input.content.split_whitespace().take(8).collect::<Vec<_>>().join(" "),
         created_at,
+        sensitive,
     }
 }
 
@@ -153,7 +156,8 @@ fn origin_of(input: &MemoryInput) -> Option<Origin> {
 
 /// A number of everything that a memory says, as the server would store it; `None` for what it would refuse.
 fn print(input: &MemoryInput) -> Option<u128> {
-    let mut input = input.clone();
+    // Whether it is sensitive is compared apart: who does not say it leaves it as it is.
+    let mut input = MemoryInput { sensitive: Some(false), ..input.clone() };
     if input.metadata.get(ORIGIN).is_some_and(Value::is_object) {
         input.metadata.remove(ORIGIN);
     }
@@ -163,7 +167,8 @@ fn print(input: &MemoryInput) -> Option<u128> {
 /// The memory as a server would store it that keeps script tags, which this program cannot know; `None` for what none would store.
 pub fn as_stored(input: &MemoryInput) -> Option<Body> {
     let (_, draft, created_at) = input.clone().into_parts();
-    draft.validate_with(created_at, ScriptTags::Allow).ok().map(|(body, _)| body)
+    let rules = Rules { script_tags: ScriptTags::Allow, sealing: Sealing { is_possible: true, ..Sealing::default() } };
+    draft.validate_with(created_at, false, rules).ok().map(|(body, _)| body)
 }
 
 pub fn content_print(content: &str) -> u128 {

@@ -36,7 +36,10 @@ use super::{
     client::{Connection, Error, UNREACHABLE},
     output, progress,
 };
-use crate::{api::v1::dto::Written, domain::memory::script::ScriptTags};
+use crate::{
+    api::v1::dto::Written,
+    domain::memory::{Rules, Sealing},
+};
 use existing::{Difference, Existing};
 use gone::Scope;
 use report::{Refusal, Report};
@@ -227,8 +230,13 @@ impl Import<'_> {
             return Some(Wish { item, is_moved });
         }
         let (_, draft, created_at) = item.input.clone().into_parts();
-        match draft.validate_with(created_at, ScriptTags::default()) {
-            Err(broken) => report.refused.extend(broken.iter().map(|fault| item.refusal(&fault.field, &fault.detail))),
+        // Whether the server seals is its own to say.
+        let rules = Rules { sealing: Sealing { is_possible: true, ..Sealing::default() }, ..Rules::default() };
+        match draft.validate_with(created_at, false, rules) {
+            Err(refused) => {
+                let refusals = refused.violations().iter().map(|fault| item.refusal(&fault.field, &fault.detail));
+                report.refused.extend(refusals);
+            }
             Ok(_) if is_moved => report.moved += 1,
             Ok(_) if difference == Difference::New => report.created += 1,
             Ok(_) => report.changed += 1,

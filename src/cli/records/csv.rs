@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::api::v1::dto::{MemoryInput, SourceDto};
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "id",
     "title",
     "content",
@@ -27,6 +27,7 @@ const COLUMNS: [&str; 16] = [
     "run_id",
     "occurred_at",
     "created_at",
+    "sensitive",
 ];
 
 pub fn write(memories: &[MemoryInput]) -> Result<Vec<u8>, csv::Error> {
@@ -52,6 +53,7 @@ pub fn write(memories: &[MemoryInput]) -> Result<Vec<u8>, csv::Error> {
             text(&it.run_id),
             it.occurred_at.map(|time| time.to_rfc3339()).unwrap_or_default(),
             it.created_at.map(|time| time.to_rfc3339()).unwrap_or_default(),
+            it.sensitive.map(|sensitive| sensitive.to_string()).unwrap_or_default(),
         ])?;
     }
     writer.into_inner().map_err(|failed| failed.into_error().into())
@@ -186,6 +188,7 @@ fn memory(mut cells: HashMap<&str, &str>) -> Result<MemoryInput, String> {
         run_id: take("run_id").map(plain),
         occurred_at: take("occurred_at").map(|cell| parsed("occurred_at", &Value::from(cell).to_string())).transpose()?,
         created_at: take("created_at").map(|cell| parsed("created_at", &Value::from(cell).to_string())).transpose()?,
+        sensitive: take("sensitive").map(|cell| parsed("sensitive", cell)).transpose()?,
     };
     let strangers = cells.into_iter().filter(|(_, cell)| !cell.is_empty());
     memory.metadata.extend(strangers.map(|(name, cell)| (name.to_owned(), cell.into())).collect::<Map<String, Value>>());

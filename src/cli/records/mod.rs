@@ -73,6 +73,7 @@ pub fn of(view: MemoryView) -> MemoryInput {
         agent_id: view.agent_id,
         run_id: view.run_id,
         occurred_at: view.occurred_at,
+        sensitive: view.sensitive.then_some(true),
         created_at: Some(view.created_at),
     }
 }
@@ -183,6 +184,7 @@ mod tests {
                 agent_id,
                 run_id,
                 occurred_at: times.0.map(time),
+                sensitive: None,
                 created_at: Some(time(times.1)),
             }
         }

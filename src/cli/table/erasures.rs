@@ -7,12 +7,13 @@ use crate::{
 
 /// A row for each erasure.
 pub fn erasures(views: &[ErasureView]) -> Table {
-    let mut table = Table::new([whole("id"), whole("erased"), whole("state"), whole("messages"), text("reason")]);
+    let mut table = Table::new([whole("id"), whole("erased"), whole("what"), whole("state"), whole("messages"), text("reason")]);
     for view in views {
         let messages = view.receipt.as_ref().map(|receipt| (receipt.events + receipt.vectors).to_string());
         table.row([
             view.id.to_string().into(),
             view.erased_at.into(),
+            what(view).into(),
             view.state.as_str().into(),
             messages.into(),
             view.reason.as_ref().into(),
@@ -21,11 +22,16 @@ pub fn erasures(views: &[ErasureView]) -> Table {
     table
 }
 
+fn what(view: &ErasureView) -> &'static str {
+    if view.sealing { "its past" } else { "all of it" }
+}
+
 /// One erasure with its receipt, field by field.
 pub fn erasure(view: &ErasureView) -> Layout {
     let mut layout = Layout::default().fields([
         ("id", view.id.to_string().into()),
         ("erased", Cell::Exact(view.erased_at)),
+        ("what", what(view).into()),
         ("state", view.state.as_str().into()),
         ("position", view.position.into()),
         ("reason", view.reason.as_ref().into()),

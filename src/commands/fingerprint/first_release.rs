@@ -138,8 +138,18 @@ impl From<&memory::Source> for Source {
 impl From<&memory::Draft> for Draft {
     fn from(draft: &memory::Draft) -> Self {
         // The first release knew no title.
-        let memory::Draft { title: _, content, memory_type, metadata, tags, importance, source, scope, occurred_at } =
-            draft.clone();
+        let memory::Draft {
+            title: _,
+            content,
+            memory_type,
+            metadata,
+            tags,
+            importance,
+            source,
+            scope,
+            occurred_at,
+            sensitive: _,
+        } = draft.clone();
         let memory::Scope { user_id, agent_id, run_id } = scope;
         let (source, scope) = (Source::from(&source), Scope { user_id, agent_id, run_id });
         Self { content, memory_type, metadata, tags, importance, source, scope, occurred_at }

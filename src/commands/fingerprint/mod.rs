@@ -152,7 +152,7 @@ fn of_source(source: &Source) -> Option<Value> {
 }
 
 fn of_draft(draft: &memory::Draft) -> Said {
-    let memory::Draft { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at } = draft;
+    let memory::Draft { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at, sensitive } = draft;
     let Scope { user_id, agent_id, run_id } = scope;
     Said::default()
         .with_text("title", title.as_ref())
@@ -166,6 +166,7 @@ fn of_draft(draft: &memory::Draft) -> Said {
         .with_text("agent_id", agent_id.as_ref())
         .with_text("run_id", run_id.as_ref())
         .with_time("occurred_at", *occurred_at)
+        .with("sensitive", sensitive.map(Value::from))
 }
 
 /// What a patch names is said, an emptied field as null.
@@ -182,6 +183,7 @@ fn of_patch(patch: &memory::draft::Patch) -> Said {
         agent_id,
         run_id,
         occurred_at,
+        sensitive,
     } = patch;
     let emptied = |field: &Option<Option<String>>| field.as_ref().map(|text| text.as_deref().map_or(Value::Null, Value::from));
     Said::default()
@@ -196,6 +198,7 @@ fn of_patch(patch: &memory::draft::Patch) -> Said {
         .with("agent_id", emptied(agent_id))
         .with("run_id", emptied(run_id))
         .with("occurred_at", occurred_at.map(|at| at.map_or(Value::Null, time)))
+        .with("sensitive", sensitive.map(Value::from))
 }
 
 fn of_relation(draft: &relationship::Draft) -> Said {

@@ -25,6 +25,7 @@ fn memory_actions() -> Vec<MemoryAction> {
         source: Source { kind: Some("file".into()), uri: None, id: Some("s".into()), position: Some(3) },
         scope: Scope { user_id: Some("ann".into()), agent_id: None, run_id: Some("r".into()) },
         occurred_at: Some(at()),
+        sensitive: None,
     };
     let small = memory::Draft { content: "x".into(), ..memory::Draft::default() };
     let patch = memory::draft::Patch {

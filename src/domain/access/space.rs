@@ -37,6 +37,8 @@ pub struct Space {
     pub name: String,
     pub created_at: Timestamp,
     pub grants: Vec<Grant>,
+    /// Whether every memory that is written there is sensitive.
+    pub is_sensitive: bool,
 }
 
 impl Space {
@@ -69,6 +71,10 @@ pub enum SpaceCommand {
     Rename {
         name: String,
     },
+    /// Says whether every memory that is written there from now on is sensitive.
+    SetSensitivity {
+        sensitive: bool,
+    },
     /// Gives a role in place of the one that the same source gave before.
     Grant {
         principal: PrincipalId,
@@ -89,12 +95,17 @@ pub enum SpaceEvent {
     Renamed(Space),
     MemberGranted(Space),
     MemberRemoved(Space),
+    SensitivityChanged(Space),
 }
 
 impl SpaceEvent {
     pub fn space(&self) -> &Space {
         match self {
-            Self::Created(space) | Self::Renamed(space) | Self::MemberGranted(space) | Self::MemberRemoved(space) => space,
+            Self::Created(space)
+            | Self::Renamed(space)
+            | Self::MemberGranted(space)
+            | Self::MemberRemoved(space)
+            | Self::SensitivityChanged(space) => space,
         }
     }
 }
@@ -112,7 +123,8 @@ impl Decider for SpaceDecider {
         let Some(space) = state else {
             let SpaceCommand::Create { id, name: named, owner, at } = command else { return Err(Rejection::NotFound("space")) };
             let grants = vec![Grant { principal: owner, role: Role::Owner, source: GrantSource::Manual, granted_at: at }];
-            return Ok(vec![SpaceEvent::Created(Space { id, name: name("name", &named)?, created_at: at, grants })]);
+            let space = Space { id, name: name("name", &named)?, created_at: at, grants, is_sensitive: false };
+            return Ok(vec![SpaceEvent::Created(space)]);
         };
         match command {
             SpaceCommand::Create { .. } => Ok(vec![]),
@@ -120,6 +132,10 @@ impl Decider for SpaceDecider {
                 let named = name("name", &named)?;
                 let is_so = named == space.name;
                 Ok(if is_so { vec![] } else { vec![SpaceEvent::Renamed(Space { name: named, ..space.clone() })] })
+            }
+            SpaceCommand::SetSensitivity { sensitive } if sensitive == space.is_sensitive => Ok(vec![]),
+            SpaceCommand::SetSensitivity { sensitive } => {
+                Ok(vec![SpaceEvent::SensitivityChanged(Space { is_sensitive: sensitive, ..space.clone() })])
             }
             SpaceCommand::Grant { principal, role, source, at } => {
                 granted(space, Grant { principal, role, source, granted_at: at })
@@ -180,7 +196,7 @@ mod tests {
     }
 
     fn space(grants: Vec<Grant>) -> Space {
-        Space { id: SpaceId::default_space(), name: "Home".into(), created_at: AT, grants }
+        Space { id: SpaceId::default_space(), name: "Home".into(), created_at: AT, grants, is_sensitive: false }
     }
 
     fn owned() -> Vec<Grant> {
@@ -199,6 +215,10 @@ mod tests {
         let renamed = SpaceEvent::Renamed(Space { name: "Work".into(), ..space(owned()) });
         given::<SpaceDecider>([SpaceEvent::Created(space(owned()))]).when(rename("Work")).then([renamed.clone()]);
         given::<SpaceDecider>([renamed]).when(rename("Work")).then([]);
+        let seal = || SpaceCommand::SetSensitivity { sensitive: true };
+        let sealed = || SpaceEvent::SensitivityChanged(Space { is_sensitive: true, ..space(owned()) });
+        given::<SpaceDecider>([SpaceEvent::Created(space(owned()))]).when(seal()).then([sealed()]);
+        given::<SpaceDecider>([sealed()]).when(seal()).then([]);
         let invalid = Rejection::InvalidName { field: "name", chars: 0 };
         given::<SpaceDecider>([SpaceEvent::Created(space(owned()))]).when(rename(" ")).then_rejected(invalid);
         given::<SpaceDecider>([]).when(rename("x")).then_rejected(Rejection::NotFound("space"));

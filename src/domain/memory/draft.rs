@@ -5,8 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Body, MemoryType, Scope, Source,
+    Body, MemoryType, Rejection, Rules, Scope, Source,
     script::{self, ScriptTags},
+    sensitive,
 };
 use crate::domain::{
     ids::Timestamp,
@@ -50,21 +51,32 @@ pub struct Draft {
     pub source: Source,
     pub scope: Scope,
     pub occurred_at: Option<Timestamp>,
+    /// Whether it is to be sealed; as it was, and as instance and space have it, when absent.
+    pub sensitive: Option<bool>,
 }
 
 impl Draft {
     /// Cleans (null bytes in the content, white space, equal tags, how numbers and times are written) and checks every rule.
     /// Errors: every field that is out of its bounds, with its limit and the value; never none.
     pub fn validate(self) -> Result<Body, Vec<Violation>> {
-        self.validate_with(None, ScriptTags::Refuse).map(|(body, _)| body)
+        self.clean(None, ScriptTags::Refuse).map(|(body, _)| body)
     }
 
-    /// As [`Self::validate`], with the time at which the memory is said to have been created, and what the instance does with script tags.
+    /// As [`Self::validate`], with the time at which the memory is said to have been created, whether it was sensitive before, and the
+    /// instance's rules. Errors: [`Rejection::Invalid`], and those of [`sensitive::decide`].
     pub fn validate_with(
         self,
         created_at: Option<Timestamp>,
-        script_tags: ScriptTags,
-    ) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
+        was_sensitive: bool,
+        rules: Rules,
+    ) -> Result<(Body, Option<Timestamp>), Rejection> {
+        let wish = self.sensitive;
+        let (mut body, created_at) = self.clean(created_at, rules.script_tags).map_err(Rejection::Invalid)?;
+        body.sensitive = sensitive::decide(wish, was_sensitive, &body, rules.sealing)?;
+        Ok((body, created_at))
+    }
+
+    fn clean(self, created_at: Option<Timestamp>, script_tags: ScriptTags) -> Result<(Body, Option<Timestamp>), Vec<Violation>> {
         let mut broken = Vec::new();
         let title = clean_title(self.title.as_deref());
         check_title(title.as_deref(), &mut broken);
@@ -84,7 +96,9 @@ impl Draft {
             return Err(broken);
         }
         let (source, scope) = (self.source, self.scope);
-        Ok((Body { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at }, created_at))
+        let sensitive = self.sensitive == Some(true);
+        let body = Body { title, content, memory_type, metadata, tags, importance, source, scope, occurred_at, sensitive };
+        Ok((body, created_at))
     }
 }
 
@@ -100,6 +114,7 @@ impl From<Body> for Draft {
             source: body.source,
             scope: body.scope,
             occurred_at: body.occurred_at,
+            sensitive: body.sensitive.then_some(true),
         }
     }
 }
@@ -120,12 +135,15 @@ pub struct Patch {
     pub agent_id: Option<Option<String>>,
     pub run_id: Option<Option<String>>,
     pub occurred_at: Option<Option<Timestamp>>,
+    /// `false` needs somebody who may administer the space.
+    pub sensitive: Option<bool>,
 }
 
 impl Patch {
     /// The body after the change. A content that stays was let in once and is asked no more about script tags.
-    pub(super) fn apply(self, old: &Body, script_tags: ScriptTags) -> Result<Body, Vec<Violation>> {
-        let script_tags = if self.content.is_some() { script_tags } else { ScriptTags::Allow };
+    pub(super) fn apply(self, old: &Body, rules: Rules) -> Result<Body, Rejection> {
+        let script_tags = if self.content.is_some() { rules.script_tags } else { ScriptTags::Allow };
+        let was_sensitive = old.sensitive;
         let old = Draft::from(old.clone());
         let draft = Draft {
             title: self.title.unwrap_or(old.title),
@@ -141,8 +159,9 @@ impl Patch {
                 run_id: self.run_id.unwrap_or(old.scope.run_id),
             },
             occurred_at: self.occurred_at.unwrap_or(old.occurred_at),
+            sensitive: self.sensitive,
         };
-        draft.validate_with(None, script_tags).map(|(body, _)| body)
+        draft.validate_with(None, was_sensitive, Rules { script_tags, ..rules }).map(|(body, _)| body)
     }
 }
 

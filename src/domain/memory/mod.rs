@@ -2,8 +2,10 @@
 //!
 //! Called by the write path; reads no clock and makes no ids. What a valid memory is stands in [`draft`].
 
+mod change;
 pub mod draft;
 pub mod script;
+pub mod sensitive;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,10 @@ use super::{
     ids::Timestamp,
     violation::{self, Violation},
 };
+pub use change::{Before, Field};
 pub use draft::Draft;
 pub use script::ScriptTags;
+pub use sensitive::Sealing;
 
 /// What kind of memory it is; the names are on disk, see `journal/upcast.rs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -78,6 +82,8 @@ pub struct Body {
     pub source: Source,
     pub scope: Scope,
     pub occurred_at: Option<Timestamp>,
+    /// Whether what it says is sealed wherever it is written down, and is in no index, vector or message.
+    pub sensitive: bool,
 }
 
 impl Body {
@@ -93,6 +99,7 @@ impl Body {
             source: Source::default(),
             scope: Scope::default(),
             occurred_at: None,
+            sensitive: false,
         }
     }
 
@@ -135,51 +142,6 @@ impl Memory {
 /// The state of the aggregate: nothing yet, or the memory after its last event.
 pub type State = Option<Memory>;
 
-/// A field of [`Body`] by the name that clients know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Field {
-    Title,
-    Content,
-    MemoryType,
-    Metadata,
-    Tags,
-    Importance,
-    Source,
-    UserId,
-    AgentId,
-    RunId,
-    OccurredAt,
-}
-
-impl Field {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Title => "title",
-            Self::Content => "content",
-            Self::MemoryType => "memory_type",
-            Self::Metadata => "metadata",
-            Self::Tags => "tags",
-            Self::Importance => "importance",
-            Self::Source => "source",
-            Self::UserId => "user_id",
-            Self::AgentId => "agent_id",
-            Self::RunId => "run_id",
-            Self::OccurredAt => "occurred_at",
-        }
-    }
-}
-
-/// Old values that decide whom a memory leaves when it changes; `None` where the value did not change.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Before {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_type: Option<MemoryType>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub importance: Option<f64>,
-}
-
 /// What happened. Each event carries the whole memory after the change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -196,6 +158,12 @@ pub enum Event {
         changed: Vec<Field>,
         before: Before,
     },
+    /// It has become sensitive: its past, which is not sealed, is destroyed. It lives, also if it was deleted.
+    Sealed {
+        memory: Memory,
+        changed: Vec<Field>,
+        before: Before,
+    },
     /// Nothing of it is left, nor of its past.
     Erased {
         memory: Memory,
@@ -208,7 +176,10 @@ impl Event {
     pub fn memory(&self) -> &Memory {
         match self {
             Self::Created(memory) | Self::Deleted(memory) => memory,
-            Self::Updated { memory, .. } | Self::Restored { memory, .. } | Self::Erased { memory, .. } => memory,
+            Self::Updated { memory, .. }
+            | Self::Restored { memory, .. }
+            | Self::Sealed { memory, .. }
+            | Self::Erased { memory, .. } => memory,
         }
     }
 
@@ -216,12 +187,21 @@ impl Event {
     pub fn changes(&self) -> (&[Field], Before) {
         match self {
             Self::Created(_) | Self::Deleted(_) | Self::Erased { .. } => (&[], Before::default()),
-            Self::Updated { changed, before, .. } | Self::Restored { changed, before, .. } => (changed, before.clone()),
+            Self::Updated { changed, before, .. }
+            | Self::Restored { changed, before, .. }
+            | Self::Sealed { changed, before, .. } => (changed, before.clone()),
         }
     }
 }
 
-/// What somebody wants. `at` is the instant of the command; what becomes of script tags is the instance's to say.
+/// What the instance lets in, and what it seals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub script_tags: ScriptTags,
+    pub sealing: Sealing,
+}
+
+/// What somebody wants. `at` is the instant of the command; the rules are the instance's.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A new memory; refused when the id is taken.
@@ -229,20 +209,20 @@ pub enum Command {
         draft: Draft,
         at: Timestamp,
         created_at: Option<Timestamp>,
-        script_tags: ScriptTags,
+        rules: Rules,
     },
     /// Changes some fields of a living memory.
     Update {
         patch: draft::Patch,
         at: Timestamp,
-        script_tags: ScriptTags,
+        rules: Rules,
     },
     /// Makes the memory be exactly this: creates, replaces, revives, or nothing when equal.
     Put {
         draft: Draft,
         at: Timestamp,
         created_at: Option<Timestamp>,
-        script_tags: ScriptTags,
+        rules: Rules,
     },
     Delete {
         at: Timestamp,
@@ -272,6 +252,10 @@ pub enum Rejection {
     Deleted,
     #[error("the memory was erased; its id is never used again")]
     Erased,
+    #[error("the memory is sensitive, and stays so unless somebody who may administer the space says \"sensitive\": false")]
+    StaysSensitive,
+    #[error("this instance seals nothing (security.encryption_enabled is false), so it takes no sensitive memory")]
+    SealingOff,
 }
 
 impl Rejection {
@@ -282,6 +266,8 @@ impl Rejection {
             Self::NotFound => "memory.not_found",
             Self::Deleted => "memory.deleted",
             Self::Erased => "memory.erased",
+            Self::StaysSensitive => "memory.stays_sensitive",
+            Self::SealingOff => "memory.sealing_off",
         }
     }
 
@@ -304,9 +290,8 @@ impl Decider for MemoryDecider {
 
     fn decide(command: Command, state: &State) -> Result<Vec<Event>, Rejection> {
         match (command, state) {
-            (Command::Create { draft, at, created_at, script_tags }, None)
-            | (Command::Put { draft, at, created_at, script_tags }, None) => {
-                let (body, created_at) = draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
+            (Command::Create { draft, at, created_at, rules }, None) | (Command::Put { draft, at, created_at, rules }, None) => {
+                let (body, created_at) = draft.validate_with(created_at, false, rules)?;
                 let created_at = created_at.unwrap_or(at);
                 Ok(vec![Event::Created(Memory { body, created_at, updated_at: at, deleted_at: None, erased_at: None })])
             }
@@ -316,18 +301,18 @@ impl Decider for MemoryDecider {
                 let reason = erasure::reason(reason).map_err(|violation| Rejection::Invalid(vec![violation]))?;
                 Ok(vec![Event::Erased { memory: old.emptied(at), reason, older }])
             }
-            (Command::Create { draft, created_at, script_tags, .. }, Some(_)) => {
-                draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
+            (Command::Create { draft, created_at, rules, .. }, Some(old)) => {
+                draft.validate_with(created_at, old.body.sensitive, rules)?;
                 Err(Rejection::AlreadyExists)
             }
-            (Command::Put { draft, at, created_at, script_tags }, Some(old)) => {
-                let (body, created_at) = draft.validate_with(created_at, script_tags).map_err(Rejection::Invalid)?;
+            (Command::Put { draft, at, created_at, rules }, Some(old)) => {
+                let (body, created_at) = draft.validate_with(created_at, old.body.sensitive, rules)?;
                 Ok(replace(old, body, created_at, at))
             }
             (_, None) => Err(Rejection::NotFound),
             (Command::Update { .. }, Some(old)) if old.deleted_at.is_some() => Err(Rejection::Deleted),
-            (Command::Update { patch, at, script_tags }, Some(old)) => {
-                let body = patch.apply(&old.body, script_tags).map_err(Rejection::Invalid)?;
+            (Command::Update { patch, at, rules }, Some(old)) => {
+                let body = patch.apply(&old.body, rules)?;
                 Ok(replace(old, body, None, at))
             }
             (Command::Delete { at }, Some(old)) => Ok(match old.deleted_at {
@@ -348,7 +333,7 @@ impl Decider for MemoryDecider {
 
 /// The event that turns `old` into a living memory with `body`, or none when it already is one.
 fn replace(old: &Memory, body: Body, created_at: Option<Timestamp>, at: Timestamp) -> Vec<Event> {
-    let changed = changed_fields(&old.body, &body);
+    let changed = change::changed_fields(&old.body, &body);
     let created_at = created_at.unwrap_or(old.created_at);
     if changed.is_empty() && old.deleted_at.is_none() && created_at == old.created_at {
         return vec![];
@@ -359,26 +344,11 @@ fn replace(old: &Memory, body: Body, created_at: Option<Timestamp>, at: Timestam
         importance: changed.contains(&Field::Importance).then_some(old.body.importance),
     };
     let memory = Memory { body, created_at, updated_at: at, deleted_at: None, erased_at: None };
-    vec![if old.deleted_at.is_some() {
+    vec![if memory.body.sensitive && !old.body.sensitive {
+        Event::Sealed { memory, changed, before }
+    } else if old.deleted_at.is_some() {
         Event::Restored { memory, changed, before }
     } else {
         Event::Updated { memory, changed, before }
     }]
-}
-
-fn changed_fields(old: &Body, new: &Body) -> Vec<Field> {
-    let differs = [
-        (Field::Title, old.title != new.title),
-        (Field::Content, old.content != new.content),
-        (Field::MemoryType, old.memory_type != new.memory_type),
-        (Field::Metadata, old.metadata != new.metadata),
-        (Field::Tags, old.tags != new.tags),
-        (Field::Importance, old.importance != new.importance),
-        (Field::Source, old.source != new.source),
-        (Field::UserId, old.scope.user_id != new.scope.user_id),
-        (Field::AgentId, old.scope.agent_id != new.scope.agent_id),
-        (Field::RunId, old.scope.run_id != new.scope.run_id),
-        (Field::OccurredAt, old.occurred_at != new.occurred_at),
-    ];
-    differs.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect()
 }

@@ -34,7 +34,7 @@ fn code_of(draft: Draft) -> Vec<(&'static str, String)> {
 
 #[test]
 fn create_makes_a_memory_and_refuses_a_taken_id() {
-    let create = Command::Create { draft: draft(" tea\0 "), at: at(1), created_at: None, script_tags: ScriptTags::Refuse };
+    let create = Command::Create { draft: draft(" tea\0 "), at: at(1), created_at: None, rules: Rules::default() };
     given::<MemoryDecider>([]).when(create.clone()).then([Event::Created(memory("tea", 1, 1))]);
     given::<MemoryDecider>([Event::Created(memory("tea", 1, 1))]).when(create).then_rejected(Rejection::AlreadyExists);
 }
@@ -42,7 +42,7 @@ fn create_makes_a_memory_and_refuses_a_taken_id() {
 #[test]
 fn update_names_what_changed_and_keeps_the_old_tags() {
     let patch = Patch { tags: Some(vec!["hot".into(), "hot".into()]), ..Patch::default() };
-    let update = Command::Update { patch, at: at(2), script_tags: ScriptTags::Refuse };
+    let update = Command::Update { patch, at: at(2), rules: Rules::default() };
     let mut after = memory("tea", 1, 2);
     after.body.tags = vec!["hot".into()];
     let before = Before { tags: Some(vec![]), ..Before::default() };
@@ -54,7 +54,7 @@ fn update_names_what_changed_and_keeps_the_old_tags() {
 
 #[test]
 fn update_of_nothing_or_of_a_tombstone_is_refused() {
-    let update = || Command::Update { patch: Patch::default(), at: at(3), script_tags: ScriptTags::Refuse };
+    let update = || Command::Update { patch: Patch::default(), at: at(3), rules: Rules::default() };
     given::<MemoryDecider>([]).when(update()).then_rejected(Rejection::NotFound);
     let gone = Event::Deleted(deleted("tea", 1, 2));
     given::<MemoryDecider>([gone]).when(update()).then_rejected(Rejection::Deleted);
@@ -74,12 +74,8 @@ fn delete_keeps_the_body_and_restore_brings_it_back() {
 
 #[test]
 fn put_creates_replaces_revives_or_does_nothing() {
-    let put = |content: &str, second| Command::Put {
-        draft: draft(content),
-        at: at(second),
-        created_at: None,
-        script_tags: ScriptTags::Refuse,
-    };
+    let put =
+        |content: &str, second| Command::Put { draft: draft(content), at: at(second), created_at: None, rules: Rules::default() };
     let created = Event::Created(memory("tea", 1, 1));
     given::<MemoryDecider>([]).when(put("tea", 1)).then([created.clone()]);
     given::<MemoryDecider>([created.clone()]).when(put("tea", 2)).then([]);
@@ -126,26 +122,29 @@ fn a_title_is_named_when_it_changes_and_is_part_of_what_is_embedded() {
     assert_eq!((after.body.text_to_embed().as_ref(), memory("tea", 1, 1).body.text_to_embed().as_ref()), ("Habits\ntea", "tea"));
     let updated = Event::Updated { memory: after, changed: vec![Field::Title], before: Before::default() };
     given::<MemoryDecider>([created.clone()])
-        .when(Command::Update { patch, at: at(2), script_tags: ScriptTags::Refuse })
+        .when(Command::Update { patch, at: at(2), rules: Rules::default() })
         .then([updated.clone()]);
     let emptied = Patch { title: Some(None), ..Patch::default() };
     let back = Event::Updated { memory: memory("tea", 1, 3), changed: vec![Field::Title], before: Before::default() };
     given::<MemoryDecider>([created, updated])
-        .when(Command::Update { patch: emptied, at: at(3), script_tags: ScriptTags::Refuse })
+        .when(Command::Update { patch: emptied, at: at(3), rules: Rules::default() })
         .then([back]);
 }
 
 #[test]
 fn script_tags_are_the_instances_to_allow_and_stay_where_they_were_let_in() {
     let (text, at) = ("tea <script>alert()</script>", at(2));
-    let create = |script_tags| Command::Create { draft: draft(text), at, created_at: None, script_tags };
+    let create = |script_tags| {
+        let rules = Rules { script_tags, ..Rules::default() };
+        Command::Create { draft: draft(text), at, created_at: None, rules }
+    };
     let refused = Rejection::Invalid(draft(text).validate().expect_err("it has a tag"));
     given::<MemoryDecider>([]).when(create(ScriptTags::Refuse)).then_rejected(refused.clone());
     let body = Body { content: text.into(), ..memory("x", 2, 2).body };
     let allowed = Event::Created(Memory { body, ..memory("x", 2, 2) });
     given::<MemoryDecider>([]).when(create(ScriptTags::Allow)).then([allowed.clone()]);
 
-    let update = |patch| Command::Update { patch, at, script_tags: ScriptTags::Refuse };
+    let update = |patch| Command::Update { patch, at, rules: Rules::default() };
     let tagged = Patch { tags: Some(vec!["hot".into()]), ..Patch::default() };
     let after = MemoryDecider::decide(update(tagged), &Some(allowed.memory().clone())).expect("the content stays as it is");
     assert_eq!(after[0].memory().body.content, text);
@@ -190,11 +189,11 @@ fn erase_leaves_nothing_and_nothing_happens_afterwards() {
     given::<MemoryDecider>([Event::Deleted(deleted("tea", 1, 2))]).when(erase()).then([of_tombstone]);
     given::<MemoryDecider>([erased.clone()]).when(erase()).then([]);
     given::<MemoryDecider>([]).when(erase()).then_rejected(Rejection::NotFound);
-    let script_tags = ScriptTags::Refuse;
+    let rules = Rules::default();
     for command in [
-        Command::Create { draft: draft("cake"), at: at(6), created_at: None, script_tags },
-        Command::Put { draft: draft("cake"), at: at(6), created_at: None, script_tags },
-        Command::Update { patch: Patch::default(), at: at(6), script_tags },
+        Command::Create { draft: draft("cake"), at: at(6), created_at: None, rules },
+        Command::Put { draft: draft("cake"), at: at(6), created_at: None, rules },
+        Command::Update { patch: Patch::default(), at: at(6), rules },
         Command::Delete { at: at(6) },
         Command::Restore { at: at(6) },
     ] {

@@ -13,13 +13,15 @@ use crate::domain::{
     ids::{KeyId, PrincipalId, SpaceId, Timestamp},
 };
 
-/// The data of `space.…`; version 1 knew neither name nor members.
+/// The data of `space.…`; version 1 knew neither name nor members, version 2 no sensitivity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct SpaceV2 {
+pub struct SpaceV3 {
     pub id: SpaceId,
     pub name: String,
     pub created_at: Timestamp,
     pub grants: Vec<GrantV1>,
+    /// Whether every memory that is written there is sensitive.
+    pub sensitive: bool,
 }
 
 /// A role of a principal; `provider` names the login provider whose groups it comes from, and is absent for one that a person gave.
@@ -55,21 +57,24 @@ impl Storable for SpaceEvent {
             Self::Renamed(_) => "space.renamed",
             Self::MemberGranted(_) => "space.member_granted",
             Self::MemberRemoved(_) => "space.member_removed",
+            Self::SensitivityChanged(_) => "space.sensitivity_changed",
         };
-        let Space { id, name, created_at, grants } = self.space();
+        let Space { id, name, created_at, grants, is_sensitive } = self.space();
         let grants = grants.iter().map(GrantV1::from).collect();
-        let data = SpaceV2 { id: id.clone(), name: name.clone(), created_at: *created_at, grants };
-        Stored { version: 2, ..stored(kind, &data) }
+        let data = SpaceV3 { id: id.clone(), name: name.clone(), created_at: *created_at, grants, sensitive: *is_sensitive };
+        Stored { version: 3, ..stored(kind, &data) }
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
-        let SpaceV2 { id, name, created_at, grants } = read(kind, data)?;
-        let space = Space { id, name, created_at, grants: grants.into_iter().map(Grant::from).collect() };
+        let SpaceV3 { id, name, created_at, grants, sensitive } = read(kind, data)?;
+        let grants = grants.into_iter().map(Grant::from).collect();
+        let space = Space { id, name, created_at, grants, is_sensitive: sensitive };
         match kind {
             "space.created" => Ok(Self::Created(space)),
             "space.renamed" => Ok(Self::Renamed(space)),
             "space.member_granted" => Ok(Self::MemberGranted(space)),
             "space.member_removed" => Ok(Self::MemberRemoved(space)),
+            "space.sensitivity_changed" => Ok(Self::SensitivityChanged(space)),
             _ => Err(unknown(kind)),
         }
     }

@@ -5,13 +5,15 @@ use serde_json::{Map, Value};
 
 use super::{Error, MemoryErasedV1, Storable, Stored, read, stored, unknown};
 use crate::domain::{
+    erasure::Trace,
     ids::Timestamp,
     memory::{Before, Body, Event, Memory, MemoryType, Scope, Source},
 };
 
-/// A memory after a change: the data of `memory.created`, `.updated`, `.deleted` and `.restored`. Version 1 had no title.
+/// A memory after a change: the data of `memory.created`, `.updated`, `.deleted` and `.restored`. Version 1 had no title, version 2 was never
+/// sensitive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct MemoryV2 {
+pub struct MemoryV3 {
     pub title: Option<String>,
     pub content: String,
     pub memory_type: MemoryType,
@@ -26,9 +28,24 @@ pub struct MemoryV2 {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
+    /// Whether title, content, metadata and `source.uri` stand in `sealed` alone.
+    pub sensitive: bool,
+    /// See `journal/sealed.rs`; absent before it is sealed, and of what is not sensitive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
-impl From<&Memory> for MemoryV2 {
+/// A memory that has become sensitive: the data of `memory.sealed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MemorySealedV1 {
+    #[serde(flatten)]
+    pub memory: MemoryV3,
+    /// Where its older events stood, which are destroyed: the newest 8,000. The write path knows them, and adds them.
+    #[serde(default)]
+    pub older: Vec<Trace>,
+}
+
+impl From<&Memory> for MemoryV3 {
     fn from(memory: &Memory) -> Self {
         let Memory { body, created_at, updated_at, deleted_at, erased_at: _ } = memory.clone();
         Self {
@@ -46,12 +63,14 @@ impl From<&Memory> for MemoryV2 {
             created_at,
             updated_at,
             deleted_at,
+            sensitive: body.sensitive,
+            sealed: None,
         }
     }
 }
 
-impl From<MemoryV2> for Memory {
-    fn from(stored: MemoryV2) -> Self {
+impl From<MemoryV3> for Memory {
+    fn from(stored: MemoryV3) -> Self {
         Self {
             body: Body {
                 title: stored.title,
@@ -63,6 +82,7 @@ impl From<MemoryV2> for Memory {
                 source: stored.source,
                 scope: Scope { user_id: stored.user_id, agent_id: stored.agent_id, run_id: stored.run_id },
                 occurred_at: stored.occurred_at,
+                sensitive: stored.sensitive,
             },
             created_at: stored.created_at,
             updated_at: stored.updated_at,
@@ -72,6 +92,14 @@ impl From<MemoryV2> for Memory {
     }
 }
 
+/// The event after which nothing of the memory's past may be left.
+pub const SEALED: &str = "memory.sealed";
+
+fn with_changes(event: &Event, stored: Stored) -> Stored {
+    let (changed, before) = event.changes();
+    Stored { changed: changed.iter().map(|field| field.as_str().to_owned()).collect(), before, ..stored }
+}
+
 impl Storable for Event {
     fn store(&self) -> Stored {
         let kind = match self {
@@ -79,13 +107,15 @@ impl Storable for Event {
             Self::Updated { .. } => "memory.updated",
             Self::Deleted(_) => "memory.deleted",
             Self::Restored { .. } => "memory.restored",
+            Self::Sealed { memory, .. } => {
+                let data = MemorySealedV1 { memory: memory.into(), older: vec![] };
+                return with_changes(self, stored(SEALED, &data));
+            }
             Self::Erased { memory, reason, older } => {
                 return stored("memory.erased", &MemoryErasedV1::of(memory, reason.clone(), older.clone()));
             }
         };
-        let (changed, before) = self.changes();
-        let changed = changed.iter().map(|field| field.as_str().to_owned()).collect();
-        Stored { version: 2, changed, before, ..stored(kind, &MemoryV2::from(self.memory())) }
+        with_changes(self, Stored { version: 3, ..stored(kind, &MemoryV3::from(self.memory())) })
     }
 
     fn load(kind: &str, data: &Value) -> Result<Self, Error> {
@@ -93,7 +123,7 @@ impl Storable for Event {
             let erased = read::<MemoryErasedV1>(kind, data)?;
             return Ok(Self::Erased { memory: erased.memory(), reason: erased.reason, older: erased.older });
         }
-        let memory = Memory::from(read::<MemoryV2>(kind, data)?);
+        let memory = Memory::from(read::<MemoryV3>(kind, data)?);
         // What changed is for subscribers; the state alone is what a fold needs.
         let (changed, before) = (vec![], Before::default());
         match kind {
@@ -101,6 +131,7 @@ impl Storable for Event {
             "memory.updated" => Ok(Self::Updated { memory, changed, before }),
             "memory.deleted" => Ok(Self::Deleted(memory)),
             "memory.restored" => Ok(Self::Restored { memory, changed, before }),
+            SEALED => Ok(Self::Sealed { memory, changed, before }),
             _ => Err(unknown(kind)),
         }
     }

@@ -10,10 +10,10 @@ mod relationship;
 mod tests;
 mod webhook;
 
-pub use access::{InvitationV1, KeyV3, PrincipalV1, SpaceV2};
+pub use access::{InvitationV1, KeyV3, PrincipalV1, SpaceV3};
 pub use derived::{DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, HalfVector};
 pub use erasure::{ErasureV1, MemoryErasedV1, RelationshipErasedV1};
-pub use memory::MemoryV2;
+pub use memory::{MemorySealedV1, MemoryV3, SEALED};
 pub use relationship::RelationshipV1;
 pub use webhook::{FilterV1, SecretV1, WebhookV1};
 

@@ -18,7 +18,7 @@ use crate::{
         },
         erasure::{Completed, Receipt, Remain, Trace},
         ids::{CommandId, EventId, KeyId, MemoryId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
-        memory::{Event, Memory, draft::Draft},
+        memory::{Body, Event, Field, Memory, draft::Draft},
         relationship::{self, Relationship},
         webhook::{self, Webhook},
     },
@@ -109,6 +109,14 @@ fn trace_example(at: Timestamp) -> Trace {
     Trace { position: StreamSeq(7), at }
 }
 
+/// As the write path leaves it.
+fn sealed_example(mut stored: Stored, at: Timestamp) -> Stored {
+    let contents = [("title", Value::Null), ("content", "".into()), ("sealed", "1.c2VhbGVk".into())];
+    let older = [("older", json!([trace_example(at)]))];
+    stored.data.as_object_mut().expect("an object").extend(contents.into_iter().chain(older).map(|(k, v)| (k.to_owned(), v)));
+    stored
+}
+
 fn erased_memory_example(memory: Memory, at: Timestamp) -> Event {
     let memory = Memory { erased_at: Some(at), deleted_at: Some(at), ..memory };
     Event::Erased { memory, reason: Some("asked".into()), older: vec![trace_example(at)] }
@@ -118,7 +126,7 @@ fn access_example(kind: &str, at: Timestamp) -> Stored {
     let (id, principal) = (KeyId(Uuid::from_u128(2)), PrincipalId(Uuid::from_u128(3)));
     let grant = |role, source| Grant { principal, role, source, granted_at: at };
     let grants = vec![grant(Role::Owner, GrantSource::Manual), grant(Role::Reader, GrantSource::Provider("home".into()))];
-    let space = Space { id: SpaceId::default_space(), name: "Home".into(), created_at: at, grants };
+    let space = Space { id: SpaceId::default_space(), name: "Home".into(), created_at: at, grants, is_sensitive: false };
     let key = Key {
         id,
         space: SpaceId::default_space(),
@@ -157,6 +165,7 @@ fn access_example(kind: &str, at: Timestamp) -> Stored {
     match kind {
         "space.created" => SpaceEvent::Created(space).store(),
         "space.renamed" => SpaceEvent::Renamed(space).store(),
+        "space.sensitivity_changed" => SpaceEvent::SensitivityChanged(space).store(),
         "space.member_granted" => SpaceEvent::MemberGranted(space).store(),
         "space.member_removed" => SpaceEvent::MemberRemoved(space).store(),
         "principal.created" => PrincipalEvent::Created(ann).store(),
@@ -189,13 +198,17 @@ fn event_example_of(kind: &str) -> Envelope {
     .validate(None)
     .expect("valid");
     let relation = Relationship { ends, body, created_at: at, updated_at: at, deleted_at: None };
-    let (changed, before) = (vec![crate::domain::memory::Field::Tags], Before { tags: Some(vec![]), ..Before::default() });
+    let (changed, before) = (vec![Field::Tags], Before { tags: Some(vec![]), ..Before::default() });
     let hook = webhook_example(at);
     let stored = match kind {
         "memory.created" => Event::Created(memory).store(),
         "memory.updated" => Event::Updated { memory, changed, before }.store(),
         "memory.deleted" => Event::Deleted(Memory { deleted_at: Some(at), ..memory }).store(),
         "memory.restored" => Event::Restored { memory, changed, before }.store(),
+        "memory.sealed" => {
+            let memory = Memory { body: Body { sensitive: true, ..memory.body }, ..memory };
+            sealed_example(Event::Sealed { memory, changed: vec![Field::Sensitive], before: Before::default() }.store(), at)
+        }
         "memory.erased" => erased_memory_example(memory, at).store(),
         "relationship.created" => relationship::Event::Created(relation).store(),
         "relationship.updated" => relationship::Event::Updated(relation, vec!["weight"]).store(),
@@ -275,6 +288,7 @@ fn frozen_examples_still_read_and_match_their_schemas() {
 fn first_version(kind: &str) -> u16 {
     match kind {
         "space.renamed" | "space.member_granted" | "space.member_removed" => 2,
+        "space.sensitivity_changed" => 3,
         "key.rotated" => 3,
         _ => 1,
     }

@@ -68,7 +68,18 @@ pub fn draft() -> impl Strategy<Value = Draft> {
     (texts, fields, scope).prop_map(|((title, content, kind), (metadata, tags, importance, source), scope)| {
         let (user_id, agent_id, run_id, occurred_at) = scope;
         let scope = Scope { user_id, agent_id, run_id };
-        Draft { title, content, memory_type: kind.map(str::to_owned), metadata, tags, importance, source, scope, occurred_at }
+        Draft {
+            title,
+            content,
+            memory_type: kind.map(str::to_owned),
+            metadata,
+            tags,
+            importance,
+            source,
+            scope,
+            occurred_at,
+            sensitive: None,
+        }
     })
 }
 

@@ -33,7 +33,7 @@ use second_brain::{
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Auth, Config, Webhooks},
+    config::{Auth, Config, Security, Webhooks},
     domain::{
         ids::{MemoryId, Revision, SpaceId},
         memory::ScriptTags,
@@ -163,6 +163,7 @@ pub struct World {
     storage: Option<Arc<dyn Storage>>,
     origins: Vec<String>,
     inward: Inward,
+    security: Security,
     script_tags: ScriptTags,
     webhooks: Webhooks,
     /// Of servers that are the test's own.
@@ -210,6 +211,14 @@ impl World {
     pub async fn that_lets_in(inward: Inward) -> Self {
         let mut world = Self::unstarted().await;
         world.inward = inward;
+        world.start().await;
+        world
+    }
+
+    /// A brain that treats secrets so.
+    pub async fn with_security(security: Security) -> Self {
+        let mut world = Self::unstarted().await;
+        world.security = security;
         world.start().await;
         world
     }
@@ -319,6 +328,7 @@ impl World {
             storage,
             origins,
             inward: Inward::default(),
+            security: Security::default(),
             script_tags,
             webhooks,
             servers_folder: None,
@@ -334,7 +344,8 @@ impl World {
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
         let (settings, allowed_origins) = (self.settings, self.origins.clone());
         let webhooks = Webhooks { allow_loopback: true, ..self.webhooks.clone() };
-        let outward = Outward { webhooks, settings, allowed_origins, ..Outward::default() };
+        let security = self.security.clone();
+        let outward = Outward { webhooks, security, settings, allowed_origins };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
         let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
         let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir };
@@ -519,6 +530,22 @@ impl World {
     pub async fn vectors_of(&self, id: &str) -> usize {
         let derived = self.nats().await.derived();
         derived.of_aggregate(&SpaceId::default_space(), ("embedding", id)).await.expect("the log answers").len()
+    }
+
+    /// How many messages with a data key of this memory there are.
+    pub async fn keys_of(&self, id: &str) -> usize {
+        let (_, stream) = self.stream_of("KEYS_1").await;
+        let (mut keys, state) = (0, stream.cached_info().state.clone());
+        for seq in state.first_sequence..=state.last_sequence {
+            let Ok(message) = stream.get_raw_message(seq).await else { continue };
+            keys += usize::from(message.subject.ends_with(id) && !message.payload.is_empty());
+        }
+        keys
+    }
+
+    /// Destroys the data key of a memory and nothing else.
+    pub async fn lose_key_of(&self, id: &str) {
+        self.nats().await.data_keys().destroy(&SpaceId::default_space(), id).await.expect("destroyed");
     }
 
     /// Up to where the log was told that webhooks have had everything.

@@ -46,6 +46,8 @@ fn the_table_of_aggregates() {
     memory.deleted 409 false
     memory.erased 410 false
     memory.erased 409 false
+    memory.stays_sensitive 403 false
+    memory.sealing_off 422 false
     memory.revision_mismatch 412 false
     memory.contention 409 true
     relationship.invalid 400 false
@@ -198,6 +200,8 @@ fn the_rest_of_the_table() {
     erasure.not_found 404 false
     secrets.no_master_key 503 false
     secrets.unsealable 500 false
+    secrets.unavailable 503 true
+    secrets.no_data_key 500 false
     graph.bad_parameter 400 false
     graph.too_far 422 false
     events.bad_parameter 400 false

@@ -61,9 +61,9 @@ fn of_spaces() -> Vec<Route> {
             ..change(
                 Method::PATCH,
                 "/api/v1/spaces/{space}",
-                || web::to(spaces::rename),
+                || web::to(spaces::change),
                 shape::<SpaceView>(),
-                "Rename the caller's space",
+                "Rename the caller's space, or say whether all that is written there is sensitive",
             )
         },
     ]

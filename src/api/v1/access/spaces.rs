@@ -37,8 +37,8 @@ pub async fn create(
     Ok(with_secret(StatusCode::CREATED, SpaceCreated::from(made)))
 }
 
-/// `PATCH /api/v1/spaces/{space}`.
-pub async fn rename(
+/// `PATCH /api/v1/spaces/{space}`: at least one of its fields must be there.
+pub async fn change(
     request: HttpRequest,
     path: Path<String>,
     payload: Payload,
@@ -46,7 +46,14 @@ pub async fn rename(
     access: Data<Access>,
 ) -> Result<HttpResponse, Problem> {
     let input: SpacePatch = body::of(&request, payload, BODY_BYTES_MAX).await?;
-    let space = access.rename_space(&caller, &path, named("name", input.name)?).await?;
+    let space = match (input.name, input.sensitive) {
+        (name, None) => access.rename_space(&caller, &path, named("name", name)?).await?,
+        (None, Some(sensitive)) => access.set_sensitivity(&caller, &path, sensitive).await?,
+        (Some(name), Some(sensitive)) => {
+            access.rename_space(&caller, &path, name).await?;
+            access.set_sensitivity(&caller, &path, sensitive).await?
+        }
+    };
     let role = space.role_of(caller.principal()).map(|role| role.as_str()).unwrap_or_default();
     Ok(HttpResponse::Ok().json(SpaceView::of(&space, role)))
 }

@@ -49,12 +49,22 @@ pub struct SpaceView {
     pub role: String,
     pub members: u64,
     pub created_at: DateTime<Utc>,
+    /// Whether every memory that is written there is sensitive.
+    #[serde(default)]
+    pub sensitive: bool,
 }
 
 impl SpaceView {
     pub fn of(space: &Space, role: &str) -> Self {
         let members = space.members().len() as u64;
-        Self { id: space.id.to_string(), name: space.name.clone(), role: role.to_owned(), members, created_at: space.created_at }
+        Self {
+            id: space.id.to_string(),
+            name: space.name.clone(),
+            role: role.to_owned(),
+            members,
+            created_at: space.created_at,
+            sensitive: space.is_sensitive,
+        }
     }
 }
 
@@ -82,12 +92,16 @@ pub struct SpaceInput {
     pub name: Option<String>,
 }
 
-/// Another name for a space.
+/// Another name for a space, or whether what is written there is sensitive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpacePatch {
     #[schema(max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Whether every memory that is written there from now on is sensitive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<bool>,
 }
 
 /// A space that was made, and the first key to it.

@@ -9,7 +9,7 @@ use crate::{
     ports::erasure::Erasure,
 };
 
-/// An erased memory. It is erased for every reader at once; `state` says whether what was kept of it is destroyed as well.
+/// An erased memory, or one that has become sensitive. Every reader sees that at once; `state` says whether what was kept of it is destroyed as well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ErasureView {
     /// The memory's.
@@ -21,6 +21,9 @@ pub struct ErasureView {
     pub position: u64,
     pub actor: Uuid,
     pub reason: Option<String>,
+    /// Whether the memory lives on: it has become sensitive, and what its past says in the clear is destroyed.
+    #[serde(default)]
+    pub sealing: bool,
     pub receipt: Option<ReceiptView>,
 }
 
@@ -68,6 +71,7 @@ impl From<Erasure> for ErasureView {
             position: found.position.0,
             actor: found.actor.0,
             reason: found.reason,
+            sealing: found.is_sealing,
             receipt: found.receipt.map(Into::into),
         }
     }

@@ -63,6 +63,10 @@ pub struct MemoryInput {
     pub agent_id: Option<String>,
     pub run_id: Option<String>,
     pub occurred_at: Option<DateTime<Utc>>,
+    /// Whether it is sealed wherever it is stored, and in no index, vector, webhook or stream. As it was, and as the space and the server have
+    /// it, when absent; false of what they have as sensitive needs the scope space:admin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<bool>,
     /// Needs the scope memory:import.
     pub created_at: Option<DateTime<Utc>>,
 }
@@ -96,6 +100,8 @@ pub struct MemoryPatch {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub occurred_at: Option<Option<DateTime<Utc>>>,
+    /// true seals what it says and destroys what its past says in the clear; false needs the scope space:admin.
+    pub sensitive: Option<bool>,
 }
 
 /// Tells "null" (`Some(None)`) from "not there" (`None`).
@@ -137,6 +143,9 @@ pub struct MemoryView {
     pub agent_id: Option<String>,
     pub run_id: Option<String>,
     pub occurred_at: Option<DateTime<Utc>>,
+    /// Of a sensitive memory: what it says is sealed where it is stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Only in the answer to a DELETE.
@@ -247,6 +256,7 @@ impl MemoryInput {
             source: self.source.unwrap_or_default().into(),
             scope: Scope { user_id: self.user_id, agent_id: self.agent_id, run_id: self.run_id },
             occurred_at: self.occurred_at,
+            sensitive: self.sensitive,
         };
         (self.id.map(MemoryId), draft, self.created_at)
     }
@@ -273,6 +283,7 @@ impl From<MemoryPatch> for Patch {
             agent_id: dto.agent_id,
             run_id: dto.run_id,
             occurred_at: dto.occurred_at,
+            sensitive: dto.sensitive,
         }
     }
 }
@@ -306,6 +317,7 @@ impl From<MemoryRecord> for MemoryView {
             agent_id: body.scope.agent_id,
             run_id: body.scope.run_id,
             occurred_at: body.occurred_at,
+            sensitive: body.sensitive,
             created_at: memory.created_at,
             updated_at: memory.updated_at,
             deleted_at: memory.deleted_at,

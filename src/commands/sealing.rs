@@ -1,0 +1,116 @@
+//! Sensitive memories on the write path: what is written is sealed last, what was read is opened first, and what is decided in between
+//! knows neither. Called by `append` and by the commands of memories.
+
+use super::{
+    Commands, Error,
+    append::{self, Load, Outcome},
+};
+use crate::{
+    domain::{
+        decider::Decider,
+        erasure::{self, Trace},
+        ids::SpaceId,
+    },
+    journal::{
+        Envelope, Recorded,
+        events::Storable,
+        sealed::{self, Contents},
+    },
+    ports::data_keys::{DataKeys, Place, SealError},
+};
+
+impl Commands {
+    fn data_keys(&self) -> Result<&dyn DataKeys, Error> {
+        self.data_keys.as_deref().ok_or(Error::Sealing(SealError::NoDataKey))
+    }
+
+    /// The event as it may be written: with its contents sealed if it leaves a sensitive memory. Errors: `Sealing`, `Unavailable`.
+    pub(super) async fn sealed(&self, mut event: Envelope) -> Result<Envelope, Error> {
+        if !sealed::is_sensitive(&event) {
+            return Ok(event);
+        }
+        let keys = self.data_keys()?;
+        if sealed::has_become_sensitive(&event) {
+            // Nothing can come between them and this event: it expects the newest of them.
+            let older = self.places(&event.space, (&event.aggregate, &event.aggregate_id)).await?;
+            event.data["older"] = serde_json::to_value(older).expect("places are numbers and times");
+        }
+        let contents = sealed::take(&mut event).to_bytes();
+        let place = Place { space: &event.space, id: &event.aggregate_id, revision: event.revision };
+        let text = keys.seal(place, &contents).await?;
+        if event.command_hash != 0 {
+            // An unkeyed number of a short text gives the text away to whoever tries some.
+            event.command_hash = keys.keyed(&event.space, &event.aggregate_id, event.command_hash).await?;
+        }
+        sealed::put(&mut event, text);
+        Ok(event)
+    }
+
+    /// The event with its contents. Errors: `Unavailable`; `Poison` if they can never be opened.
+    async fn opened(&self, mut recorded: Recorded) -> Result<Recorded, Error> {
+        let Some(text) = sealed::of(&recorded.event) else { return Ok(recorded) };
+        let Recorded { event, .. } = &recorded;
+        let place = Place { space: &event.space, id: &event.aggregate_id, revision: event.revision };
+        let bytes = match self.data_keys()?.unseal(place, text).await {
+            Ok(bytes) => bytes,
+            Err(SealError::Away(cause)) => return Err(Error::Unavailable(cause)),
+            Err(lost) => return Err(Error::Poison(Box::new(lost))),
+        };
+        let contents = Contents::from_bytes(&bytes).map_err(|cause| Error::Poison(Box::new(cause)))?;
+        sealed::put_back(&mut recorded.event, contents);
+        Ok(recorded)
+    }
+
+    pub(super) async fn state_of<D>(&self, newest: Option<&Recorded>) -> Result<D::State, Error>
+    where
+        D: Decider,
+        D::Event: Storable,
+    {
+        match newest {
+            Some(newest) if sealed::of(&newest.event).is_some() => {
+                append::state_of::<D>(Some(&self.opened(newest.clone()).await?))
+            }
+            plain => append::state_of::<D>(plain),
+        }
+    }
+
+    /// The state on which a command is decided. What is erased need not be opened: its key may be gone.
+    pub(super) async fn state_before<D>(&self, load: &Load, newest: Option<&Recorded>) -> Result<D::State, Error>
+    where
+        D: Decider,
+        D::Event: Storable,
+    {
+        if load.takes_all { append::state_of::<D>(newest) } else { self.state_of::<D>(newest).await }
+    }
+
+    /// What a command has already brought about.
+    pub(super) async fn outcome_of<D>(&self, found: Recorded) -> Result<Outcome<D::State>, Error>
+    where
+        D: Decider,
+        D::Event: Storable,
+    {
+        let (revision, position) = (found.event.revision, found.seq);
+        Ok(Outcome { state: self.state_of::<D>(Some(&found)).await?, revision, position, changed: true })
+    }
+
+    /// Whether the event was caused by the same request.
+    pub(super) async fn asked_for(&self, load: &Load, caused: &Recorded) -> Result<bool, Error> {
+        let Envelope { command_id, command_hash, .. } = caused.event;
+        let wanted = load.number_under(command_id);
+        if !sealed::is_sensitive(&caused.event) || wanted == 0 {
+            return Ok(command_hash == wanted);
+        }
+        match self.data_keys()?.keyed(&load.space, &load.id, wanted).await {
+            Ok(keyed) => Ok(command_hash == keyed),
+            Err(SealError::Away(cause)) => Err(Error::Unavailable(cause)),
+            Err(lost) => Err(lost.into()),
+        }
+    }
+
+    /// Where the events of an aggregate stand that can be read.
+    async fn places(&self, space: &SpaceId, of: (&str, &str)) -> Result<Vec<Trace>, Error> {
+        let all = self.log.of_aggregate(space, of).await.map_err(append::unreadable)?;
+        let place = |it: Recorded| Trace { position: it.seq, at: it.event.at };
+        Ok(erasure::traces(all.into_iter().flatten().map(place).collect()))
+    }
+}
