@@ -41,6 +41,8 @@
 //!   session) gives scopes as well, and what both give may be done. A *caller* is a principal in one space, by one credential.
 //! - *deleted*: not shown, and can be brought back. *Erased*: gone for every reader at once, and then from every file; the *receipt* says
 //!   from which not.
+//! - *sensitive*: what a memory says is *sealed* wherever it is stored, under its *data key*, which the *master key* wraps; it is *opened* for
+//!   whoever may read it, and is in nothing that finds or tells.
 //! - *projection*: a read model made of events alone. It has *versions*; one is live, another may be filled beside it until the *cut-over*.
 //!   Its *checkpoint* is the position that it shows. A change that it cannot apply is *parked*.
 //! - *freshness*: the position that an answer must show at least (`min_position`, or what the caller wrote last). *As of*: the position

@@ -1,10 +1,12 @@
 WITH nodes AS (
     INSERT INTO graph_v1.nodes AS nodes (space, id, label, memory_type, importance, deleted_at, ver)
-    SELECT staged.space, staged.id::uuid, left(coalesce(memory.title, split_part(memory.content, E'\n', 1), ''), 80),
+    SELECT staged.space, staged.id::uuid,
+           CASE WHEN memory.sensitive THEN '[sensitive]'
+                ELSE left(coalesce(memory.title, split_part(memory.content, E'\n', 1), ''), 80) END,
            memory.memory_type, memory.importance, memory.deleted_at, staged.seq
     FROM staged
     CROSS JOIN LATERAL jsonb_to_record(staged.data) AS memory (
-        title text, content text, memory_type text, importance double precision, deleted_at timestamptz
+        title text, content text, memory_type text, importance double precision, deleted_at timestamptz, sensitive boolean
     )
     WHERE staged.newest AND staged.aggregate = 'memory'
     ON CONFLICT (space, id) DO UPDATE SET

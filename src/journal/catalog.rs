@@ -157,8 +157,6 @@ const MEMORY_FIELDS: &[&str] = &[
     "deleted_at",
     "sensitive",
 ];
-/// What is sealed of a sensitive memory, and nobody is told of it: see [`super::sealed`].
-pub const UNTOLD_FIELDS: [&str; 4] = ["title", "content", "metadata", "source"];
 const RELATIONSHIP_FIELDS: &[&str] =
     &["source_id", "target_id", "relationship_type", "weight", "properties", "created_at", "updated_at", "deleted_at"];
 /// Addresses, headers and secrets are between brain and the endpoint's owner.

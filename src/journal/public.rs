@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Recorded, catalog, sealed, upcast};
+use super::{Recorded, catalog, upcast};
 
 /// One public event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -41,11 +41,8 @@ pub struct PublicEvent {
 pub fn of(recorded: &Recorded) -> Option<PublicEvent> {
     let event = &recorded.event;
     let known = catalog::find(&event.kind).filter(|known| known.summary().is_some() && !event.space.is_sys())?;
-    let is_untold = |field: &str| sealed::is_sensitive(event) && catalog::UNTOLD_FIELDS.contains(&field);
-    let shown = |field: &&str| {
-        let value = event.data.get(*field).filter(|_| !is_untold(field))?;
-        Some(((*field).to_owned(), value.clone()))
-    };
+    // What a sensitive memory says is not in its event but sealed, and stays so here: these fields are empty.
+    let shown = |field: &&str| Some(((*field).to_owned(), event.data.get(*field)?.clone()));
     let mut aggregate: Map<String, Value> = catalog::shown_fields(known).iter().filter_map(shown).collect();
     aggregate.insert("id".into(), event.aggregate_id.clone().into());
     aggregate.insert("revision".into(), event.revision.0.into());

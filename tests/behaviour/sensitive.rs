@@ -83,7 +83,13 @@ async fn what_a_sensitive_memory_says_is_in_the_clear_for_its_readers_alone() {
     let path = format!("/api/v1/memories/{id}");
     let other = add(&world, json!({"content": "company", "tags": ["diary"]})).await;
     let edge = json!({"source_id": other, "target_id": id, "relationship_type": "supports"});
-    assert_eq!(world.send(Method::POST, "/api/v1/relationships", edge).await.status, StatusCode::CREATED);
+    let made = world.send(Method::POST, "/api/v1/relationships", edge).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let position = &made.body["position"];
+    for moment in [format!("min_position={position}"), format!("as_of={position}")] {
+        let near = world.get(&format!("/api/v1/graph/neighbors?id={other}&{moment}")).await;
+        assert!(near.body.to_string().contains("[sensitive]"), "{near:?}");
+    }
 
     // Whoever may read it reads it: alone, listed, its past, what differs.
     let read = world.get(&path).await.body;
@@ -172,7 +178,11 @@ async fn a_memory_that_becomes_sensitive_takes_its_past_out_of_the_clear() {
         if read["title"].to_string().contains(&word) { Ok(()) } else { Err(read) }
     })
     .await;
-    assert_eq!(world.get(&format!("{path}/history")).await.body["revisions"].as_array().map(Vec::len), Some(1));
+    eventually("its past is what is left of it", async || {
+        let past = world.get(&format!("{path}/history")).await.body;
+        if past["revisions"].as_array().map(Vec::len) == Some(1) { Ok(()) } else { Err(past) }
+    })
+    .await;
 
     // Its owner may take it back; then it is like any other.
     let lifted = world.send(Method::PATCH, &path, json!({"sensitive": false})).await;

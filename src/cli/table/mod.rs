@@ -42,6 +42,7 @@ pub fn memory(view: &MemoryView) -> Layout {
         ("tags", view.tags.join(", ").into()),
         ("importance", view.importance.to_string().into()),
         ("source", text(&view.source.uri)),
+        ("sensitive", view.sensitive.then_some("yes: sealed where it is stored").into()),
         ("user", text(&view.user_id)),
         ("agent", text(&view.agent_id)),
         ("run", text(&view.run_id)),
