@@ -4,17 +4,16 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 use reqwest::Method;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     Usage,
     client::{self, Connection, Error, REFUSED},
-    filters::Conditions,
     layout::Layout,
     output, progress,
     rm::{self, memories},
     table,
+    which::Which,
 };
 use crate::api::v1::dto::{
     Written,
@@ -30,22 +29,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Erase memories for ever, by their ids or by what they have in common. They are shown and asked about first.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Their ids; none where filters say which are meant
-    ids: Vec<Uuid>,
     #[command(flatten)]
-    conditions: Conditions,
-    /// Every memory of the space, in place of ids and filters
-    #[arg(long)]
-    all: bool,
+    which: Which,
     /// Why, for the receipt; at most 200 characters
     #[arg(long)]
     reason: Option<String>,
-    /// Erase nothing; show how many memories it would be, and the newest of them
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask whether it is meant
-    #[arg(long, short)]
-    yes: bool,
     /// Do not wait until everything that was kept of them is destroyed
     #[arg(long)]
     no_wait: bool,
@@ -55,37 +43,24 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let which = args.which;
     if args.receipts {
-        return receipts(&args.ids, connection).await;
+        return receipts(&which.ids, connection).await;
     }
-    let filter = args.conditions.filter();
-    if !args.ids.is_empty() {
-        if args.all || !filter.is_empty() || args.dry_run {
-            bail!(Usage("memories are meant by their ids, or by filters or --all, of which --dry-run can be asked".into()));
-        }
-        if !args.yes && !confirmed(args.ids.len() as u64, None, connection)? {
+    let Some(input) = which.asked(CALL_MEMORIES)? else {
+        if !which.yes && !confirmed(which.ids.len() as u64, None, connection)? {
             output::say("nothing was erased");
             return Ok(ExitCode::from(REFUSED));
         }
-        let (code, position) = one_by_one(&args.ids, args.reason.as_deref(), connection).await?;
+        let (code, position) = one_by_one(&which.ids, args.reason.as_deref(), connection).await?;
         return waited(position.filter(|_| !args.no_wait), code, connection).await;
-    }
-    if args.all != filter.is_empty() {
-        bail!(Usage("say which memories: ids, or filters such as --user-id ann, or --all alone for every memory".into()));
-    }
-    let input = DeleteInput {
-        filters: (!args.all).then(|| Value::from(filter)),
-        all: args.all,
-        limit: Some(CALL_MEMORIES),
-        erase: true,
-        reason: args.reason,
-        ..DeleteInput::default()
     };
+    let input = DeleteInput { erase: true, reason: args.reason, ..input };
     let looked: DeleteAnswer = match rm::call(connection, &DeleteInput { dry_run: true, ..input.clone() }).await {
         Ok(looked) => looked,
         Err(error) => return connection.fail(&error),
     };
-    if args.dry_run {
+    if which.dry_run {
         match connection.json {
             true => output::line(serde_json::to_string(&looked)?)?,
             false => client::print(&rm::sample(&looked, "erased"))?,
@@ -93,7 +68,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let matched = looked.matched.unwrap_or_default();
-    if matched > 0 && !args.yes && !confirmed(matched, Some(&looked), connection)? {
+    if matched > 0 && !which.yes && !confirmed(matched, Some(&looked), connection)? {
         output::say("nothing was erased");
         return Ok(ExitCode::from(REFUSED));
     }

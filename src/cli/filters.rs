@@ -6,7 +6,7 @@ use super::{json_object, moment, number};
 use crate::domain::ids::Timestamp;
 
 /// What a memory is and whom it concerns: filters by one value each, under the names that the API has for them.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 struct Equal {
     /// Only this type: semantic, episodic or procedural
     #[arg(long = "type")]
@@ -48,7 +48,7 @@ impl Filters {
 }
 
 /// The filters of a search, and of a deletion of many: all of them must hold.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct Conditions {
     #[command(flatten)]
     equal: Equal,

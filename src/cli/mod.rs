@@ -40,6 +40,7 @@ pub mod up;
 pub mod update;
 mod verbs;
 pub mod webhooks;
+mod which;
 
 use std::process::ExitCode;
 

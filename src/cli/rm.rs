@@ -8,15 +8,15 @@ use std::{
 
 use anyhow::bail;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     Usage,
     client::{self, Connection, Error, REFUSED},
-    filters::Conditions,
     layout::Layout,
     output, progress, table,
+    which::Which,
 };
 use crate::api::v1::dto::{
     Written,
@@ -29,49 +29,26 @@ const CALL_MEMORIES: u32 = 1_000;
 /// Delete memories, by their ids or by what they have in common. With filters they are shown and asked about first.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Their ids; none where filters say which are meant
-    ids: Vec<Uuid>,
+    #[command(flatten)]
+    which: Which,
     /// Only if the memory has this revision
     #[arg(long, requires = "ids")]
     if_revision: Option<u64>,
-    #[command(flatten)]
-    conditions: Conditions,
-    /// Every memory of the space, in place of ids and filters
-    #[arg(long)]
-    all: bool,
-    /// Delete nothing; show how many memories it would be, and the newest of them
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask whether it is meant
-    #[arg(long, short)]
-    yes: bool,
 }
 
 pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode> {
-    let filter = args.conditions.filter();
-    if !args.ids.is_empty() {
-        if args.all || !filter.is_empty() || args.dry_run {
-            bail!(Usage("memories are meant by their ids, or by filters or --all, of which --dry-run can be asked".into()));
-        }
-        if args.if_revision.is_some() && args.ids.len() > 1 {
+    let which = args.which;
+    let Some(input) = which.asked(CALL_MEMORIES)? else {
+        if args.if_revision.is_some() && which.ids.len() > 1 {
             bail!(Usage("--if-revision is the revision of one memory; there are several ids".into()));
         }
-        return one_by_one(&args.ids, args.if_revision, connection).await;
-    }
-    if args.all != filter.is_empty() {
-        bail!(Usage("say which memories: ids, or filters such as --tag draft, or --all alone for every memory".into()));
-    }
-    let input = DeleteInput {
-        filters: (!args.all).then(|| Value::from(filter)),
-        all: args.all,
-        limit: Some(CALL_MEMORIES),
-        ..DeleteInput::default()
+        return one_by_one(&which.ids, args.if_revision, connection).await;
     };
     let looked: DeleteAnswer = match call(connection, &DeleteInput { dry_run: true, ..input.clone() }).await {
         Ok(looked) => looked,
         Err(error) => return connection.fail(&error),
     };
-    if args.dry_run {
+    if which.dry_run {
         if connection.json {
             output::line(serde_json::to_string(&looked)?)?;
         } else {
@@ -80,7 +57,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let matched = looked.matched.unwrap_or_default();
-    if matched > 0 && !args.yes && !confirmed(&looked, connection)? {
+    if matched > 0 && !which.yes && !confirmed(&looked, connection)? {
         output::say("nothing was deleted");
         return Ok(ExitCode::from(REFUSED));
     }
