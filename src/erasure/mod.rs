@@ -3,11 +3,14 @@
 //! A memory is erased by its event, for every reader at once; this is about bytes. The order is fixed, and each step may be done again, so
 //! that a kill at any place costs nothing but time: the open erasures are those without a receipt.
 //! 1. The ledger, which is no part of the log and so outlives a log that is put back from a copy.
-//! 2. Its relationships, each by an event of its own.
-//! 3. The older events of all these in EVENTS, and its vectors in DERIVED, message by message.
-//! 4. What webhooks' endpoints have answered.
-//! 5. What is left of rows in the files of Postgres, once the projections have taken the rows away; and of documents in the keyword index.
-//! 6. The receipt.
+//! 2. The data key of a sensitive memory, after which nothing that was sealed can be read, wherever it lies.
+//! 3. Its relationships, each by an event of its own.
+//! 4. The older events of all these in EVENTS, and its vectors in DERIVED, message by message.
+//! 5. What webhooks' endpoints have answered.
+//! 6. What is left of rows in the files of Postgres, once the projections have taken the rows away; and of documents in the keyword index.
+//! 7. The receipt, unless a relationship has come meanwhile: whoever made it may have looked before the memory was erased.
+//!
+//! A memory that has become sensitive lives on; of it the fourth step and those after it destroy what its past says in the clear.
 //!
 //! It appends nothing itself: [`Hands`] are the write path's. Kept answers are ended by the event, like any.
 

@@ -11,7 +11,7 @@ use crate::{
     causes::chain,
     domain::{
         erasure::{Receipt, Remain},
-        ids::{StreamSeq, Timestamp},
+        ids::{RelationshipId, StreamSeq, Timestamp},
     },
     journal::catalog::{MEMORY, RELATIONSHIP},
     ports::{
@@ -89,12 +89,18 @@ impl Parts {
         self.shown(&OF_EVENTS, events).await?;
         self.shown(&[VECTORS], vectors).await?;
         let cleared = self.clear(events).await?;
+        self.shown(&["graph"], self.log.last_seq().await.map_err(|cause| EraseError::new("reading the log's end", cause))?)
+            .await?;
         let (mut completed, mut held_up) = (0, None);
         for one in destroyed {
             let (space, id) = (one.erasure.space.clone(), one.erasure.memory);
             let ids: Vec<String> = one.relationships.iter().cloned().chain([id.to_string()]).collect();
             if let Some(projection) = self.rows.put_aside(&space, &ids).await? {
                 held_up = Some(format!("{projection} has put events of {id} aside; brain replay retry makes its rows anew"));
+                continue;
+            }
+            if let Some(late) = self.came_late(&one).await? {
+                held_up = Some(format!("the relationship {late} was made in the moment in which {id} was erased"));
                 continue;
             }
             self.hands.complete(&space, self.receipt(one, &cleared)).await?;
@@ -145,6 +151,15 @@ impl Parts {
         destroyed.told =
             Told { attempts: of_memory.attempts + of_others.attempts, deliveries: of_memory.deliveries + of_others.deliveries };
         Ok(destroyed)
+    }
+
+    /// A relationship of an erased memory that came after they were looked for.
+    async fn came_late(&self, one: &Destroyed<'_>) -> Result<Option<RelationshipId>, EraseError> {
+        if one.erasure.is_sealing {
+            return Ok(None);
+        }
+        let all = self.rows.relationships(&one.erasure.space, one.erasure.memory).await?;
+        Ok(all.into_iter().find(|known| !one.relationships.contains(&known.to_string())))
     }
 
     /// What is cleared for all of them together.

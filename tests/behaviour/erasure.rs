@@ -4,6 +4,7 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use reqwest::{Method, StatusCode};
+use second_brain::domain::ids::{CommandId, EventId, SpaceId, StreamSeq};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Reply, Sink, World, alone::Alone, eventually, reachable};
@@ -299,5 +300,24 @@ async fn a_stream_of_vectors_from_an_older_release_evicts_no_longer_and_says_wha
     let receipt = receipt(&world, &id).await;
     assert_eq!(receipt["receipt"]["vectors"], 2, "{receipt}");
     assert!(receipt.to_string().contains("nats_evicted"), "{receipt}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relationship_that_was_made_in_the_moment_of_an_erasure_goes_as_well() {
+    let world = World::new().await;
+    let (friend, id) = (add(&world, json!({"content": "a friend"})).await, add(&world, json!({"content": "goes"})).await);
+    let model = relate(&world, &friend, &id, json!({"why": "seen"})).await;
+    let (log, appender, space) = (world.log().await, world.appender().await, SpaceId::default_space());
+    let model = log.last(&space, "relationship", &model).await.expect("the log answers").expect("it is there").event;
+    erase(&world, &id).await;
+    // As by a process that had looked for both ends a moment before.
+    let (late, mut event) = (uuid::Uuid::new_v4(), model.clone());
+    (event.id, event.command_id, event.aggregate_id) = (EventId(late), CommandId(late), late.to_string());
+    event.data["relationship_type"] = "contradicts".into();
+    appender.append(&event, StreamSeq(0)).await.expect("appended");
+    receipt(&world, &id).await;
+    let last = log.last(&space, "relationship", &late.to_string()).await.expect("the log answers").expect("it is there");
+    assert_eq!(last.event.kind, "relationship.erased");
     world.end().await;
 }
