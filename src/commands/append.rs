@@ -124,7 +124,11 @@ where
         };
         debug_assert_eq!(events.len(), 1, "commands with several events need an atomic batch");
         commands.make_sure_of_room(attempt)?;
-        let event_to_store = commands.sealed(envelope(load, revision.next(), event)).await?;
+        let event_to_store = commands.sealed(envelope(load, revision.next(), event)).await.map_err(|refused| match attempt {
+            0 => refused,
+            // An earlier try may have been kept.
+            _ => Error::Unavailable(Box::new(refused)),
+        })?;
         match commands.appender.append(&event_to_store, expected).await {
             Ok(position) => {
                 return Ok(Outcome { state: D::evolve(state, event), revision: revision.next(), position, changed: true });

@@ -46,7 +46,7 @@ impl Commands {
         Ok(event)
     }
 
-    /// The event with its contents. Errors: `Unavailable`; `Poison` if they can never be opened.
+    /// The event with its contents. Errors: `Unavailable`; `Sealing` if they cannot be opened.
     async fn opened(&self, mut recorded: Recorded) -> Result<Recorded, Error> {
         let Some(text) = sealed::of(&recorded.event) else { return Ok(recorded) };
         let Recorded { event, .. } = &recorded;
@@ -54,9 +54,9 @@ impl Commands {
         let bytes = match self.data_keys()?.unseal(place, text).await {
             Ok(bytes) => bytes,
             Err(SealError::Away(cause)) => return Err(Error::Unavailable(cause)),
-            Err(lost) => return Err(Error::Poison(Box::new(lost))),
+            Err(refused) => return Err(refused.into()),
         };
-        let contents = Contents::from_bytes(&bytes).map_err(|cause| Error::Poison(Box::new(cause)))?;
+        let contents = Contents::from_bytes(&bytes).map_err(|_| SealError::Damaged)?;
         sealed::put_back(&mut recorded.event, contents);
         Ok(recorded)
     }
@@ -74,13 +74,20 @@ impl Commands {
         }
     }
 
-    /// The state on which a command is decided. What is erased need not be opened: its key may be gone.
+    /// The state on which a command is decided. What is erased need not be opened, nor what is replaced if its key is lost: it was
+    /// sensitive, and that is known without the key.
     pub(super) async fn state_before<D>(&self, load: &Load, newest: Option<&Recorded>) -> Result<D::State, Error>
     where
         D: Decider,
         D::Event: Storable,
     {
-        if load.takes_all { append::state_of::<D>(newest) } else { self.state_of::<D>(newest).await }
+        if load.takes_all {
+            return append::state_of::<D>(newest);
+        }
+        match self.state_of::<D>(newest).await {
+            Err(Error::Sealing(SealError::NoDataKey | SealError::Damaged)) if load.replaces => append::state_of::<D>(newest),
+            other => other,
+        }
     }
 
     /// What a command has already brought about.

@@ -303,3 +303,19 @@ async fn a_memory_whose_key_is_gone_stops_nothing_but_itself() {
     assert_eq!(erased.status, StatusCode::OK, "{erased:?}");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_in_another_place_opens_nowhere_else() {
+    let world = World::new().await;
+    let (one, other) = (json!({"content": "one", "sensitive": true}), json!({"content": "other", "sensitive": true}));
+    let (one, other) = (add(&world, one).await, add(&world, other).await);
+    // Until the rows are there.
+    assert_eq!(world.get(&format!("/api/v1/memories/{other}")).await.status, StatusCode::OK);
+    let moved = format!(
+        "UPDATE memories_v1.memories m SET sealed = o.sealed FROM memories_v1.memories o WHERE m.id = '{one}' AND o.id = '{other}'"
+    );
+    world.sql(&moved).await;
+    assert_eq!(code(&world.get(&format!("/api/v1/memories/{one}")).await).0, 500);
+    assert_eq!(world.get(&format!("/api/v1/memories/{other}")).await.body["content"], "other");
+    world.end().await;
+}
