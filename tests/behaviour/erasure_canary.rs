@@ -1,10 +1,12 @@
 //! A word that nobody else says is put everywhere that a memory may hold one, found everywhere, erased, and found nowhere: in no message, no
 //! row, no statistics, no index and no file but those that the receipt names.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Sink, World, eventually, scan::Found};
+use crate::harness::{Answer, Sink, World, eventually, scan::Found, within};
 
 /// 24 letters by chance: a word for the index as well.
 fn canary() -> String {
@@ -14,7 +16,8 @@ fn canary() -> String {
 }
 
 async fn until<T>(what: &str, world: &World, path: &str, found: impl Fn(&Value) -> Option<T>) -> T {
-    eventually(what.to_owned(), async || {
+    // A busy machine takes its time over three hundred vectors.
+    within(Duration::from_secs(90), what.to_owned(), async || {
         let answer = world.get(path).await.body;
         found(&answer).ok_or(answer)
     })

@@ -20,7 +20,9 @@ async fn until_found(world: &World, query: &str, id: &Value) {
         match answer.status {
             StatusCode::OK if answer.body["results"][0]["memory"]["id"] == *id => return Ok(()),
             StatusCode::OK => assert_eq!(answer.body["results"], json!([]), "{answer:?}"),
-            status => assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}"),
+            // On a busy machine it may take longer than a search waits.
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {}
+            status => panic!("{status}: {answer:?}"),
         }
         Err(answer)
     })

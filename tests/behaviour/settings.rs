@@ -70,7 +70,7 @@ async fn every_setting_is_shown_with_its_source_and_no_secret() {
 async fn a_check_names_all_that_is_wrong_and_so_does_a_start() {
     let place = tempfile::tempdir().expect("a folder");
     let (file, folder) = (place.path().join("mine.toml"), place.path().join("data"));
-    fs::write(&file, "[cache]\nttl = 0\nmaxsize = 1\n[security]\nencryption_enabled = true\n").expect("its own");
+    fs::write(&file, "[cache]\nttl = 0\nmaxsize = 1\n[security]\noauth_providers = ['google']\n").expect("its own");
     let arguments = ["--config", path(&file), "--data-dir", path(&folder)];
     for verb in [&["config", "--check"][..], &["up"]] {
         let refused = brain(&[verb, &arguments].concat(), &[("BRAIN_LISTN", "x")]).await;
@@ -80,7 +80,7 @@ async fn a_check_names_all_that_is_wrong_and_so_does_a_start() {
             "cache.ttl in ".to_owned(),
             " is 0; it takes a whole number from 1 to 3153600000, in seconds".to_owned(),
             format!("cache.maxsize in {} is no setting of brain; did you mean cache.max_size?", file.display()),
-            "is true: this brain cannot encrypt what it stores yet".to_owned(),
+            "a name alone makes no provider: write a table [[auth.provider]]".to_owned(),
             "BRAIN_LISTN is set, but brain knows no such setting; did you mean BRAIN_LISTEN?".to_owned(),
         ] {
             assert!(said.contains(&words), "{verb:?} does not say {words:?}: {said}");
