@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod decider;
+pub mod delegation;
 pub mod erasure;
 pub mod groups;
 pub mod ids;

@@ -5,6 +5,7 @@
 pub mod asyncapi;
 pub mod catalog;
 pub mod codec;
+pub mod delegation;
 pub mod derived;
 pub mod envelope;
 pub mod events;

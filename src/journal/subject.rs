@@ -102,6 +102,11 @@ impl Prefix {
         format!("{}.key.1.{space}.{id}", self.0)
     }
 
+    /// `<prefix>.session.oauth.<kind>.<name>`: one subject per delegation, waiting device and signing key; `*` is all of them.
+    pub fn delegation(&self, kind: &str, name: &str) -> String {
+        format!("{}.session.oauth.{kind}.{name}", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)

@@ -3,6 +3,7 @@
 mod access;
 pub mod cache;
 pub mod data_keys;
+pub mod delegations;
 pub mod erasure;
 mod feed;
 mod graph;

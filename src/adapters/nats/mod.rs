@@ -2,6 +2,7 @@
 
 mod appends;
 mod data_keys;
+mod delegations;
 mod derived;
 mod eraser;
 mod log;
@@ -18,13 +19,15 @@ use tokio::sync::watch;
 
 pub use self::appends::Appends;
 use self::{
-    data_keys::NatsDataKeys, derived::NatsDerived, eraser::NatsEraser, log::NatsLog, sessions::NatsSessions, stream::NatsStream,
+    data_keys::NatsDataKeys, delegations::NatsDelegations, derived::NatsDerived, eraser::NatsEraser, log::NatsLog,
+    sessions::NatsSessions, stream::NatsStream,
 };
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
     ports::{
-        DerivedLog, EventAppender, EventLog, FactAppender, data_keys::DataKeyStore, erasure::LogEraser, sessions::SessionStore,
+        DerivedLog, EventAppender, EventLog, FactAppender, data_keys::DataKeyStore, delegations::DelegationStore,
+        erasure::LogEraser, sessions::SessionStore,
     },
 };
 
@@ -164,6 +167,11 @@ impl Nats {
     /// Where the data keys of sensitive memories are kept.
     pub fn data_keys(&self) -> Arc<dyn DataKeyStore> {
         Arc::new(NatsDataKeys { stream: self.keys.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// Where delegations to API clients are kept.
+    pub fn delegations(&self) -> Arc<dyn DelegationStore> {
+        Arc::new(NatsDelegations(NatsSessions { stream: self.sessions.clone(), prefix: self.prefix.clone() }))
     }
 
     /// What other processes tell of their commits: projection and position.

@@ -9,7 +9,10 @@ use async_nats::jetstream::{
     message::PublishMessage,
 };
 use async_trait::async_trait;
-use futures::{StreamExt, future, stream};
+use futures::{
+    StreamExt, future,
+    stream::{self, BoxStream},
+};
 
 use super::stream::NatsStream;
 use crate::{
@@ -32,7 +35,7 @@ pub struct NatsSessions {
 
 impl NatsSessions {
     /// Publishes, if nothing was written since `expected`. `None` if something was.
-    async fn publish(
+    pub(super) async fn publish(
         &self,
         subject: String,
         payload: Vec<u8>,
@@ -48,6 +51,38 @@ impl NatsSessions {
             Err(AppendError::Conflict | AppendError::Duplicate) => Ok(None),
             Err(other) => Err(SessionsAway(other.into())),
         }
+    }
+
+    /// Whether nothing is kept on a subject, which may have wildcards.
+    pub(super) async fn is_silent(&self, subject: &str) -> Result<bool, SessionsAway> {
+        let last = self.stream.last_position(subject).await;
+        last.map(|seq| seq == StreamSeq(0)).map_err(|cause| SessionsAway(cause.into()))
+    }
+
+    /// Every message of a subject, which may have wildcards, from the first one that is kept. Ends by an error.
+    pub(super) async fn follow(
+        &self,
+        subject: String,
+    ) -> Result<BoxStream<'static, Result<Message, SessionsAway>>, SessionsAway> {
+        let away = |cause: Box<dyn std::error::Error + Send + Sync>| SessionsAway(cause);
+        let (stream, mut connections) = self.stream.source();
+        connections.borrow_and_update();
+        let config = pull::OrderedConfig { deliver_policy: DeliverPolicy::All, filter_subject: subject, ..Default::default() };
+        let consumer = stream.create_consumer(config).await.map_err(|cause| away(cause.into()))?;
+        let messages = consumer.messages().await.map_err(|cause| away(cause.into()))?;
+        let messages = messages.map(|message| message.map_err(|cause| SessionsAway(cause.into())));
+        // As for the log: a new connection ends the reader, for the client itself would notice much later.
+        let ended = stream::once(async move {
+            let _ = connections.changed().await;
+            Err(SessionsAway("the connection to NATS is a new one".into()))
+        });
+        let mut has_failed = false;
+        let until_away = stream::select(messages, ended).take_while(move |message| {
+            let goes_on = !has_failed;
+            has_failed = message.is_err();
+            future::ready(goes_on)
+        });
+        Ok(until_away.boxed())
     }
 }
 
@@ -76,34 +111,12 @@ impl SessionStore for NatsSessions {
     }
 
     async fn is_empty(&self) -> Result<bool, SessionsAway> {
-        let last = self.stream.last_position(&self.prefix.session("*")).await;
-        last.map(|seq| seq == StreamSeq(0)).map_err(|cause| SessionsAway(cause.into()))
+        self.is_silent(&self.prefix.session("*")).await
     }
 
     async fn tell(&self) -> Result<Tellings, SessionsAway> {
-        let away = |cause: Box<dyn std::error::Error + Send + Sync>| SessionsAway(cause);
-        let (stream, mut connections) = self.stream.source();
-        connections.borrow_and_update();
-        let config = pull::OrderedConfig {
-            deliver_policy: DeliverPolicy::All,
-            filter_subject: self.prefix.session("*"),
-            ..Default::default()
-        };
-        let consumer = stream.create_consumer(config).await.map_err(|cause| away(cause.into()))?;
-        let messages = consumer.messages().await.map_err(|cause| away(cause.into()))?;
-        let told = messages.map(|message| told(&message.map_err(|cause| SessionsAway(cause.into()))?));
-        // As for the log: a new connection ends the reader, for the client itself would notice much later.
-        let ended = stream::once(async move {
-            let _ = connections.changed().await;
-            Err(SessionsAway("the connection to NATS is a new one".into()))
-        });
-        let mut has_failed = false;
-        let until_away = stream::select(told, ended).take_while(move |told| {
-            let goes_on = !has_failed;
-            has_failed = told.is_err();
-            future::ready(goes_on)
-        });
-        Ok(until_away.boxed())
+        let messages = self.follow(self.prefix.session("*")).await?;
+        Ok(messages.map(|message| told(&message?)).boxed())
     }
 }
 
