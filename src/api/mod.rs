@@ -2,7 +2,7 @@
 //!
 //! - [`http`]: the mechanics that all surfaces share.
 //! - [`v1`]: the native API. Another surface is a folder beside it.
-//! - [`login`]: how browsers come in and go. [`live`]: sockets and streams. [`health`]: what supervisors and scrapers ask.
+//! - [`login`]: how browsers come in and go. [`oauth`]: how API clients get tokens. [`live`]: sockets and streams. [`health`]: what supervisors and scrapers ask.
 //!
 //! Called by wiring, which hands over [`Edge`] and runs the server. Absent here: NATS, SQL, use cases.
 
@@ -10,6 +10,7 @@ pub mod health;
 pub mod http;
 pub mod live;
 pub mod login;
+pub mod oauth;
 pub mod v1;
 
 use std::sync::Arc;
@@ -39,12 +40,13 @@ pub struct Edge {
 
 /// Every route of a process that serves clients.
 pub fn routes() -> Vec<Route> {
-    [v1::routes(), login::routes(), live::routes(), health::routes()].into_iter().flatten().collect()
+    [v1::routes(), login::routes(), oauth::routes(), live::routes(), health::routes()].into_iter().flatten().collect()
 }
 
 /// Registers every route; give the result to `actix_web::App::configure`. Clone it for each worker.
 pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
-    let authenticator = Authenticator { directory: edge.directory, clock: edge.clock };
+    let authenticator =
+        Authenticator { directory: edge.directory, clock: edge.clock, tokens: Some(edge.app.oauth.tokens.clone()) };
     let (live, scrapes) = (web::Data::new(edge.live), web::Data::new(health::Scrapes::new(edge.metrics)));
     let intake = web::Data::new(Intake { queues: edge.queues, bodies: Default::default() });
     let (app, limits) = (edge.app, edge.limits);
@@ -54,6 +56,7 @@ pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send 
             .app_data(web::Data::from(limits.clone()))
             .app_data(web::Data::from(app.access))
             .app_data(web::Data::from(app.login))
+            .app_data(web::Data::from(app.oauth))
             .app_data(web::Data::from(app.memories))
             .app_data(web::Data::from(app.relationships))
             .app_data(web::Data::from(app.search))
@@ -77,7 +80,7 @@ pub fn configure_health(
     overview: Arc<Overview>,
     metrics: health::MetricsText,
 ) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
-    let authenticator = Authenticator { directory: overview.directory.clone(), clock: overview.clock.clone() };
+    let authenticator = Authenticator { directory: overview.directory.clone(), clock: overview.clock.clone(), tokens: None };
     let scrapes = web::Data::new(health::Scrapes::new(metrics));
     move |config| {
         config.app_data(web::Data::from(overview.clone())).app_data(scrapes.clone());

@@ -21,7 +21,7 @@ impl Clock for Still {
 }
 
 fn authenticator() -> Authenticator {
-    Authenticator { directory: Arc::new(Directory::default()), clock: Arc::new(Still) }
+    Authenticator { directory: Arc::new(Directory::default()), clock: Arc::new(Still), tokens: None }
 }
 
 #[actix_web::test]

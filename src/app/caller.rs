@@ -6,6 +6,7 @@ use crate::{
     commands::Actor,
     domain::{
         access::{Credential, Key, Role, Scope, ScopeSet},
+        delegation::Delegation,
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
         session::Session,
     },
@@ -46,6 +47,21 @@ impl Caller {
         Some(Self { principal, space, scopes, credential: Credential::Session(session.id), address: None })
     }
 
+    /// In whose name a client acts, in a space that they have opened to it, with these scopes: `None` for another space, and for one who
+    /// does not belong to it or is disabled.
+    pub fn of_delegation(
+        delegation: &Delegation,
+        scopes: ScopeSet,
+        space: &SpaceId,
+        directory: &dyn AccessDirectory,
+    ) -> Option<Self> {
+        let is_open = delegation.space.as_ref().is_none_or(|only| only == space);
+        let role = directory.role_in(space, delegation.principal).filter(|_| is_open)?;
+        let scopes = scopes.both(ScopeSet::of(&delegation.scopes)).both(ScopeSet::of(role.scopes()));
+        let (principal, space, credential) = (delegation.principal, space.clone(), Credential::Token(delegation.id));
+        Some(Self { principal, space, scopes, credential, address: None })
+    }
+
     /// Who has just become a member, with all that the role allows.
     pub(super) fn newcomer(space: &SpaceId, principal: PrincipalId, key: KeyId, role: Role) -> Self {
         Self {
@@ -82,11 +98,12 @@ impl Caller {
 
     /// As events name who has caused them.
     pub fn actor(&self) -> Actor {
-        let (key, session) = match self.credential {
-            Credential::Key(key) => (Some(key), None),
-            Credential::Session(session) => (None, Some(session)),
+        let via = match self.credential {
+            Credential::Key(key) => Via { key: Some(key), ..Via::default() },
+            Credential::Session(session) => Via { session: Some(session), ..Via::default() },
+            Credential::Token(delegation) => Via { delegation: Some(delegation), ..Via::default() },
         };
-        let via = Some(Via { key, session, address: self.address });
+        let via = Some(Via { address: self.address, ..via });
         Actor { space: self.space.clone(), principal: self.principal, via }
     }
 
@@ -106,7 +123,7 @@ impl Caller {
         }
         Err(Error::new(
             "auth.scope_missing",
-            format!("this needs the scope {}, which neither key nor role gives", scope.as_str()),
+            format!("this needs the scope {}, which credential and role do not both give", scope.as_str()),
         ))
     }
 

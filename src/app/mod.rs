@@ -5,7 +5,7 @@
 //!
 //! - [`caller`]: who asks and what that allows. [`admission`]: how many at a time. [`freshness`]: how new. [`cached`]: kept or asked.
 //! - [`error`]: everything that can be refused, by one table of codes.
-//! - [`login`], [`sessions`]: how people come in by a browser, and for how long.
+//! - [`login`], [`sessions`]: how people come in by a browser, and for how long. [`oauth`], [`delegations`]: how clients act for them.
 //! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`], [`erasures`]: what clients do.
 //! - [`projections`], [`caches`], [`status`]: what operators do.
 
@@ -15,6 +15,7 @@ pub mod audit;
 pub mod cached;
 pub mod caches;
 pub mod caller;
+pub mod delegations;
 pub mod erasures;
 pub mod error;
 pub mod events;
@@ -22,6 +23,7 @@ pub mod freshness;
 pub mod graph;
 pub mod login;
 pub mod memories;
+pub mod oauth;
 pub mod paging;
 pub mod projections;
 pub mod relationships;
@@ -56,5 +58,6 @@ pub struct App {
     pub projections: Arc<projections::Projections>,
     pub caches: Arc<caches::KeptAnswers>,
     pub login: Arc<login::Login>,
+    pub oauth: Arc<oauth::Oauth>,
     pub status: Arc<status::Overview>,
 }

@@ -79,8 +79,8 @@ impl File {
                     }
                 },
                 Some(setting) => faults.push(self.elsewhere(key, setting)),
-                // Read by itself: it is a list of tables.
-                None if key == super::auth::provider::KEY => {}
+                // Read by themselves: they are lists of tables.
+                None if [super::auth::provider::KEY, super::auth::client::KEY].contains(&key.as_str()) => {}
                 None if is_table(key, value) => {}
                 None => faults.push(self.unknown(key)),
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    auth::{self, Provider},
+    auth::{self, Client, Provider},
     fault::{Fault, Faults},
     file::{Entry, File},
     nearest,
@@ -89,6 +89,8 @@ pub struct Effective {
     pub file: Option<PathBuf>,
     /// The login providers that the file describes.
     pub providers: Vec<Provider>,
+    /// The API clients that the file describes.
+    pub clients: Vec<Client>,
 }
 
 /// A type that values of some kind are.
@@ -163,8 +165,9 @@ pub fn resolve(reader: Option<Reader>, given: Given<'_>) -> Result<Effective, Fa
         rows.push(row);
     }
     let providers = given.file.map(|file| auth::provider::read(file, &mut faults)).unwrap_or_default();
+    let clients = given.file.map(|file| auth::client::read(file, &mut faults)).unwrap_or_default();
     if faults.is_empty() {
-        Ok(Effective { rows, file: given.file.map(|file| file.path.clone()), providers })
+        Ok(Effective { rows, file: given.file.map(|file| file.path.clone()), providers, clients })
     } else {
         Err(Faults(faults))
     }

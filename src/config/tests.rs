@@ -228,3 +228,27 @@ fn a_path_in_the_file_begins_where_the_file_lies() {
     let config = up(&said().file("security.master_key_file = 'keys/master.key'"));
     assert_eq!(config.security.master_key_file.as_deref(), Some(Path::new("/etc/brain/keys/master.key")));
 }
+
+#[test]
+fn clients_are_tables_of_the_file_and_come_back_to_safe_places_only() {
+    let config = up(&said().file(
+        "[[auth.client]]\nid = 'notes'\nredirect_uris = ['https://notes.example/back', 'http://127.0.0.1/back']\n[[auth.client]]\nid = 'tv'\nname = 'The TV'",
+    ));
+    let names: Vec<_> = config.auth.clients.iter().map(|it| (it.id.as_str(), it.name.as_str(), it.redirect_uris.len())).collect();
+    assert_eq!(names, [("notes", "notes", 2), ("tv", "The TV", 0)]);
+    for (table, field) in [
+        ("name = 'x'", "auth.client[0].id"),
+        ("id = 'brain-cli'", "auth.client[0].id"),
+        ("id = 'a b'", "auth.client[0].id"),
+        ("id = 'a'\nname = ''", "auth.client[0].name"),
+        ("id = 'a'\nsecret = 'x'", "auth.client[0].secret"),
+        ("id = 'a'\nredirect_uris = 'https://a.example'", "auth.client[0].redirect_uris"),
+        ("id = 'a'\nredirect_uris = ['http://a.example']", "auth.client[0].redirect_uris"),
+        ("id = 'a'\nredirect_uris = ['https://a.example/#x']", "auth.client[0].redirect_uris"),
+        ("id = 'a'\nredirect_uris = ['com.example:/back']", "auth.client[0].redirect_uris"),
+        ("id = 'a'\n[[auth.client]]\nid = 'a'", "auth.client[1].id"),
+    ] {
+        let faults = said().file(&format!("[[auth.client]]\n{table}")).settle(Some(Reader::Up)).expect_err(table);
+        assert_eq!((faults.0.len(), faults.0[0].field.as_str()), (1, field), "{faults}");
+    }
+}

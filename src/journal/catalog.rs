@@ -56,7 +56,7 @@ const fn of(name: &'static str, aggregate: &'static str, version: u16, audience:
 }
 
 /// Every event that may stand in the log or among the derived facts, and those that are planned.
-pub const EVENTS: [EventType; 41] = [
+pub const EVENTS: [EventType; 42] = [
     of("memory.created", MEMORY, 3, Public("A memory was created")),
     of("memory.updated", MEMORY, 3, Public("A memory was changed")),
     of("memory.deleted", MEMORY, 3, Public("A memory was deleted; it can be restored")),
@@ -83,6 +83,7 @@ pub const EVENTS: [EventType; 41] = [
     of("principal.updated", PRINCIPAL, 1, Private),
     of("principal.disabled", PRINCIPAL, 1, Private),
     of("principal.enabled", PRINCIPAL, 1, Private),
+    of("principal.token_reused", PRINCIPAL, 1, Private),
     of("key.issued", KEY, 3, Private),
     of("key.rotated", KEY, 3, Private),
     of("key.revoked", KEY, 3, Private),

@@ -20,6 +20,9 @@ pub struct Via {
     /// The browser's session, by its public name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Uuid>,
+    /// The delegation that an access token was of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Uuid>,
     /// The other end of the connection, which may be a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,

@@ -15,9 +15,9 @@ use crate::{
         live::{Live, auth::LiveAuth},
     },
     app::{
-        App, Reading, Writing, access::Access, admission::Queues, audit::Audit, caches::KeptAnswers, erasures::Erasures,
-        events::Events, graph::Graph, memories::Memories, projections::Projections, relationships::Relationships, search::Search,
-        status::Overview, webhooks::Webhooks,
+        App, Reading, Writing, access::Access, admission::Queues, audit::Audit, caches::KeptAnswers, delegations::Delegations,
+        erasures::Erasures, events::Events, graph::Graph, memories::Memories, projections::Projections,
+        relationships::Relationships, search::Search, status::Overview, webhooks::Webhooks,
     },
     caches::{Caches, Settings, embeddings::RememberedQueries},
     config,
@@ -97,17 +97,17 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     };
     let sessions = login::sessions(core, &auth, webhooks.vault.clone()).await;
     let opened = login::Opened { sessions: sessions.clone(), directory: directory.clone(), writing: writing.clone() };
+    let clients = auth.clients.clone();
     let login = login::login(core, auth, credentials, (opened, webhooks.vault.clone()))?;
-    let live = Live {
-        hub: Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?),
-        auth: LiveAuth { directory: directory.clone(), sessions, clock: core.clock.clone(), vault: webhooks.vault.clone() },
-        origins: outward.allowed_origins,
-        events: events.clone(),
-        ids,
-        stop: stop_live.clone(),
-    };
+    let delegations = login::delegations(core, &sessions, webhooks.vault.clone()).await;
+    let oauth = login::oauth(&login, clients, delegations.clone());
+    let (clock, vault, tokens) = (core.clock.clone(), webhooks.vault.clone(), oauth.tokens.clone());
+    let auth = LiveAuth { directory: directory.clone(), sessions, clock, vault, tokens };
+    let hub = Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?);
+    let (origins, stop) = (outward.allowed_origins, stop_live.clone());
+    let live = Live { hub, auth, origins, events: events.clone(), ids, stop };
     let app = App {
-        access: access(core, &writing, &directory, &webhooks.vault),
+        access: access(core, &writing, (&directory, delegations), &webhooks.vault),
         memories: memories(core, &reading, &writing, &directory),
         relationships: relationships(core, &reading, &writing),
         search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
@@ -119,6 +119,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         projections: Arc::new(projections),
         caches: Arc::new(KeptAnswers(caches)),
         login,
+        oauth,
         status,
     };
     let (metrics, limits) = (Arc::new(telemetry::metrics()), limits(core, requests_per_s));
@@ -133,9 +134,14 @@ fn limits(core: &Core, requests_per_s: u32) -> Arc<Limits> {
     limits
 }
 
-fn access(core: &Core, writing: &Arc<Writing>, directory: &Arc<Directory>, vault: &Arc<dyn Vault>) -> Arc<Access> {
+fn access(
+    core: &Core,
+    writing: &Arc<Writing>,
+    (directory, delegations): (&Arc<Directory>, Arc<Delegations>),
+    vault: &Arc<dyn Vault>,
+) -> Arc<Access> {
     let (writing, directory, vault) = (writing.clone(), directory.clone(), vault.clone());
-    Arc::new(Access { writing, directory, clock: core.clock.clone(), vault })
+    Arc::new(Access { writing, directory, clock: core.clock.clone(), vault, delegations })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>, directory: &Arc<Directory>) -> Arc<Memories> {

@@ -1,6 +1,10 @@
 //! How people log in: the providers of the settings as those that are asked, and the sessions that this process follows.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::Context;
 
@@ -9,7 +13,9 @@ use crate::{
     adapters::oidc::{GitHub, Oidc, Registration, Way},
     app::{
         Writing,
+        delegations::Delegations,
         login::{Base, Login, Provider},
+        oauth::{Client, Oauth, Tokens},
         sessions::Sessions,
     },
     config::{
@@ -38,6 +44,34 @@ pub(super) async fn sessions(core: &Core, auth: &config::Auth, vault: Arc<dyn Va
         tracing::warn!("the sessions of browsers are not known yet");
     }
     sessions
+}
+
+/// What people let clients do, once that is known.
+pub(super) async fn delegations(core: &Core, sessions: &Arc<Sessions>, vault: Arc<dyn Vault>) -> Arc<Delegations> {
+    let delegations = Arc::new(Delegations::new(core.nats.delegations(), sessions.clone(), vault, core.clock.clone()));
+    let (followed, stop) = (delegations.clone(), core.stop.clone());
+    core.tasks.spawn(async move { stop.run_until_cancelled(followed.follow()).await.is_some() });
+    if tokio::time::timeout(SESSIONS_WAIT, delegations.ready()).await.is_err() {
+        tracing::warn!("what people let clients do is not known yet");
+    }
+    delegations
+}
+
+/// The use cases of clients that act for people.
+pub(super) fn oauth(login: &Login, declared: Vec<auth::Client>, delegations: Arc<Delegations>) -> Arc<Oauth> {
+    let Login { base, directory, writing, vault, clock, .. } = login;
+    let (base, vault, clock, directory) = (base.clone(), vault.clone(), clock.clone(), directory.clone());
+    let tokens = Tokens {
+        delegations: delegations.clone(),
+        directory: directory.clone(),
+        clock: clock.clone(),
+        vault: vault.clone(),
+        base,
+    };
+    let declared = declared.into_iter().map(|auth::Client { id, name, redirect_uris }| Client { id, name, redirect_uris });
+    let clients = std::iter::once(Client::cli()).chain(declared).collect();
+    let (polls, writing) = (Mutex::default(), writing.clone());
+    Arc::new(Oauth { tokens: Arc::new(tokens), delegations, directory, writing, vault, clock, clients, polls })
 }
 
 /// The use cases of logging in. Errors: a secret cannot be read, browsers would send sessions in clear, or TLS cannot be set up.

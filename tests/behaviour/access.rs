@@ -279,6 +279,7 @@ async fn what_stands_in_one_space_is_not_found_from_another() {
             path if path.contains("/keys/") => &key["key"]["id"],
             path if path.contains("/invitations/") => &invitation["invitation"]["id"],
             path if path.contains("/members/") || path.contains("/principals/") || path.contains("/sessions/") => &me,
+            path if path.contains("/delegations/") => &me,
             other => panic!("{other} names something: of what kind?"),
         };
         found.as_str().expect("an id").to_owned()

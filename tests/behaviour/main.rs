@@ -27,6 +27,7 @@ mod live;
 mod login;
 mod memories;
 mod numbers;
+mod oauth;
 mod outages;
 mod own_process;
 mod peers;

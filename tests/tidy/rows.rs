@@ -115,7 +115,8 @@ pub const ROWS: &[Row] = &[
         uses: &["causes", "commands", "queries", "caches", "ports", "journal", "domain"],
         // A write is a command.
         never: &["ports::EventAppender", "ports::FactAppender"],
-        crates: &["base64", "bytes", "futures", "metrics", "sha2", "tokio", "tracing", "url"],
+        // Access tokens are signed and verified where it is decided what they open: jsonwebtoken.
+        crates: &["base64", "bytes", "futures", "hmac", "jsonwebtoken", "metrics", "sha2", "tokio", "tracing", "url"],
     },
     Row {
         module: "api",
@@ -141,6 +142,7 @@ pub const ROWS: &[Row] = &[
             "actix_cors",
             "actix_web",
             "actix_ws",
+            "base64",
             "bytes",
             "futures",
             "governor",

@@ -11,7 +11,8 @@ use actix_web::{
 
 use super::{error::Problem, route::Who};
 use crate::{
-    app::{Caller, access::secret::sha256_hex},
+    app::{Caller, access::secret::sha256_hex, oauth::Tokens},
+    domain::ids::{SpaceId, Timestamp},
     ports::{AccessDirectory, Clock},
 };
 
@@ -25,18 +26,33 @@ pub(super) const SPACE_HEADER: &str = "Brain-Space";
 pub struct Authenticator {
     pub directory: Arc<dyn AccessDirectory>,
     pub clock: Arc<dyn Clock>,
+    /// Absent in a process that serves no clients.
+    pub tokens: Option<Arc<Tokens>>,
 }
 
 impl Authenticator {
     /// Who sends these headers, if they may do what the route is for.
-    /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.key_over`, `auth.scope_missing`, `auth.space_forbidden`, `request.invalid_header`.
+    /// Errors: `auth.missing_key`, `auth.invalid_key`, `auth.key_over`, `auth.invalid_token`, `auth.scope_missing`, `auth.space_forbidden`,
+    /// `request.invalid_header`.
     pub fn authenticate(&self, headers: &HeaderMap, who: Who) -> Result<Caller, Problem> {
-        let secret_sha256 = sha256_hex(secret(headers)?);
+        let secret = secret(headers)?;
+        let secret_sha256 = sha256_hex(secret);
+        if let Some(tokens) = self.tokens.as_ref().filter(|_| is_token(secret)) {
+            let bearer = tokens.open(std::str::from_utf8(secret).unwrap_or_default())?;
+            let caller = tokens.caller(&bearer, named_space(headers)?.as_ref())?;
+            return authorize(caller, headers, who);
+        }
         let caller = self.caller(&secret_sha256).ok_or_else(|| match self.directory.key_of(&secret_sha256) {
             Some(_) => Problem::new("auth.key_over", "this API key is over or revoked, or its holder no longer belongs here"),
             None => Problem::new("auth.invalid_key", "this is no API key of this server"),
         })?;
         authorize(caller, headers, who)
+    }
+
+    /// When an access token ends; `None` for everything else that opens something.
+    pub fn end_of(&self, token: &str) -> Option<Timestamp> {
+        let tokens = self.tokens.as_ref().filter(|_| is_token(token.as_bytes()))?;
+        tokens.open(token).ok().map(|bearer| bearer.expires_at)
     }
 
     /// Who holds the key with this secret, if it opens anything now.
@@ -45,6 +61,20 @@ impl Authenticator {
         let key = self.directory.key_of(secret_sha256).filter(|key| key.opens_by(secret_sha256, now))?;
         Caller::of_key(&key, &*self.directory, now)
     }
+}
+
+/// Whether a secret has the form of a token: no key has a dot in it.
+fn is_token(secret: &[u8]) -> bool {
+    secret.contains(&b'.')
+}
+
+/// The space that the headers name, if they name one. Errors: `auth.space_forbidden`, where it is none, or two are named.
+fn named_space(headers: &HeaderMap) -> Result<Option<SpaceId>, Problem> {
+    let forbidden = || Problem::new("auth.space_forbidden", "there is no such space for you as Brain-Space names");
+    let mut named = headers.get_all(SPACE_HEADER);
+    let Some(first) = named.next() else { return Ok(None) };
+    let space = first.to_str().ok().and_then(|text| text.parse().ok()).filter(|_| named.next().is_none());
+    space.map(Some).ok_or_else(forbidden)
 }
 
 /// The caller, if they are in the space that the headers name and may do what is asked for.

@@ -14,7 +14,7 @@ use actix_web::{
 use super::{
     admission,
     auth::{self, Authenticator, address, is_local},
-    body,
+    body, challenge,
     error::Problem,
     headers,
     limits::Limits,
@@ -91,8 +91,9 @@ impl Rules {
 
 /// What is answered to a credential that opens nothing: from an address that shows too many of them, that it does.
 fn counted(request: &ServiceRequest, refused: Problem) -> Problem {
-    let limits =
-        request.app_data::<Data<Limits>>().filter(|_| ["auth.invalid_key", "auth.invalid_session"].contains(&&*refused.code));
+    let limits = request
+        .app_data::<Data<Limits>>()
+        .filter(|_| ["auth.invalid_key", "auth.invalid_session", "auth.invalid_token"].contains(&&*refused.code));
     let too_many = limits.and_then(|limits| limits.failure(address(request.request())).err());
     too_many.unwrap_or(refused)
 }
@@ -118,7 +119,11 @@ pub(super) async fn pass<B: MessageBody + 'static>(
     see(&request).await;
     let mut response = match checked {
         Ok(()) => next.call(request).await?.map_into_left_body(),
-        Err(problem) => request.into_response(problem.error_response()).map_into_right_body(),
+        Err(problem) => {
+            let mut answer = problem.error_response();
+            challenge::add(answer.headers_mut(), &problem, rules.who, &request);
+            request.into_response(answer).map_into_right_body()
+        }
     };
     headers::keep_private(response.headers_mut());
     Ok(response)

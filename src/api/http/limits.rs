@@ -11,7 +11,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio_util::sync::CancellationToken;
 
 use super::error::Problem;
-use crate::domain::ids::PrincipalId;
+use crate::{api::oauth::Guesses, domain::ids::PrincipalId};
 
 /// Credentials that open nothing, from one address: so many at once, and one a second.
 const FAILURES_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("it is not zero");
@@ -23,6 +23,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 pub struct Limits {
     by_principal: Option<DefaultKeyedRateLimiter<PrincipalId>>,
     failures: DefaultKeyedRateLimiter<IpAddr>,
+    /// Wrong codes of devices.
+    pub guesses: Guesses,
 }
 
 impl Limits {
@@ -30,7 +32,11 @@ impl Limits {
     pub fn new(requests_per_s: u32) -> Self {
         let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_add(rate.get()));
         let failures = RateLimiter::keyed(Quota::per_second(FAILURES_PER_S).allow_burst(FAILURES_AT_ONCE));
-        Self { by_principal: NonZeroU32::new(requests_per_s).map(|rate| RateLimiter::keyed(quota(rate))), failures }
+        Self {
+            by_principal: NonZeroU32::new(requests_per_s).map(|rate| RateLimiter::keyed(quota(rate))),
+            failures,
+            guesses: Guesses::default(),
+        }
     }
 
     /// A request of somebody who is known. Errors: `request.too_many`.
@@ -59,7 +65,7 @@ impl Limits {
 }
 
 /// An address as one asker: of the sixth version, who has one has all 2^64 of its network.
-fn network(address: IpAddr) -> IpAddr {
+pub(in crate::api) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> 64)).into(),
         address => address,

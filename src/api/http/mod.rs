@@ -5,6 +5,7 @@
 pub mod admission;
 pub mod auth;
 pub mod body;
+pub mod challenge;
 pub mod compression;
 pub mod connections;
 pub mod cookies;

@@ -58,16 +58,30 @@ fn must_be_of_this_site(headers: &HeaderMap, sessions: &Sessions, shown: &Shown)
         let detail = format!("a page that writes sends {FORGERY_HEADER} with the token of GET /api/v1/sessions, from this site");
         Problem::new("auth.forged_request", detail)
     };
-    let one = |name: &str| {
-        let mut values = headers.get_all(name);
-        values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes())
-    };
-    if !one(SITE_HEADER).is_some_and(|site| site == b"same-origin" || site == b"none") {
+    if !is_of_this_site(headers, false) {
         return Err(forged());
     }
     let wanted = sessions.forgery_token(&shown.secret_sha256).map_err(crate::app::Error::from)?;
+    let is_good = one(headers, FORGERY_HEADER).is_some_and(|given| is_token(given, &wanted));
+    if is_good { Ok(()) } else { Err(forged()) }
+}
+
+/// Whether the browser says that a request came from a page of ours, or from its person; `or_silent` lets old browsers say nothing.
+pub(in crate::api) fn is_of_this_site(headers: &HeaderMap, or_silent: bool) -> bool {
+    if !headers.contains_key(SITE_HEADER) {
+        return or_silent;
+    }
+    one(headers, SITE_HEADER).is_some_and(|site| site == b"same-origin" || site == b"none")
+}
+
+/// Whether a token against forged requests is the one that is wanted.
+pub(in crate::api) fn is_token(given: &[u8], wanted: &str) -> bool {
     // Both are hashed again, so that the time tells nothing of where they differ.
     let hashed = |bytes: &[u8]| crate::app::access::secret::sha256_hex(bytes);
-    let is_good = one(FORGERY_HEADER).is_some_and(|given| hashed(given) == hashed(wanted.as_bytes()));
-    if is_good { Ok(()) } else { Err(forged()) }
+    hashed(given) == hashed(wanted.as_bytes())
+}
+
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name);
+    values.next().filter(|_| values.next().is_none()).map(|value| value.as_bytes())
 }

@@ -18,9 +18,9 @@ use crate::{
         route::Who,
         session,
     },
-    app::{self, Caller, access::secret::sha256_hex, sessions::Sessions},
+    app::{self, Caller, access::secret::sha256_hex, oauth::Tokens, sessions::Sessions},
     domain::{
-        access::{Credential, Scope},
+        access::{Credential, Scope, ScopeSet},
         ids::{KeyId, PrincipalId, SpaceId, Timestamp},
     },
     fanout::live::session::{AuthError, Authority, Subscriber},
@@ -44,11 +44,13 @@ struct Claims {
     sub: PrincipalId,
     aud: String,
     space: SpaceId,
-    /// The API key or the session that asked for it: when that is over, so is this. One of them is there.
+    /// The API key, the session or the delegation that asked for it: when that is over, so is this. One of them is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<KeyId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delegation: Option<Uuid>,
     iat: i64,
     exp: i64,
 }
@@ -76,14 +78,16 @@ pub struct LiveAuth {
     pub sessions: Arc<Sessions>,
     pub clock: Arc<dyn Clock>,
     pub vault: Arc<dyn Vault>,
+    pub tokens: Arc<Tokens>,
 }
 
 impl LiveAuth {
     fn issue(&self, caller: &Caller, ttl_s: i64) -> Result<TokenAnswer, app::Error> {
         let now = self.clock.now();
-        let (key, session) = match caller.credential() {
-            Credential::Key(key) => (Some(key), None),
-            Credential::Session(session) => (None, Some(session)),
+        let (key, session, delegation) = match caller.credential() {
+            Credential::Key(key) => (Some(key), None, None),
+            Credential::Session(session) => (None, Some(session), None),
+            Credential::Token(delegation) => (None, None, Some(delegation)),
         };
         let expires_at = now + TimeDelta::seconds(ttl_s);
         let claims = Claims {
@@ -92,6 +96,7 @@ impl LiveAuth {
             space: caller.space().clone(),
             key,
             session,
+            delegation,
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
         };
@@ -113,22 +118,37 @@ impl LiveAuth {
         if expires_at <= self.clock.now() {
             return Err(AuthError::Expired);
         }
-        let by = claims.key.map(Credential::Key).or(claims.session.map(Credential::Session)).ok_or(AuthError::Invalid)?;
-        let caller = self.reader(by, &claims.space).ok_or(AuthError::Invalid)?;
+        let Claims { key, session, delegation, space, .. } = claims;
+        let by = key.map(Credential::Key).or(session.map(Credential::Session)).or(delegation.map(Credential::Token));
+        let caller = self.reader(by.ok_or(AuthError::Invalid)?, &space).ok_or(AuthError::Invalid)?;
         Ok(Subscriber { expires_at: Some(expires_at), ..subscriber(&caller) })
     }
 
-    /// Who holds the key or the session, if they may still read in the space by it.
+    /// Who holds an access token, in the first space that it opens; they may stay until it ends.
+    fn by_access_token(&self, token: &str) -> Result<Subscriber, AuthError> {
+        let bearer = self.tokens.open(token).map_err(|_| AuthError::Invalid)?;
+        let caller = self.tokens.caller(&bearer, None).map_err(|_| AuthError::Invalid)?;
+        let caller = Some(caller).filter(|caller| caller.may(Scope::MemoryRead)).ok_or(AuthError::Invalid)?;
+        Ok(Subscriber { expires_at: Some(bearer.expires_at), ..subscriber(&caller) })
+    }
+
+    /// Who holds the key, the session or the delegation, if they may still read in the space by it.
     fn reader(&self, by: Credential, space: &SpaceId) -> Option<Caller> {
         let caller = match by {
             Credential::Key(key) => Caller::of_key(&*self.directory.key(key)?, &*self.directory, self.clock.now())?,
             Credential::Session(session) => Caller::of_session(&self.sessions.get(session)?, space, &*self.directory)?,
+            Credential::Token(id) => {
+                let delegation = self.tokens.delegations.get(id)?;
+                let scopes = ScopeSet::of(&delegation.scopes);
+                Caller::of_delegation(&delegation, scopes, space, &*self.directory)?
+            }
         };
         caller.may(Scope::MemoryRead).then_some(caller)
     }
 
     pub(super) fn authenticator(&self) -> Authenticator {
-        Authenticator { directory: self.directory.clone(), clock: self.clock.clone() }
+        let (directory, clock, tokens) = (self.directory.clone(), self.clock.clone(), Some(self.tokens.clone()));
+        Authenticator { directory, clock, tokens }
     }
 }
 
@@ -178,7 +198,8 @@ pub(in crate::api) fn authenticate_stream(
             Err(AuthError::Expired) => return Err(problem(AuthError::Expired)),
             Err(AuthError::Invalid) => {
                 let caller = authenticator.authenticate(headers, who)?;
-                let subscriber = subscriber(&caller);
+                let end = std::str::from_utf8(secret).ok().and_then(|token| authenticator.end_of(token));
+                let subscriber = Subscriber { expires_at: end, ..subscriber(&caller) };
                 (caller, subscriber)
             }
         },
@@ -193,7 +214,10 @@ impl Authority for LiveAuth {
         let by_key = self.authenticator().caller(&sha256_hex(token.as_bytes()));
         match by_key.filter(|caller| caller.may(Scope::MemoryRead)) {
             Some(caller) => Ok(subscriber(&caller)),
-            None => self.by_token(token),
+            None => self.by_token(token).or_else(|error| match error {
+                AuthError::Expired => Err(error),
+                AuthError::Invalid => self.by_access_token(token),
+            }),
         }
     }
 

@@ -2,7 +2,7 @@
 //! them. What is done is [`crate::app::login`]'s.
 
 mod flow;
-mod page;
+pub(super) mod page;
 mod sessions;
 
 pub use self::sessions::LoginLink;
@@ -135,7 +135,7 @@ async fn notice(
 }
 
 /// What the browser says of itself, and the address that the socket has.
-fn visitor(request: &HttpRequest) -> Visitor {
+pub(super) fn visitor(request: &HttpRequest) -> Visitor {
     let agent = request.headers().get("User-Agent").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     Visitor { agent: agent.unwrap_or_default(), address: address(request) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Access, Caller, Error, not_found};
 use crate::domain::{
     access::{GrantSource, Principal, PrincipalCommand, PrincipalKind, Role, SpaceCommand},
-    ids::PrincipalId,
+    ids::{PrincipalId, SpaceId},
 };
 
 /// Somebody who belongs to a space.
@@ -60,6 +60,9 @@ impl Access {
     pub async fn remove_member(&self, caller: &Caller, id: PrincipalId) -> Result<(), Error> {
         self.must_belong(caller, id)?;
         self.change_space(caller.actor(), caller.space(), SpaceCommand::Remove { principal: id, source: None }).await?;
+        let is_stranger = self.directory.spaces_of(id).is_empty();
+        let is_over = |space: Option<&SpaceId>| space.map_or(is_stranger, |space| space == caller.space());
+        self.end_delegations(id, is_over).await;
         Ok(())
     }
 
@@ -75,6 +78,19 @@ impl Access {
             return Err(Error::new("access.last_owner", "nobody shuts themselves out: let another owner do it"));
         }
         let command = if enabled { PrincipalCommand::Enable } else { PrincipalCommand::Disable { at: self.clock.now() } };
-        self.change_principal(caller.actor(), id, command).await
+        let principal = self.change_principal(caller.actor(), id, command).await?;
+        if !enabled {
+            self.end_delegations(id, |_| true).await;
+        }
+        Ok(principal)
+    }
+
+    /// Ends what somebody who is out has let clients do in a space, or in all (`None`). Their tokens open nothing already; should this fail,
+    /// they end when they are next refreshed.
+    async fn end_delegations(&self, id: PrincipalId, is_over: impl Fn(Option<&SpaceId>) -> bool) {
+        let ended = self.delegations.end(|it| it.principal == id && is_over(it.space.as_ref())).await;
+        if let Err(cause) = ended {
+            tracing::warn!(principal = %id, %cause, "what somebody has let clients do could not be ended yet");
+        }
     }
 }

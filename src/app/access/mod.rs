@@ -15,7 +15,7 @@ pub use self::{
     members::{Member, NewMember},
     spaces::{Belonging, Me, SpaceMade},
 };
-use super::{Caller, Error, Writing};
+use super::{Caller, Error, Writing, delegations::Delegations};
 use crate::{
     commands::{Actor, Request, Settled},
     domain::{
@@ -32,6 +32,8 @@ pub struct Access {
     pub clock: Arc<dyn Clock>,
     /// Where secrets come from.
     pub vault: Arc<dyn Vault>,
+    /// What those who are out have let clients do.
+    pub delegations: Arc<Delegations>,
 }
 
 impl Access {

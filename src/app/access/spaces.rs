@@ -7,7 +7,7 @@ use crate::{
     domain::access::Credential,
     domain::{
         access::{Key, Principal, Role, Scope, Space, SpaceCommand},
-        ids::{KeyId, SpaceId},
+        ids::{KeyId, PrincipalId, SpaceId},
     },
 };
 
@@ -38,17 +38,28 @@ impl Access {
     pub fn me(&self, caller: &Caller) -> Me {
         let key = match caller.credential() {
             Credential::Key(key) => self.directory.key(key),
-            Credential::Session(_) => None,
+            Credential::Session(_) | Credential::Token(_) => None,
         };
         let principal = self.directory.principal(caller.principal());
         Me { principal, key, spaces: self.spaces(caller) }
     }
 
-    /// The spaces that the caller belongs to. A key opens one, and is shown no other; a session opens all.
+    /// The spaces that the caller belongs to. A key opens one, and is shown no other; a session opens all, and a token what it was given for.
     pub fn spaces(&self, caller: &Caller) -> Vec<Belonging> {
         let all = self.directory.spaces_of(caller.principal()).into_iter();
-        let is_open = |space: &SpaceId| matches!(caller.credential(), Credential::Session(_)) || space == caller.space();
+        let is_open = |space: &SpaceId| match caller.credential() {
+            Credential::Session(_) => true,
+            Credential::Token(id) => self.delegations.get(id).is_some_and(|it| it.space.is_none()) || space == caller.space(),
+            Credential::Key(_) => space == caller.space(),
+        };
         all.filter(|(space, _)| is_open(&space.id)).map(|(space, role)| Belonging { space, role }).collect()
+    }
+
+    /// Where somebody belongs, in the order of the spaces' names; nowhere while they are disabled.
+    pub fn belongings(&self, principal: PrincipalId) -> Vec<Belonging> {
+        let all = self.directory.spaces_of(principal).into_iter();
+        let is_in = |space: &SpaceId| self.directory.role_in(space, principal).is_some();
+        all.filter(|(space, _)| is_in(&space.id)).map(|(space, role)| Belonging { space, role }).collect()
     }
 
     /// Makes a space with the caller as its owner, and a key to it. Only operators may.

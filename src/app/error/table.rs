@@ -39,6 +39,7 @@ pub const TABLE: &[(&str, Kind, bool)] = &[
     ("auth.operator_only", Kind::Forbidden, false),
     ("auth.invalid_session", Kind::Unauthenticated, false),
     ("auth.forged_request", Kind::Forbidden, false),
+    ("auth.invalid_token", Kind::Unauthenticated, false),
     ("access.not_found", Kind::NotFound, false),
     ("access.invalid_name", Kind::Invalid, false),
     ("access.invalid_field", Kind::Invalid, false),
@@ -171,5 +172,8 @@ pub const TABLE: &[(&str, Kind, bool)] = &[
     ("login.bad_link", Kind::Invalid, false),
     ("login.unknown_session", Kind::NotFound, false),
     ("login.unavailable", Kind::Unavailable, true),
+    ("oauth.bad_request", Kind::Invalid, false),
+    ("oauth.unknown_code", Kind::NotFound, false),
+    ("oauth.unknown_delegation", Kind::NotFound, false),
     ("internal", Kind::Internal, false),
 ];

@@ -113,6 +113,11 @@ impl Sessions {
         self.changes.subscribe()
     }
 
+    /// Something else than a session has ended that sockets may have been opened by.
+    pub fn note_end(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Waits until every session that held at the start is known.
     pub async fn ready(&self) {
         // The sender lives in self, so waiting cannot fail.

@@ -1,10 +1,14 @@
 //! How people log in: where this server is reached, how long sessions hold, and the providers whose word counts.
 
+pub mod client;
 pub mod provider;
 
 use url::{Host, Url};
 
-pub use self::provider::{Preset, Provider, Secret};
+pub use self::{
+    client::Client,
+    provider::{Preset, Provider, Secret},
+};
 use super::{
     resolve::Effective,
     setting::{Fallback, Setting},
@@ -56,6 +60,8 @@ pub struct Auth {
     pub base_url: Option<String>,
     pub sessions: Limits,
     pub providers: Vec<Provider>,
+    /// API clients that people can let in, beside the one that is built in.
+    pub clients: Vec<Client>,
 }
 
 impl Auth {
@@ -66,6 +72,7 @@ impl Auth {
             base_url: base_url.map(|text| text.trim_end_matches('/').to_owned()),
             sessions: Limits { idle_s: seconds(&SESSION_IDLE_S), max_s: seconds(&SESSION_MAX_S) },
             providers: effective.providers.clone(),
+            clients: effective.clients.clone(),
         }
     }
 }

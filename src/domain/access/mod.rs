@@ -26,6 +26,8 @@ pub enum Credential {
     Key(KeyId),
     /// A browser's session, by its public name.
     Session(Uuid),
+    /// An access token, by the name of its delegation.
+    Token(Uuid),
 }
 
 /// Characters of the name of a space, a principal or a key.

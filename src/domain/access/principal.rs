@@ -67,6 +67,8 @@ pub enum PrincipalCommand {
         email: Option<String>,
     },
     Link(Identity),
+    /// A token of theirs came twice, so that what they had let a client do has ended.
+    NoteReuse,
     Disable {
         at: Timestamp,
     },
@@ -79,12 +81,14 @@ pub enum PrincipalEvent {
     Updated(Principal),
     Disabled(Principal),
     Enabled(Principal),
+    /// Nothing about them has changed.
+    TokenReused(Principal),
 }
 
 impl PrincipalEvent {
     pub fn principal(&self) -> &Principal {
         match self {
-            Self::Created(it) | Self::Updated(it) | Self::Disabled(it) | Self::Enabled(it) => it,
+            Self::Created(it) | Self::Updated(it) | Self::Disabled(it) | Self::Enabled(it) | Self::TokenReused(it) => it,
         }
     }
 }
@@ -109,6 +113,7 @@ impl Decider for PrincipalDecider {
         };
         Ok(match command {
             PrincipalCommand::Create(_) => vec![],
+            PrincipalCommand::NoteReuse => vec![PrincipalEvent::TokenReused(old.clone())],
             PrincipalCommand::Update { name: named, email: address } => {
                 let named = named.map_or(Ok(old.name.clone()), |text| name("name", &text))?;
                 let email = email(address)?.or_else(|| old.email.clone());
@@ -161,6 +166,9 @@ mod tests {
         given::<PrincipalDecider>([gone()]).when(disable()).then([]);
         given::<PrincipalDecider>([gone()]).when(PrincipalCommand::Enable).then([PrincipalEvent::Enabled(ann())]);
         given::<PrincipalDecider>([created()]).when(PrincipalCommand::Enable).then([]);
+        let reused = || PrincipalEvent::TokenReused(ann());
+        given::<PrincipalDecider>([created()]).when(PrincipalCommand::NoteReuse).then([reused()]);
+        given::<PrincipalDecider>([]).when(PrincipalCommand::NoteReuse).then_rejected(Rejection::NotFound("principal"));
         given::<PrincipalDecider>([]).when(disable()).then_rejected(Rejection::NotFound("principal"));
     }
 

@@ -99,6 +99,7 @@ impl Storable for PrincipalEvent {
             Self::Updated(_) => "principal.updated",
             Self::Disabled(_) => "principal.disabled",
             Self::Enabled(_) => "principal.enabled",
+            Self::TokenReused(_) => "principal.token_reused",
         };
         let Principal { id, kind, name, email, identities, created_at, disabled_at } = self.principal().clone();
         stored(type_name, &PrincipalV1 { id, kind, name, email, identities, created_at, disabled_at })
@@ -112,6 +113,7 @@ impl Storable for PrincipalEvent {
             "principal.updated" => Ok(Self::Updated(principal)),
             "principal.disabled" => Ok(Self::Disabled(principal)),
             "principal.enabled" => Ok(Self::Enabled(principal)),
+            "principal.token_reused" => Ok(Self::TokenReused(principal)),
             _ => Err(unknown(type_name)),
         }
     }

@@ -172,6 +172,7 @@ fn access_example(kind: &str, at: Timestamp) -> Stored {
         "principal.updated" => PrincipalEvent::Updated(ann).store(),
         "principal.disabled" => PrincipalEvent::Disabled(Principal { disabled_at: Some(at), ..ann }).store(),
         "principal.enabled" => PrincipalEvent::Enabled(ann).store(),
+        "principal.token_reused" => PrincipalEvent::TokenReused(ann).store(),
         "key.issued" => KeyEvent::Issued(key).store(),
         "key.rotated" => KeyEvent::Rotated(Key { old_secret, rotated_at: Some(at), ..key }).store(),
         "key.revoked" => KeyEvent::Revoked(Key { revoked_at: Some(at), ..key }).store(),

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod drafts;
 mod fleet;
 pub mod history;
+pub mod npm;
 mod proxy;
 pub mod scan;
 mod sink;
@@ -21,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use reqwest::{Method, StatusCode};
 use second_brain::{
     adapters::{
@@ -40,10 +41,11 @@ use second_brain::{
     },
     fanout::webhooks::Settings,
     journal::{
+        delegation::Kept,
         derived::{self, FactKey},
         subject::Prefix,
     },
-    ports::{Clock, EventAppender, EventLog, storage::Storage},
+    ports::{Clock, EventAppender, EventLog, storage::Storage, webhooks::Vault},
     projectors::{Definition, keeper::prepare},
     runtime::{Durability, Options, Programs, Servers},
     wiring::{Brain, Inward, Links, Outward, Place, Roles, credentials},
@@ -470,6 +472,19 @@ impl World {
         let access =
             Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
         Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects")
+    }
+
+    /// The name and the seed of the key that signs access tokens.
+    pub async fn signing_key(&self) -> (String, [u8; 32]) {
+        let mut told = self.nats().await.delegations().tell().await.expect("tells");
+        let vault = MasterKey::open(&self.folder.path().join("master.key")).expect("the master key");
+        loop {
+            let next = done("a key is told of", told.next()).await.expect("goes on").expect("told");
+            if let Some(Kept::Key(key)) = next.kept {
+                let seed = vault.unseal(&format!("signing key {}", key.id), &key.sealed_seed).expect("sealed here");
+                return (key.id, seed.try_into().expect("32 bytes"));
+            }
+        }
     }
 
     /// Where nats-server tells how it is.

@@ -1,7 +1,7 @@
 //! People log in by a real provider, stay in by a session, and go out by every door that there is.
 
 mod attacks;
-mod browser;
+pub mod browser;
 mod flow;
 mod links;
 mod op;
@@ -25,13 +25,13 @@ use self::{browser::Browser, op::Op};
 use crate::harness::World;
 
 /// A brain, and the provider by which people log in there.
-struct Scene {
-    world: World,
+pub struct Scene {
+    pub world: World,
     op: Op,
 }
 
 /// A port that is free now. Nothing else on this machine asks for that very one meanwhile.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
@@ -57,7 +57,7 @@ fn provider(id: &str, issuer: &str) -> Provider {
 
 impl Scene {
     /// `None` where there is no node to run a provider; that was said.
-    async fn new(is_plain: bool) -> Option<Self> {
+    pub async fn new(is_plain: bool) -> Option<Self> {
         let port = free_port();
         let op = Op::start(&format!("http://127.0.0.1:{port}"), is_plain).await?;
         let ids = ["home", "pss", "curve", "larger", "edwards", "weak", "closed"];
@@ -72,14 +72,14 @@ impl Scene {
     }
 
     /// Somebody who is in by the provider.
-    async fn visitor(&self, person: &'static str) -> Browser {
+    pub async fn visitor(&self, person: &'static str) -> Browser {
         let browser = Browser::of(person);
         let page = browser.log_in(self.brain(), "home").await;
         assert_eq!(page.status.as_u16(), 303, "{page:?}");
         browser
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.world.end().await;
     }
 }

@@ -3,50 +3,16 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
-    sync::OnceLock,
 };
 
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use crate::harness::{client, done};
+use crate::harness::{client, done, npm};
 
-const PACKAGE: &str = "oidc-provider@9.13.3";
-
-/// Where node finds the provider; `None` where there is no node or no npm.
-async fn modules() -> Option<&'static Path> {
-    static MODULES: OnceLock<Option<PathBuf>> = OnceLock::new();
-    spawn_blocking(|| MODULES.get_or_init(fetch).as_deref()).await.expect("fetched")
-}
-
-fn fetch() -> Option<PathBuf> {
-    for program in ["node", "npm"] {
-        let is_there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-        if !is_there {
-            eprintln!("SKIPPED: LOGINS ARE NOT TESTED AGAINST A REAL PROVIDER, FOR THERE IS NO {program} HERE");
-            return None;
-        }
-    }
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oidc-provider");
-    let (modules, wanted) = (home.join("node_modules"), home.join("wanted"));
-    if std::fs::read_to_string(&wanted).is_ok_and(|fetched| fetched == PACKAGE) {
-        return Some(modules);
-    }
-    let _ = std::fs::remove_dir_all(&home);
-    std::fs::create_dir_all(&home).expect("a folder");
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
-    let output = npm.arg(&home).arg(PACKAGE).output().expect("npm runs");
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr);
-        eprintln!("SKIPPED: LOGINS ARE NOT TESTED AGAINST A REAL PROVIDER, FOR npm CANNOT FETCH IT: {why}");
-        return None;
-    }
-    std::fs::write(wanted, PACKAGE).expect("written");
-    Some(modules)
-}
+const PACKAGES: [&str; 1] = ["oidc-provider@9.13.3"];
 
 /// The provider, as long as it is held.
 pub struct Op {
@@ -88,7 +54,8 @@ impl Op {
 }
 
 async fn run(brain: &str, is_plain: bool, port: u16) -> Option<(Child, String)> {
-    let modules = modules().await?;
+    let loss = "LOGINS ARE NOT TESTED AGAINST A REAL PROVIDER";
+    let modules = npm::modules("oidc-provider", &PACKAGES, loss).await?;
     let mut command = Command::new("node");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/login/op.mjs"));
     command

@@ -116,6 +116,7 @@ fn the_rows_of_access() {
     auth.operator_only 403 false
     auth.invalid_session 401 false
     auth.forged_request 403 false
+    auth.invalid_token 401 false
     access.not_found 404 false
     access.invalid_name 400 false
     access.invalid_field 400 false
@@ -132,9 +133,13 @@ fn the_rows_of_access() {
     ");
 }
 
+fn is_of_login(code: &str) -> bool {
+    code.starts_with("login.") || code.starts_with("oauth.")
+}
+
 #[test]
 fn the_rows_of_login() {
-    insta::assert_snapshot!(lines(|code| code.starts_with("login.")), @r"
+    insta::assert_snapshot!(lines(is_of_login), @r"
     login.unknown_provider 404 false
     login.no_base_url 503 false
     login.bad_return_to 400 false
@@ -147,14 +152,16 @@ fn the_rows_of_login() {
     login.bad_link 400 false
     login.unknown_session 404 false
     login.unavailable 503 true
+    oauth.bad_request 400 false
+    oauth.unknown_code 404 false
+    oauth.unknown_delegation 404 false
     ");
 }
 
 #[test]
 fn the_rest_of_the_table() {
-    let is_rest = |code: &str| {
-        !is_of_an_aggregate(code) && !code.starts_with("webhook.") && !is_of_access(code) && !code.starts_with("login.")
-    };
+    let is_rest =
+        |code: &str| !is_of_an_aggregate(code) && !code.starts_with("webhook.") && !is_of_access(code) && !is_of_login(code);
     insta::assert_snapshot!(lines(is_rest), @r"
     request.invalid_json 400 false
     request.unknown_field 400 false

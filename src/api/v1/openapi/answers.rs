@@ -32,7 +32,7 @@ fn given(route: &Route) -> Value {
         (Some(shape), _) => content("application/json", &(shape.name)()),
         (None, "/api/v1/stream") => texts("text/event-stream"),
         (None, "/metrics") => texts("text/plain"),
-        (None, "/docs") => texts("text/html"),
+        (None, "/docs" | "/oauth/device" | "/oauth/authorize") => texts("text/html"),
         (None, "/api/v1/graph/export") => {
             export::Format::ALL.iter().map(|(_, format)| exported(*format)).collect::<Map<_, _>>().into()
         }
