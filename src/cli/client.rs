@@ -8,11 +8,14 @@ use std::{
 };
 
 use anyhow::Context;
-use reqwest::{Method, StatusCode};
+use reqwest::{
+    Method, StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{layout::Layout, output, screen::Screen};
+use super::{layout::Layout, login::held::Held, output, screen::Screen};
 use crate::{
     api::{
         http::error::Problem,
@@ -37,13 +40,20 @@ pub(super) const CONNECT_WAIT: Duration = Duration::from_secs(5);
 const RETRIES_FOR: Duration = Duration::from_secs(25);
 const PAUSE_MS_MAX: u64 = 3_000;
 
+/// By what a verb comes in.
+#[derive(Clone)]
+pub enum By {
+    Key(String),
+    Login(Box<Held>),
+}
+
 /// A server that can be asked.
 #[derive(Clone)]
 pub struct Connection {
     pub(super) http: reqwest::Client,
     /// Without a slash at its end.
     pub(super) url: String,
-    pub(super) key: String,
+    pub(super) by: By,
     pub(super) retries_for: Duration,
     pub json: bool,
 }
@@ -61,6 +71,9 @@ pub enum Error {
     Refused(#[from] Box<Problem>),
     #[error("the server answered {status} with something that is not the API's")]
     Strange { status: StatusCode },
+    /// A login has not come about, or is over.
+    #[error("no login at {url}: {why}; `brain login` begins one")]
+    Login { url: String, why: String },
     /// Something on the command line has no place in a request.
     #[error("this cannot be sent to a server")]
     Unsendable(#[source] reqwest::Error),
@@ -84,7 +97,7 @@ impl Error {
                 output::say(format_args!("{self} ({why})"));
                 ExitCode::from(UNREACHABLE)
             }
-            Self::Strange { .. } => {
+            Self::Strange { .. } | Self::Login { .. } => {
                 output::say(self);
                 ExitCode::from(REFUSED)
             }
@@ -111,11 +124,16 @@ impl Connection {
         self.request(Method::PUT, path)
     }
 
-    /// A request to `path` with the key in it.
+    /// A request to `path`, with what a verb comes in by.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.url);
-        let inner = self.http.request(method, url).bearer_auth(&self.key);
-        Request { inner, url: self.url.clone(), retries_for: self.retries_for }
+        let inner = self.http.request(method, url);
+        let space = match &self.by {
+            By::Login(held) => held.space.as_deref(),
+            By::Key(_) => None,
+        };
+        let inner = space.into_iter().fold(inner, |inner, space| inner.header("Brain-Space", space));
+        Request { inner, url: self.url.clone(), by: self.by.clone(), retries_for: self.retries_for }
     }
 
     /// Reads a list to its end, page by page; `each` gets the rows of a page.
@@ -199,6 +217,7 @@ impl Page for RelationshipPage {
 pub struct Request {
     inner: reqwest::RequestBuilder,
     url: String,
+    by: By,
     retries_for: Duration,
 }
 
@@ -242,13 +261,19 @@ impl Request {
     }
 
     async fn bytes(self) -> Result<(StatusCode, Vec<u8>), Error> {
-        let Self { inner, url, retries_for } = self;
+        let Self { inner, url, by, retries_for } = self;
         let (http, request) = inner.build_split();
         let request = request.map_err(Error::Unsendable)?;
         let (started, mut pause) = (Instant::now(), Backoff::new(PAUSE_MS_MAX));
+        let (mut secret, mut is_renewed) = (by.secret(&http, None).await?, false);
         loop {
-            let again = request.try_clone().expect("its body is in memory, there is no other way to give one");
+            let mut again = request.try_clone().expect("its body is in memory, there is no other way to give one");
+            again.headers_mut().insert(AUTHORIZATION, bearer(&secret)?);
             match answer(&http, again, &url).await {
+                // A token may be over sooner than it said.
+                Err(Error::Refused(problem)) if problem.code == "auth.invalid_token" && !is_renewed => {
+                    (secret, is_renewed) = (by.secret(&http, Some(&secret)).await?, true);
+                }
                 Err(Error::Refused(problem)) if problem.retryable && started.elapsed() < retries_for => {
                     tokio::time::sleep(pause.next_pause()).await;
                 }
@@ -256,6 +281,23 @@ impl Request {
             }
         }
     }
+}
+
+impl By {
+    /// What to show; `refused` is what was shown in vain.
+    async fn secret(&self, http: &reqwest::Client, refused: Option<&str>) -> Result<String, Error> {
+        match self {
+            Self::Key(key) => Ok(key.clone()),
+            Self::Login(held) => held.token(http, refused).await,
+        }
+    }
+}
+
+fn bearer(secret: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::try_from(format!("Bearer {secret}"))
+        .map_err(|_| Error::Login { url: String::new(), why: "what is shown there is no secret".into() })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 async fn answer(http: &reqwest::Client, request: reqwest::Request, url: &str) -> Result<(StatusCode, Vec<u8>), Error> {

@@ -8,7 +8,8 @@ use reqwest::Url;
 
 use super::{
     Usage,
-    client::{ANSWER_WAIT, CONNECT_WAIT, Connection},
+    client::{ANSWER_WAIT, By, CONNECT_WAIT, Connection},
+    login::held::{Held, Logins},
     settings::{Flags, OfClient},
 };
 use crate::{
@@ -42,10 +43,21 @@ impl ConnectionArgs {
         let url = said(&client::URL).map(|(url, place)| address(&url, &place)).transpose()?;
         let given = given.map(|text| (text.to_owned(), "the secret".to_owned()));
         let key = given.or_else(|| said(&client::KEY)).map(|(key, place)| secret(&key, &place)).transpose()?;
+        let data_dir: PathBuf = settings.of(&folders::DATA_DIR);
+        let logins = Logins::of(&data_dir);
+        let named = url.as_ref().map(|url| url.as_str().trim_end_matches('/'));
+        // A key that was said counts more than a login, and a login more than what `brain up` has left in the folder.
+        let login = if key.is_none() { logins.server(named)? } else { None };
+        if let Some(url) = login {
+            let space = logins.get(&url)?.and_then(|tokens| tokens.space);
+            let http = http(&address(&url, "logins.json")?)?;
+            let by = By::Login(Box::new(Held { logins, url: url.clone(), space }));
+            return Ok(Connection { http, url, by, retries_for: Duration::ZERO, json: self.json });
+        }
         let (url, key) = match (url, key) {
             (Some(url), Some(key)) => (url, key),
             (url, key) => {
-                let path = credentials::path(&settings.of::<PathBuf>(&folders::DATA_DIR));
+                let path = credentials::path(&data_dir);
                 let shown = path.display().to_string();
                 let text = std::fs::read_to_string(&path).map_err(|cause| {
                     let ways = "give --url and --key, or --data-dir with the folder of a brain";
@@ -57,15 +69,46 @@ impl ConnectionArgs {
                 (url, key.map_or_else(|| secret(&found.api_key, &shown), Ok)?)
             }
         };
-        install_tls();
-        let mut http = reqwest::Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT);
-        if is_loopback(&url) {
-            // A proxy elsewhere cannot reach this machine's own addresses.
-            http = http.no_proxy();
-        }
-        let (http, url) = (http.build()?, url.as_str().trim_end_matches('/').to_owned());
-        Ok(Connection { http, url, key, retries_for: Duration::ZERO, json: self.json })
+        let (http, url) = (http(&url)?, url.as_str().trim_end_matches('/').to_owned());
+        Ok(Connection { http, url, by: By::Key(key), retries_for: Duration::ZERO, json: self.json })
     }
+
+    /// The server that is named, if one is, without a slash at its end, and the data folder. Errors: a usage error.
+    pub fn named_server(&self) -> anyhow::Result<(Option<String>, PathBuf)> {
+        let settings = self.settings.settle()?;
+        let place = settings.row(&client::URL).origin.to_string();
+        let url = settings.maybe::<String>(&client::URL).map(|url| address(&url, &place)).transpose()?;
+        Ok((url.map(|url| url.as_str().trim_end_matches('/').to_owned()), settings.of(&folders::DATA_DIR)))
+    }
+
+    /// The server to log in to: the one that is named, or the one whose credentials stand in the data folder, which comes beside it.
+    /// Errors: a usage error.
+    pub fn server(&self) -> anyhow::Result<(Url, PathBuf)> {
+        let (named, data_dir) = self.named_server()?;
+        if let Some(url) = named {
+            return Ok((address(&url, "--url")?, data_dir));
+        }
+        let path = credentials::path(&data_dir);
+        let text = std::fs::read_to_string(&path).map_err(|_| Usage("give --url with the address of a brain".to_owned()))?;
+        let shown = path.display().to_string();
+        let found: Credentials = serde_json::from_str(&text).with_context(|| format!("{shown} is no credentials file"))?;
+        Ok((address(&found.url, &shown)?, data_dir))
+    }
+}
+
+/// What asks a server.
+pub fn http(url: &Url) -> anyhow::Result<reqwest::Client> {
+    install_tls();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|one| one.is_ascii_graphic()).collect();
+    let agent = if host.is_empty() { String::new() } else { format!(" ({host})") };
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_WAIT).timeout(ANSWER_WAIT);
+    let mut http = http.user_agent(format!("brain/{}{agent}", env!("CARGO_PKG_VERSION")));
+    if is_loopback(url) {
+        // A proxy elsewhere cannot reach this machine's own addresses.
+        http = http.no_proxy();
+    }
+    Ok(http.build()?)
 }
 
 /// A server's address; `place` says where it was given.

@@ -77,7 +77,7 @@ fn is_passing(error: &Error) -> bool {
     match error {
         Error::Unreachable { .. } => true,
         Error::Refused(problem) => problem.retryable,
-        Error::Strange { .. } | Error::Unsendable(_) => false,
+        Error::Strange { .. } | Error::Login { .. } | Error::Unsendable(_) => false,
     }
 }
 

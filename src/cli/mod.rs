@@ -9,6 +9,7 @@ pub mod caches;
 pub mod client;
 pub mod config;
 pub mod connect;
+pub mod delegations;
 pub mod erase;
 mod events;
 pub mod export;
@@ -20,6 +21,7 @@ pub mod import;
 pub mod keys;
 mod layout;
 pub mod list;
+pub mod login;
 mod login_link;
 pub mod members;
 mod moment;
@@ -142,6 +144,9 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Import(verb) => import::run(verb.args, &verb.connection.open()?).await,
         Verb::Export(verb) => export::run(verb.args, &verb.connection.open()?).await,
         Verb::Audit(verb) => audit::run(verb.args, &verb.connection.open()?).await,
+        Verb::Login(verb) => login::run(verb.args, verb.connection).await,
+        Verb::Logout(verb) => login::out(&verb.connection).await,
+        Verb::Delegations(verb) => delegations::run(verb.args, &verb.connection.open()?).await,
         Verb::LoginLink(verb) => login_link::run(&verb.connection.open()?).await,
         Verb::Keys(verb) => keys::run(verb.args, &verb.connection.open()?).await,
         Verb::Members(verb) => members::run(verb.args, verb.connection).await,

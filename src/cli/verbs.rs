@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, audit, caches, config, connect, erase, events, export, get, graph, history, import, keys, list, login_link, members,
-    relate, replay, rm, search, serve, spaces, status, up, update, webhooks,
+    add, audit, caches, config, connect, delegations, erase, events, export, get, graph, history, import, keys, list, login,
+    login_link, members, relate, replay, rm, search, serve, spaces, status, up, update, webhooks,
 };
 
 /// What holds for every verb.
@@ -120,6 +120,19 @@ pub enum Verb {
         after_help = "Examples:\n  brain audit\n  brain audit --since 7d --type 'key.*'\n  brain audit --since 2026-11-01 --limit 100000 --json > audit.jsonl\n\nEverything that has changed something is an event in the log, and stands here; what was only read does not.\nColumns: position, time, type, resource, actor, key, address"
     )]
     Audit(Client<audit::Args>),
+    /// Log in to a server by a browser, here or on another device; later verbs use that
+    #[command(
+        after_help = "Examples:\n  brain login --url https://brain.example.org\n  brain login --device --scope memory:read --scope graph:read\n\nThe tokens stand in logins.json of the data folder and are renewed by themselves. A key that is given counts more than a login, and a login\nmore than credentials.json."
+    )]
+    Login(Client<login::Args>),
+    /// Give the tokens of a login back
+    #[command(after_help = "Examples:\n  brain logout\n  brain logout --url https://brain.example.org")]
+    Logout(Client<login::LogoutArgs>),
+    /// Show the clients that act for you, let one do so no longer
+    #[command(
+        after_help = "Examples:\n  brain delegations\n  brain delegations end 0190f3d2-0000-7000-8000-000000000001\n\nColumns: id, client, space, last renewed, address, scopes"
+    )]
+    Delegations(Client<delegations::Args>),
     /// Make a link that lets the owner in by a browser, once and for five minutes
     #[command(
         after_help = "Example:\n  brain login-link\n\nIt needs the key in credentials.json of the data folder: whoever can read that file is the owner."

@@ -284,7 +284,7 @@ async fn log_end(connection: &Connection) -> Result<Option<u64>, Error> {
 async fn store(connection: &Connection, item: &Item) -> Result<Written, Stopped> {
     let answer = connection.put(&format!("/api/v1/memories/{}", item.id)).body(&item.input).read().await;
     answer.map_err(|error| match error {
-        Error::Unreachable { .. } => Stopped::Unreachable(error),
+        Error::Unreachable { .. } | Error::Login { .. } => Stopped::Unreachable(error),
         Error::Refused(problem) if problem.errors.is_empty() => Stopped::Refused(vec![item.refusal("", &problem.detail)]),
         Error::Refused(problem) => {
             Stopped::Refused(problem.errors.iter().map(|fault| item.refusal(&fault.field, &fault.detail)).collect())

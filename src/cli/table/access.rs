@@ -1,6 +1,7 @@
 //! Keys, members, spaces, invitations, and who did what.
 
 use crate::{
+    api::oauth::DelegationView,
     api::v1::{
         audit::AuditEntry,
         dto::access::{ApiKeyView, InvitationView, MemberView, SpaceView},
@@ -35,6 +36,24 @@ fn standing(view: &ApiKeyView, now: Timestamp) -> String {
         (None, Some(end)) => format!("until {}", screen.exact_time(end)),
         (None, None) => "good".to_owned(),
     }
+}
+
+/// A row for each client that acts for somebody.
+pub fn delegations(views: &[DelegationView]) -> Table {
+    let columns = [whole("id"), text("client"), whole("space"), whole("renewed"), whole("address"), text("scopes")];
+    let mut table = Table::new(columns);
+    for view in views {
+        let current = if view.current { " (this one)" } else { "" };
+        table.row([
+            view.id.to_string().into(),
+            format!("{}{current}", view.client_name).into(),
+            view.space.as_deref().unwrap_or("*").into(),
+            view.refreshed_at.into(),
+            view.address.as_str().into(),
+            view.scopes.join(" ").into(),
+        ]);
+    }
+    table
 }
 
 /// A row for each member.

@@ -7,7 +7,7 @@ mod operators;
 mod webhooks;
 
 pub use self::{
-    access::{audit, invitations, keys, members, spaces},
+    access::{audit, delegations, invitations, keys, members, spaces},
     erasures::{erasure, erasures},
     graph::{graph_stats, neighbors, paths},
     operators::{caches, parked, status, verified},

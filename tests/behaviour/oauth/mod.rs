@@ -2,6 +2,7 @@
 
 mod client;
 mod code;
+mod command_line;
 mod device;
 mod ends;
 mod hostile;
