@@ -38,7 +38,10 @@
 //! - *command*, its *key* (`Idempotency-Key`) and its *actor*: what is asked for, the name under which it may be asked for again, and who
 //!   asks. *Decider*: the pure function from state and command to events.
 //! - *principal*: a person or an agent. As a *member* of a *space* they have a *role* there, which gives *scopes*; a *credential* (a key, a
-//!   session) gives scopes as well, and what both give may be done. A *caller* is a principal in one space, by one credential.
+//!   session, an access token) gives scopes as well, and what both give may be done. A *caller* is a principal in one space, by one
+//!   credential.
+//! - *client* (of OAuth): a program that acts for a person. A *delegation* is what they let it do; its *access tokens* live for minutes and open
+//!   nothing without it, its *refresh tokens* are a *family* in which each is good once. A *device* waits for its person by a *user code*.
 //! - *deleted*: not shown, and can be brought back. *Erased*: gone for every reader at once, and then from every file; the *receipt* says
 //!   from which not.
 //! - *sensitive*: what a memory says is *sealed* wherever it is stored, under its *data key*, which the *master key* wraps; it is *opened* for
@@ -64,6 +67,11 @@
 //! [`api::login`] sends the browser away with an attempt that [`app::login`] has sealed; [`adapters::oidc`] exchanges the code that it brings
 //! back and verifies who it is. Groups become roles by commands, and [`app::sessions`] opens a session: a hash in the stream SESSIONS that
 //! every process tails. From then on the cookie is a caller like a key's holder, and writes say a token that only our own pages can read.
+//!
+//! # A client is let in
+//! A browser with a session sees a page of [`api::oauth`] that names the client and what it asks for; [`app::oauth`] makes a delegation of the
+//! yes, which [`app::delegations`] keeps in the stream SESSIONS, as hashes. The client gets a signed access token and a refresh token. The
+//! edge holds a token against everything that it must be and against the delegation in memory, so its end anywhere is the token's end.
 //!
 //! # A webhook goes out
 //! The dispatcher in [`fanout::webhooks`] follows the node's [`fanout::feed::Tail`], knows the endpoints by the same log, and writes one
