@@ -50,7 +50,7 @@ pub use self::{
 };
 
 /// The settings of each concern, in the order in which they are shown.
-static CONCERNS: [&[&Setting]; 10] = [
+static CONCERNS: [&[&Setting]; 11] = [
     &folders::SETTINGS,
     &http::SETTINGS,
     &servers::SETTINGS,
@@ -58,6 +58,7 @@ static CONCERNS: [&[&Setting]; 10] = [
     &webhooks::SETTINGS,
     &security::SETTINGS,
     &auth::SETTINGS,
+    &auth::simple::SETTINGS,
     &memories::SETTINGS,
     &logging::SETTINGS,
     &client::SETTINGS,

@@ -87,7 +87,7 @@ pub struct Row {
 pub struct Effective {
     pub rows: Vec<Row>,
     pub file: Option<PathBuf>,
-    /// The login providers that the file describes.
+    /// The login providers that the file and the environment describe.
     pub providers: Vec<Provider>,
     /// The API clients that the file describes.
     pub clients: Vec<Client>,
@@ -164,7 +164,8 @@ pub fn resolve(reader: Option<Reader>, given: Given<'_>) -> Result<Effective, Fa
         }
         rows.push(row);
     }
-    let providers = given.file.map(|file| auth::provider::read(file, &mut faults)).unwrap_or_default();
+    let mut providers = given.file.map(|file| auth::provider::read(file, &mut faults)).unwrap_or_default();
+    auth::simple::read(&rows, &mut providers, &mut faults);
     let clients = given.file.map(|file| auth::client::read(file, &mut faults)).unwrap_or_default();
     if faults.is_empty() {
         Ok(Effective { rows, file: given.file.map(|file| file.path.clone()), providers, clients })

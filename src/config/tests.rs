@@ -252,3 +252,41 @@ fn clients_are_tables_of_the_file_and_come_back_to_safe_places_only() {
         assert_eq!((faults.0.len(), faults.0[0].field.as_str()), (1, field), "{faults}");
     }
 }
+
+#[test]
+fn login_providers_are_described_by_variables_alone() {
+    let config = up(&said()
+        .variable("BRAIN_AUTH_GOOGLE_CLIENT_ID", "x.apps.googleusercontent.com")
+        .variable("BRAIN_AUTH_GOOGLE_CLIENT_SECRET_FILE", "/run/secrets/google")
+        .variable("BRAIN_AUTH_GOOGLE_AUTO_CREATE", "true")
+        .variable("BRAIN_AUTH_GOOGLE_DEFAULT", "reader@default")
+        // As a composition passes on what is not set.
+        .variable("BRAIN_AUTH_GITHUB_CLIENT_ID", "")
+        .variable("BRAIN_AUTH_OIDC_ISSUER", "https://id.example.org")
+        .variable("BRAIN_AUTH_OIDC_CLIENT_ID", "brain")
+        .variable("BRAIN_AUTH_OIDC_CLIENT_SECRET", "hunter2")
+        .variable("BRAIN_AUTH_OIDC_NAME", "Home")
+        .variable("BRAIN_AUTH_OIDC_MAP", "admins=owner@*,family=editor@default"));
+    let [google, oidc] = config.auth.providers.as_slice() else { panic!("{:?}", config.auth.providers) };
+    assert_eq!((google.id.as_str(), google.preset, google.auto_create), ("google", auth::Preset::Google, true));
+    assert_eq!(google.client_secret, Some(auth::Secret::In("/run/secrets/google".into())));
+    assert!(google.rules.default.is_some());
+    assert_eq!((oidc.id.as_str(), oidc.name.as_str(), oidc.preset), ("oidc", "Home", auth::Preset::Oidc));
+    assert_eq!((oidc.client_secret.clone(), oidc.rules.map.len()), (Some(auth::Secret::Here("hunter2".into())), 2));
+    for (variables, words) in [
+        (&[("BRAIN_AUTH_OIDC_CLIENT_ID", "brain")][..], "BRAIN_AUTH_OIDC_ISSUER is missing"),
+        (&[("BRAIN_AUTH_GITHUB_AUTO_CREATE", "true")], "BRAIN_AUTH_GITHUB_CLIENT_ID is missing"),
+        (
+            &[("BRAIN_AUTH_GITHUB_CLIENT_ID", "x"), ("BRAIN_AUTH_GITHUB_DEFAULT", "boss")],
+            "BRAIN_AUTH_GITHUB_DEFAULT takes a role",
+        ),
+        (&[("BRAIN_AUTH_OIDC_MAP", "admins")], "BRAIN_AUTH_OIDC_MAP holds \"admins\""),
+        (&[("BRAIN_AUTH_GITLAB_CLIENT_ID", "x")], "no such setting"),
+    ] {
+        let said = variables.iter().fold(said(), |said, (name, value)| said.variable(name, value));
+        let faults = said.faults(Reader::Up);
+        assert!(faults.len() == 1 && faults[0].contains(words), "{words}: {faults:?}");
+    }
+    let twice = said().file("[[auth.provider]]\nid = 'google'\nclient_id = 'y'").variable("BRAIN_AUTH_GOOGLE_CLIENT_ID", "x");
+    assert!(twice.faults(Reader::Up)[0].contains("a second time"));
+}

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod provider;
+pub mod simple;
 
 use url::{Host, Url};
 
@@ -51,17 +52,47 @@ pub static SESSION_MAX_S: Setting = Setting {
     ..Setting::BASE
 };
 
-pub static SETTINGS: [&Setting; 3] = [&BASE_URL, &SESSION_IDLE_S, &SESSION_MAX_S];
+pub static PASSKEYS: Setting = Setting {
+    name: "auth.passkeys",
+    variables: &["BRAIN_PASSKEYS"],
+    flag: Some("passkeys"),
+    kind: Kind::Switch,
+    fallback: Fallback::Is("true"),
+    about: "Whether people may log in by passkeys; they belong to the name in auth.base_url",
+    ..Setting::BASE
+};
+
+pub static LINK_BY_VERIFIED_EMAIL: Setting = Setting {
+    name: "auth.link_by_verified_email",
+    variables: &["BRAIN_LINK_BY_VERIFIED_EMAIL"],
+    flag: Some("link-by-verified-email"),
+    kind: Kind::Switch,
+    fallback: Fallback::Is("false"),
+    about: "Whether somebody new at one provider is taken for the one whom another provider vouches for with the same address of mail; whoever \
+            runs any of the providers can then become anybody",
+    ..Setting::BASE
+};
+
+pub static SETTINGS: [&Setting; 5] = [&BASE_URL, &SESSION_IDLE_S, &SESSION_MAX_S, &PASSKEYS, &LINK_BY_VERIFIED_EMAIL];
 
 /// How people log in.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
     /// Without a slash at its end.
     pub base_url: Option<String>,
     pub sessions: Limits,
+    pub passkeys: bool,
+    pub link_by_verified_email: bool,
     pub providers: Vec<Provider>,
     /// API clients that people can let in, beside the one that is built in.
     pub clients: Vec<Client>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        let (base_url, sessions, providers) = (None, Limits::default(), vec![]);
+        Self { base_url, sessions, passkeys: true, link_by_verified_email: false, providers }
+    }
 }
 
 impl Auth {
@@ -71,6 +102,8 @@ impl Auth {
         Self {
             base_url: base_url.map(|text| text.trim_end_matches('/').to_owned()),
             sessions: Limits { idle_s: seconds(&SESSION_IDLE_S), max_s: seconds(&SESSION_MAX_S) },
+            passkeys: effective.of(&PASSKEYS),
+            link_by_verified_email: effective.of(&LINK_BY_VERIFIED_EMAIL),
             providers: effective.providers.clone(),
             clients: effective.clients.clone(),
         }

@@ -1,6 +1,10 @@
 //! One login provider: a table `[[auth.provider]]` of the file. Read whole, with all that is wrong named; what is secret is never repeated.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use url::Url;
 
@@ -33,7 +37,7 @@ const KEYS: [&str; 12] = [
 const PROVIDERS_MAX: usize = 16;
 const ID_CHARS_MAX: usize = 32;
 /// Names that stand in paths beside those of providers.
-const RESERVED: [&str; 3] = ["providers", "logout", "link"];
+const RESERVED: [&str; 4] = ["providers", "logout", "link", "passkey"];
 /// Nobody comes in by it: the word in place of a role.
 const DENY: &str = "deny";
 
@@ -99,7 +103,7 @@ pub fn read(file: &File, faults: &mut Vec<Fault>) -> Vec<Provider> {
     let mut found: Vec<Provider> = vec![];
     for (index, table) in tables.into_iter().enumerate() {
         let place = format!("{KEY}[{index}]");
-        match (Entry { file, table, place: &place }).provider() {
+        match (Entry { folder: file.folder(), table, place: &place }).provider() {
             Ok(provider) if found.iter().any(|other| other.id == provider.id) => {
                 let detail = format!("{place}.id in {} is \"{}\" a second time", file.path.display(), provider.id);
                 faults.push(fault(format!("{place}.id"), detail));
@@ -115,20 +119,22 @@ pub fn read(file: &File, faults: &mut Vec<Fault>) -> Vec<Provider> {
 }
 
 /// What is wrong, and with which key.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 fn wrong<T>(field: &str, why: impl Into<String>) -> Result<T, Wrong> {
     Err((field.to_owned(), why.into()))
 }
 
-struct Entry<'a> {
-    file: &'a File,
-    table: &'a toml::Table,
-    place: &'a str,
+/// What stands in one table.
+pub(super) struct Entry<'a> {
+    /// What a path is relative to.
+    pub folder: &'a Path,
+    pub table: &'a toml::Table,
+    pub place: &'a str,
 }
 
 impl Entry<'_> {
-    fn provider(&self) -> Result<Provider, Wrong> {
+    pub(super) fn provider(&self) -> Result<Provider, Wrong> {
         if let Some(unknown) = self.table.keys().find(|key| !KEYS.contains(&key.as_str())) {
             let advice = nearest::advice(unknown, &KEYS);
             return wrong(unknown, format!("is nothing that a provider has{advice}"));
@@ -229,7 +235,7 @@ impl Entry<'_> {
         match (self.text("client_secret")?, self.text("client_secret_file")?) {
             (Some(_), Some(_)) => wrong("client_secret", "stands beside client_secret_file: leave one out"),
             (Some(secret), None) => Ok(Some(Secret::Here(secret))),
-            (None, Some(path)) => Ok(Some(Secret::In(self.file.folder().join(path)))),
+            (None, Some(path)) => Ok(Some(Secret::In(self.folder.join(path)))),
             (None, None) => Ok(None),
         }
     }
@@ -285,8 +291,6 @@ impl Entry<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn settled(text: &str) -> Result<Vec<Provider>, Vec<String>> {
