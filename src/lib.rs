@@ -67,6 +67,8 @@
 //! [`api::login`] sends the browser away with an attempt that [`app::login`] has sealed; [`adapters::oidc`] exchanges the code that it brings
 //! back and verifies who it is. Groups become roles by commands, and [`app::sessions`] opens a session: a hash in the stream SESSIONS that
 //! every process tails. From then on the cookie is a caller like a key's holder, and writes say a token that only our own pages can read.
+//! A passkey is a shorter way to the same session: a sealed question, and an answer that [`adapters::webauthn`] verifies with the public half that
+//! the principal has in the log.
 //!
 //! # A client is let in
 //! A browser with a session sees a page of [`api::oauth`] that names the client and what it asks for; [`app::oauth`] makes a delegation of the

@@ -8,3 +8,4 @@ pub mod postgres;
 pub mod system;
 pub mod tantivy;
 pub mod vault;
+pub mod webauthn;

@@ -34,6 +34,11 @@ pub enum Origin {
         /// The provider's own session.
         session: Option<String>,
     },
+    /// A passkey of the person's own.
+    Passkey {
+        /// As its principal has it.
+        id: String,
+    },
     /// A link that the machine itself has made.
     Link,
 }

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 
 use super::events::{
     DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, ErasureV1, InvitationV1, KeyV3, MemoryErasedV1, MemorySealedV1,
-    MemoryV3, PrincipalV1, RelationshipErasedV1, RelationshipV1, SpaceV3, WebhookV1,
+    MemoryV3, PrincipalV2, RelationshipErasedV1, RelationshipV1, SpaceV3, WebhookV1,
 };
 
 /// A memory, a relationship between two, an endpoint that is told of events.
@@ -56,7 +56,7 @@ const fn of(name: &'static str, aggregate: &'static str, version: u16, audience:
 }
 
 /// Every event that may stand in the log or among the derived facts, and those that are planned.
-pub const EVENTS: [EventType; 42] = [
+pub const EVENTS: [EventType; 44] = [
     of("memory.created", MEMORY, 3, Public("A memory was created")),
     of("memory.updated", MEMORY, 3, Public("A memory was changed")),
     of("memory.deleted", MEMORY, 3, Public("A memory was deleted; it can be restored")),
@@ -79,11 +79,13 @@ pub const EVENTS: [EventType; 42] = [
     of("space.member_granted", SPACE, 3, Private),
     of("space.member_removed", SPACE, 3, Private),
     of("space.sensitivity_changed", SPACE, 3, Private),
-    of("principal.created", PRINCIPAL, 1, Private),
-    of("principal.updated", PRINCIPAL, 1, Private),
-    of("principal.disabled", PRINCIPAL, 1, Private),
-    of("principal.enabled", PRINCIPAL, 1, Private),
-    of("principal.token_reused", PRINCIPAL, 1, Private),
+    of("principal.created", PRINCIPAL, 2, Private),
+    of("principal.updated", PRINCIPAL, 2, Private),
+    of("principal.passkey_added", PRINCIPAL, 2, Private),
+    of("principal.passkey_removed", PRINCIPAL, 2, Private),
+    of("principal.disabled", PRINCIPAL, 2, Private),
+    of("principal.enabled", PRINCIPAL, 2, Private),
+    of("principal.token_reused", PRINCIPAL, 2, Private),
     of("key.issued", KEY, 3, Private),
     of("key.rotated", KEY, 3, Private),
     of("key.revoked", KEY, 3, Private),
@@ -173,7 +175,7 @@ pub static AGGREGATES: [Aggregate; 11] = [
     kind::<RelationshipV1>(RELATIONSHIP, RELATIONSHIP_FIELDS),
     kind::<WebhookV1>(WEBHOOK, WEBHOOK_FIELDS),
     kind::<SpaceV3>(SPACE, &[]),
-    kind::<PrincipalV1>(PRINCIPAL, &[]),
+    kind::<PrincipalV2>(PRINCIPAL, &[]),
     kind::<KeyV3>(KEY, &[]),
     kind::<InvitationV1>(INVITATION, &[]),
     kind::<ErasureV1>(ERASURE, &[]),

@@ -14,9 +14,12 @@ use crate::domain::{
 struct Stored {
     id: Uuid,
     principal: PrincipalId,
-    /// Absent for a session that a link has opened.
+    /// Absent for a session that a link or a passkey has opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provider: Option<StoredProvider>,
+    /// The id of the passkey that has opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passkey: Option<String>,
     created_at: Timestamp,
     seen_at: Timestamp,
     #[serde(default)]
@@ -37,22 +40,24 @@ struct StoredProvider {
 /// The bytes of a session; never empty, which is how its end is told.
 pub fn encode(session: &Session) -> Result<Vec<u8>, serde_json::Error> {
     let Session { id, principal, origin, created_at, seen_at, agent, address } = session.clone();
-    let provider = match origin {
-        Origin::Provider { provider: id, issuer, subject, session } => Some(StoredProvider { id, issuer, subject, session }),
-        Origin::Link => None,
+    let (provider, passkey) = match origin {
+        Origin::Provider { provider: id, issuer, subject, session } => {
+            (Some(StoredProvider { id, issuer, subject, session }), None)
+        }
+        Origin::Passkey { id } => (None, Some(id)),
+        Origin::Link => (None, None),
     };
-    serde_json::to_vec(&Stored { id, principal, provider, created_at, seen_at, agent, address })
+    serde_json::to_vec(&Stored { id, principal, provider, passkey, created_at, seen_at, agent, address })
 }
 
 /// Errors: these are no bytes of a session.
 pub fn decode(bytes: &[u8]) -> Result<Session, serde_json::Error> {
-    let Stored { id, principal, provider, created_at, seen_at, agent, address } = serde_json::from_slice(bytes)?;
-    let origin = provider.map_or(Origin::Link, |StoredProvider { id, issuer, subject, session }| Origin::Provider {
-        provider: id,
-        issuer,
-        subject,
-        session,
-    });
+    let Stored { id, principal, provider, passkey, created_at, seen_at, agent, address } = serde_json::from_slice(bytes)?;
+    let origin = match (provider, passkey) {
+        (Some(StoredProvider { id, issuer, subject, session }), _) => Origin::Provider { provider: id, issuer, subject, session },
+        (None, Some(id)) => Origin::Passkey { id },
+        (None, None) => Origin::Link,
+    };
     Ok(Session { id, principal, origin, created_at, seen_at, agent, address })
 }
 
@@ -67,8 +72,10 @@ mod tests {
     fn a_session_is_read_as_it_was_written() {
         let session = decode(FROZEN.as_bytes()).expect("readable");
         assert_eq!(String::from_utf8(encode(&session).expect("plain")).expect("UTF-8"), FROZEN);
-        let by_link = Session { origin: Origin::Link, ..session };
-        assert_eq!(decode(&encode(&by_link).expect("plain")).expect("readable"), by_link);
+        for origin in [Origin::Link, Origin::Passkey { id: "aWQ".into() }] {
+            let other = Session { origin, ..session.clone() };
+            assert_eq!(decode(&encode(&other).expect("plain")).expect("readable"), other);
+        }
         assert!(decode(b"").is_err());
     }
 }

@@ -107,6 +107,11 @@ impl Prefix {
         format!("{}.session.oauth.{kind}.{name}", self.0)
     }
 
+    /// `<prefix>.session.mark.<name>`: where a number is kept that is no event. `name` is one token.
+    pub fn mark(&self, name: &str) -> String {
+        format!("{}.session.mark.{name}", self.0)
+    }
+
     /// Where a projection announces its commits.
     pub fn applied(&self, projection: &str) -> String {
         format!("{}.applied.{projection}", self.0)

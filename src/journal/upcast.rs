@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    catalog::{self, KEY, MEMORY, RELATIONSHIP, SPACE, WEBHOOK},
+    catalog::{self, KEY, MEMORY, PRINCIPAL, RELATIONSHIP, SPACE, WEBHOOK},
     envelope::Envelope,
 };
 use crate::domain::{ids::Timestamp, limits};
@@ -35,6 +35,7 @@ pub fn lift(event: Envelope) -> Result<Envelope, Error> {
         (MEMORY, 2) => not_sensitive(event),
         (SPACE, 1) => not_sensitive(with_no_members(event)),
         (SPACE, 2) => not_sensitive(event),
+        (PRINCIPAL, 1) => with_no_passkeys(event),
         (KEY, 1 | 2) => with_scopes_told_apart(event),
         _ => event,
     };
@@ -64,6 +65,15 @@ fn with_no_members(mut event: Envelope) -> Envelope {
         let name = space.get("id").cloned().unwrap_or_default();
         space.insert("name".into(), name);
         space.insert("grants".into(), Value::Array(vec![]));
+    }
+    event
+}
+
+/// Principals had no passkeys in version 1, and nobody noted whether their provider vouched for the address.
+fn with_no_passkeys(mut event: Envelope) -> Envelope {
+    if let Some(principal) = event.data.as_object_mut() {
+        principal.insert("passkeys".into(), Value::Array(vec![]));
+        principal.insert("email_verified".into(), Value::Bool(false));
     }
     event
 }

@@ -32,6 +32,10 @@ pub trait AccessDirectory: Send + Sync {
     fn principal(&self, id: PrincipalId) -> Option<Arc<Principal>>;
     /// Who is known to a login provider by this identity.
     fn principal_by(&self, identity: &Identity) -> Option<Arc<Principal>>;
+    /// Whose passkey has this id.
+    fn principal_of_passkey(&self, id: &str) -> Option<Arc<Principal>>;
+    /// Those whose address of mail this is, as their login providers vouch; letters are compared without their case.
+    fn principals_at(&self, email: &str) -> Vec<Arc<Principal>>;
 
     fn invitation(&self, id: Uuid) -> Option<Arc<Invitation>>;
     fn invitation_of(&self, secret_sha256: &str) -> Option<Arc<Invitation>>;

@@ -44,6 +44,8 @@ pub struct Person {
     pub provider_session: Option<String>,
     pub name: Option<String>,
     pub email: Option<String>,
+    /// Whether the provider says that the address is this person's.
+    pub email_verified: bool,
     /// At most [`GROUPS_MAX`]; `None` if the provider said nothing of groups.
     pub groups: Option<Vec<String>>,
 }

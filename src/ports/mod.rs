@@ -11,6 +11,8 @@ mod history;
 pub mod identity;
 mod keyword;
 pub mod log;
+pub mod marks;
+pub mod passkeys;
 mod reads;
 pub mod replay;
 mod search;

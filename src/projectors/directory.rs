@@ -38,6 +38,7 @@ struct Known {
     spaces: HashMap<SpaceId, Arc<Space>>,
     principals: HashMap<PrincipalId, Arc<Principal>>,
     principal_by_identity: HashMap<Identity, PrincipalId>,
+    principal_by_passkey: HashMap<String, PrincipalId>,
     invitations: HashMap<Uuid, Arc<Invitation>>,
     invitation_by_secret: HashMap<String, Uuid>,
 }
@@ -53,10 +54,7 @@ impl Known {
             }
             PRINCIPAL => {
                 let principal = PrincipalEvent::load(&event.kind, &event.data)?.principal().clone();
-                for identity in &principal.identities {
-                    self.principal_by_identity.insert(identity.clone(), principal.id);
-                }
-                self.principals.insert(principal.id, Arc::new(principal));
+                self.keep_principal(principal);
             }
             INVITATION => {
                 let invitation = InvitationEvent::load(&event.kind, &event.data)?.invitation().clone();
@@ -66,6 +64,26 @@ impl Known {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What was somebody's is theirs until they give it up: whoever comes by the same later does not get it.
+    fn keep_principal(&mut self, principal: Principal) {
+        let id = principal.id;
+        if let Some(before) = self.principals.get(&id) {
+            for identity in before.identities.iter().filter(|it| !principal.identities.contains(it)) {
+                give_up(&mut self.principal_by_identity, identity, id);
+            }
+            for passkey in before.passkeys.iter().filter(|it| principal.passkeys.iter().all(|kept| kept.id != it.id)) {
+                give_up(&mut self.principal_by_passkey, &passkey.id, id);
+            }
+        }
+        for identity in &principal.identities {
+            self.principal_by_identity.entry(identity.clone()).or_insert(id);
+        }
+        for passkey in &principal.passkeys {
+            self.principal_by_passkey.entry(passkey.id.clone()).or_insert(id);
+        }
+        self.principals.insert(id, Arc::new(principal));
     }
 
     /// A key has at most two secrets: those that it had before are forgotten.
@@ -79,6 +97,12 @@ impl Known {
             self.key_by_secret.insert(secret.to_owned(), key.id);
         }
         self.keys.insert(key.id, Arc::new(key));
+    }
+}
+
+fn give_up<K: std::hash::Hash + Eq>(owners: &mut HashMap<K, PrincipalId>, what: &K, of: PrincipalId) {
+    if owners.get(what) == Some(&of) {
+        owners.remove(what);
     }
 }
 
@@ -189,6 +213,18 @@ impl AccessDirectory for Directory {
     fn principal_by(&self, identity: &Identity) -> Option<Arc<Principal>> {
         let known = self.known();
         known.principals.get(known.principal_by_identity.get(identity)?).cloned()
+    }
+
+    fn principal_of_passkey(&self, id: &str) -> Option<Arc<Principal>> {
+        let known = self.known();
+        known.principals.get(known.principal_by_passkey.get(id)?).cloned()
+    }
+
+    fn principals_at(&self, email: &str) -> Vec<Arc<Principal>> {
+        let is_theirs = |it: &&Arc<Principal>| {
+            it.email_verified && it.email.as_deref().is_some_and(|own| own.to_lowercase() == email.to_lowercase())
+        };
+        self.known().principals.values().filter(is_theirs).cloned().collect()
     }
 
     fn invitation(&self, id: Uuid) -> Option<Arc<Invitation>> {

@@ -7,14 +7,18 @@ use std::{
 };
 
 use anyhow::Context;
+use url::Url;
 
 use super::{core::Core, credentials};
 use crate::{
-    adapters::oidc::{GitHub, Oidc, Registration, Way},
+    adapters::{
+        oidc::{GitHub, Oidc, Registration, Way},
+        webauthn::SitePasskeys,
+    },
     app::{
         Writing,
         delegations::Delegations,
-        login::{Base, Login, Provider},
+        login::{Base, Login, PasskeyUse, Provider},
         oauth::{Client, Oauth, Tokens},
         sessions::Sessions,
     },
@@ -81,7 +85,8 @@ pub(super) fn login(
     credentials: &credentials::Credentials,
     (opened, vault): (Opened, Arc<dyn Vault>),
 ) -> anyhow::Result<Arc<Login>> {
-    let base = Base::of(auth.base_url.as_deref().unwrap_or(&credentials.url));
+    let base = base(&auth, &credentials.url);
+    let passkeys = passkeys(&auth, base.as_ref());
     if base.is_none() && !auth.providers.is_empty() {
         anyhow::bail!(
             "people cannot log in at {}: set auth.base_url to the https address at which browsers reach brain",
@@ -105,7 +110,38 @@ pub(super) fn login(
         clock: core.clock.clone(),
         owner: credentials::owner(),
         machine_key: credentials::key_id(&credentials.api_key),
+        passkeys,
+        marks: core.nats.marks(),
+        link_by_verified_email: auth.link_by_verified_email,
     }))
+}
+
+/// Where browsers reach this server: what the settings say, or else where it listens. On this machine that has a name, by which passkeys
+/// know it; to a browser `127.0.0.1` is another site.
+fn base(auth: &config::Auth, listens: &str) -> Option<Base> {
+    let said = auth.base_url.as_deref().unwrap_or(listens);
+    let mut url = Url::parse(said).ok()?;
+    let is_number = url.domain().is_none();
+    if auth.base_url.is_none() && is_number && Base::of(said).is_some() {
+        url.set_host(Some("localhost")).ok()?;
+    }
+    Base::of(url.as_str())
+}
+
+fn passkeys(auth: &config::Auth, base: Option<&Base>) -> PasskeyUse {
+    if !auth.passkeys {
+        return PasskeyUse::Off;
+    }
+    let url = base.and_then(|base| Url::parse(&base.at("/")).ok());
+    match url.as_ref().and_then(SitePasskeys::at) {
+        Some(site) => PasskeyUse::Ready(Arc::new(site)),
+        None => {
+            let port = url.as_ref().and_then(Url::port).map(|port| format!(":{port}")).unwrap_or_default();
+            let is_here = base.is_some_and(|base| !base.is_secure());
+            let instead = if is_here { format!("http://localhost{port}") } else { "a name, in auth.base_url".to_owned() };
+            PasskeyUse::Nameless { instead }
+        }
+    }
 }
 
 fn provided(core: &Core, provider: auth::Provider, way: &Way) -> anyhow::Result<Provider> {
@@ -113,12 +149,13 @@ fn provided(core: &Core, provider: auth::Provider, way: &Way) -> anyhow::Result<
         provider;
     let client_secret =
         client_secret.map(secret).transpose().with_context(|| format!("the login provider {id} has no secret"))?;
+    let written = issuer.clone();
     let registration = Registration { issuer, client_id, client_secret, scopes, groups_claim };
     let identity: Arc<dyn IdentityProvider> = match preset {
         Preset::GitHub => Arc::new(GitHub::new(registration, way.clone())),
         Preset::Oidc | Preset::Google => Arc::new(Oidc::new(registration, way.clone(), core.clock.clone())),
     };
-    Ok(Provider { id, name, identity, auto_create, rules })
+    Ok(Provider { id, name, issuer: written, identity, auto_create, rules })
 }
 
 /// A secret that stands in a file ends with its last letter, not with the line.

@@ -197,6 +197,7 @@ pub const ROWS: &[Row] = &[
         never: &[],
         crates: &["aes_gcm", "async_trait", "base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],
     },
+    Row { module: "adapters::webauthn", uses: &["ports", "domain"], never: &[], crates: &["base64", "url", "webauthn_rs"] },
     Row {
         module: "runtime",
         // Whether there is room on the disk is what a port asks.
@@ -228,7 +229,7 @@ pub const ROWS: &[Row] = &[
             "telemetry",
         ],
         never: &[],
-        crates: &["actix_web", "anyhow", "async_trait", "futures", "nix", "reqwest", "tokio", "tokio_util", "tracing"],
+        crates: &["actix_web", "anyhow", "async_trait", "futures", "nix", "reqwest", "tokio", "tokio_util", "tracing", "url"],
     },
     Row {
         module: "cli",

@@ -6,6 +6,7 @@ mod delegations;
 mod derived;
 mod eraser;
 mod log;
+mod marks;
 mod outcome;
 mod reader;
 mod sessions;
@@ -20,14 +21,14 @@ use tokio::sync::watch;
 pub use self::appends::Appends;
 use self::{
     data_keys::NatsDataKeys, delegations::NatsDelegations, derived::NatsDerived, eraser::NatsEraser, log::NatsLog,
-    sessions::NatsSessions, stream::NatsStream,
+    marks::NatsMarks, sessions::NatsSessions, stream::NatsStream,
 };
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
     ports::{
         DerivedLog, EventAppender, EventLog, FactAppender, data_keys::DataKeyStore, delegations::DelegationStore,
-        erasure::LogEraser, sessions::SessionStore,
+        erasure::LogEraser, marks::Marks, sessions::SessionStore,
     },
 };
 
@@ -157,6 +158,11 @@ impl Nats {
     /// The way into the stream of derived facts, for those who find them.
     pub fn fact_appender(&self) -> Arc<dyn FactAppender> {
         Arc::new(NatsDerived { stream: self.derived.clone(), prefix: self.prefix.clone() })
+    }
+
+    /// Where small numbers are kept that are no events.
+    pub fn marks(&self) -> Arc<dyn Marks> {
+        Arc::new(NatsMarks { stream: self.sessions.clone(), prefix: self.prefix.clone() })
     }
 
     /// Where sessions of browsers are kept.

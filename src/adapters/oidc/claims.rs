@@ -57,6 +57,11 @@ impl Claims {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
+    /// Whether a claim says yes; some providers write it as a text.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| *value == Value::Bool(true) || *value == Value::from("true"))
+    }
+
     /// A time in seconds since 1970. `Ok(None)` when absent. Errors: it is something else.
     pub fn time(&self, name: &str) -> Result<Option<i64>, String> {
         let Some(value) = self.0.get(name) else { return Ok(None) };

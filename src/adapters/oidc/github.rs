@@ -136,6 +136,8 @@ impl IdentityProvider for GitHub {
             subject: user.id.to_string(),
             provider_session: None,
             name: Some(user.name.filter(|name| !name.is_empty()).unwrap_or(user.login)),
+            // Asked for by that scope, only one that GitHub has verified is taken; what a profile shows may be anybody's.
+            email_verified: self.asks_for(SCOPE_OF_ADDRESSES),
             email: self.email(token, user.email).await?,
             groups: self.groups(token).await?,
         })

@@ -177,6 +177,7 @@ impl IdentityProvider for Oidc {
             provider_session: claims.text("sid").map(str::to_owned),
             name: text(&["name", "preferred_username", "nickname"]),
             email: text(&["email"]),
+            email_verified: claims.is_true("email_verified") || more.is_true("email_verified"),
             groups: claims.groups(path).or_else(|| more.groups(path)),
             subject,
         })

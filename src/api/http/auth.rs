@@ -93,6 +93,11 @@ pub fn address(request: &HttpRequest) -> Option<IpAddr> {
     request.peer_addr().map(|peer| peer.ip().to_canonical())
 }
 
+/// The name or number by which a browser has found this server, with the port as it wrote it.
+pub fn host(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(header::HOST).and_then(|host| host.to_str().ok())
+}
+
 /// Whether this machine itself asks, and for nobody else: a proxy on it says that it speaks for others.
 pub(super) fn is_local(request: &HttpRequest) -> bool {
     let is_forwarded = ["Forwarded", "X-Forwarded-For", "Via"].iter().any(|name| request.headers().contains_key(*name));

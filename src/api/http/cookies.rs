@@ -1,4 +1,4 @@
-//! Cookies of this server: one for a session, one for each attempt to log in. Called by [`super::session`] and by the login's handlers.
+//! Cookies of this server: one for a session, one for each attempt to log in, one for the question for a passkey. Called by [`super::session`] and by the login's handlers.
 //! Never written into a log.
 //!
 //! All are `HttpOnly`, for the whole server, and `Lax`: a `Strict` one does not come along when a provider sends a browser back. Over https
@@ -11,11 +11,18 @@ const SESSION: &str = "brain";
 const ATTEMPT: &str = "brain-login-";
 /// Characters of the state in the name.
 const NAMED_CHARS: usize = 6;
+/// Between the question for a passkey and its answer; one at a time, as authenticators ask.
+const CEREMONY: &str = "brain-passkey";
 const ONLY_HERE: &str = "__Host-";
 
 /// The name of the session's cookie.
 pub fn session_name(is_secure: bool) -> String {
     named(SESSION, is_secure)
+}
+
+/// The name of a ceremony's cookie.
+pub fn ceremony_name(is_secure: bool) -> String {
+    named(CEREMONY, is_secure)
 }
 
 /// The name of an attempt's cookie; `None` if this is no state of ours.

@@ -53,6 +53,21 @@ fn caller(login: &Login, headers: &HeaderMap, shown: &Shown) -> Result<Option<Ca
     Caller::of_session(&shown.session, &space, directory).map(Some).ok_or_else(forbidden)
 }
 
+/// The session that a route of sessions was asked in. Errors: `auth.session_needed` for one who has come by a key.
+pub(in crate::api) fn shown(shown: Option<web::ReqData<Shown>>) -> Result<Shown, Problem> {
+    let needed = || Problem::new("auth.session_needed", "this is done in a browser, by somebody who is logged in there");
+    shown.map(web::ReqData::into_inner).ok_or_else(needed)
+}
+
+/// Refuses a browser that was led here by a page of another site, also where nobody is in yet. Errors: `auth.forged_request`.
+pub(in crate::api) fn must_be_from_here(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_of_this_site(headers, false) {
+        Ok(())
+    } else {
+        Err(Problem::new("auth.forged_request", "this is asked by a page of this site"))
+    }
+}
+
 fn must_be_of_this_site(headers: &HeaderMap, sessions: &Sessions, shown: &Shown) -> Result<(), Problem> {
     let forged = || {
         let detail = format!("a page that writes sends {FORGERY_HEADER} with the token of GET /api/v1/sessions, from this site");

@@ -1,18 +1,26 @@
 //! The way of a browser: away to a provider, back with its answer, in. Called by the routes. Every answer is a redirect or a page.
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{self, HeaderValue},
+    web,
+};
 use url::form_urlencoded;
 
-use super::{is_secure, page, visitor, wanted};
+use super::{door, is_secure, page, visitor, wanted};
 use crate::{
     api::http::{cookies, error::Problem, query},
-    app::login::{ATTEMPT_S, Entered, Login, Returned},
+    app::login::{ATTEMPT_S, Begun, Entered, Finished, Login, Returned},
 };
 
 type Data = web::Data<Login>;
 
 /// `GET /auth/{provider}`: the browser keeps its attempt and goes to the provider.
 pub async fn begin(request: HttpRequest, provider: web::Path<String>, login: Data) -> HttpResponse {
+    // The cookie of a number would not come along to the name that the provider sends the browser back to.
+    if let Some(there) = door::elsewhere(&request, &login) {
+        return page::away(&there);
+    }
     let begun = async {
         let asked = wanted(&request)?;
         login.begin(&provider, asked.return_to.as_deref()).await.map_err(Problem::from)
@@ -21,11 +29,16 @@ pub async fn begin(request: HttpRequest, provider: web::Path<String>, login: Dat
         Ok(begun) => begun,
         Err(problem) => return page::refused(&problem),
     };
-    let is_secure = is_secure(&login);
-    let name = cookies::attempt_name(&begun.state, is_secure).expect("a state of ours");
     let mut answer = page::away(begun.url.as_str());
-    answer.headers_mut().append(header::SET_COOKIE, cookies::set((&name, &begun.sealed), ATTEMPT_S, is_secure));
+    answer.headers_mut().append(header::SET_COOKIE, attempt_cookie(&login, &begun));
     answer
+}
+
+/// What the browser keeps until it comes back.
+pub(super) fn attempt_cookie(login: &Data, begun: &Begun) -> HeaderValue {
+    let is_secure = is_secure(login);
+    let name = cookies::attempt_name(&begun.state, is_secure).expect("a state of ours");
+    cookies::set((&name, &begun.sealed), ATTEMPT_S, is_secure)
 }
 
 /// `GET /auth/{provider}/callback`: the browser is in, or is told why not.
@@ -36,9 +49,12 @@ pub async fn finish(request: HttpRequest, provider: web::Path<String>, login: Da
     let is_secure = is_secure(&login);
     let name = returned.state.as_deref().and_then(|state| cookies::attempt_name(state, is_secure));
     let sealed = name.as_ref().and_then(|name| cookies::find(request.headers(), name));
-    let finished = login.finish(&provider, &returned, sealed, visitor(&request)).await;
+    let secret = cookies::find(request.headers(), &cookies::session_name(is_secure));
+    let here = secret.and_then(|secret| login.sessions.find(secret.as_bytes())).map(|shown| shown.session);
+    let finished = login.finish(&provider, &returned, (sealed, here.as_ref()), visitor(&request)).await;
     let mut answer = match finished {
-        Ok(entered) => enter(&login, &entered),
+        Ok(Finished::Entered(entered)) => enter(&login, &entered),
+        Ok(Finished::Linked { return_to }) => page::away(&return_to),
         Err(refused) => page::refused(&Problem::from(refused)),
     };
     // Of no more use, whatever came of it.
@@ -62,12 +78,16 @@ pub async fn link(request: HttpRequest, login: Data) -> HttpResponse {
 }
 
 fn enter(login: &Data, entered: &Entered) -> HttpResponse {
+    let mut answer = page::away(&entered.return_to);
+    answer.headers_mut().append(header::SET_COOKIE, session_cookie(login, entered));
+    answer
+}
+
+/// What the browser shows from now on.
+pub(super) fn session_cookie(login: &Data, entered: &Entered) -> HeaderValue {
     let is_secure = is_secure(login);
     let name = cookies::session_name(is_secure);
-    let mut answer = page::away(&entered.return_to);
-    let cookie = cookies::set((&name, &entered.secret), login.sessions.limits().max_s, is_secure);
-    answer.headers_mut().append(header::SET_COOKIE, cookie);
-    answer
+    cookies::set((&name, &entered.secret), login.sessions.limits().max_s, is_secure)
 }
 
 /// The parameters that mean something; providers add others. Errors: one of them stands twice.

@@ -1,8 +1,11 @@
 //! `/auth/…`: how browsers log in and out. Called by the routes. Answers to browsers are redirects and plain pages; no token stands in any of
 //! them. What is done is [`crate::app::login`]'s.
 
+mod door;
 mod flow;
+mod identities;
 pub(super) mod page;
+mod passkeys;
 mod sessions;
 
 pub use self::sessions::LoginLink;
@@ -65,6 +68,12 @@ struct LoggedOut {
 pub fn routes() -> Vec<Route> {
     let mut routes = vec![
         Route {
+            query: parameters::<Wanted>,
+            ..Route::new(Method::GET, "/auth", || web::to(door::page), "The page where people log in, and look after how they do")
+        },
+        Route::new(Method::GET, "/auth/page.js", || web::to(door::script), "The script of that page"),
+        Route::new(Method::GET, "/auth/page.css", || web::to(door::style), "The looks of that page"),
+        Route {
             gives: (200, Some(shape::<ProviderList>())),
             ..Route::new(Method::GET, "/auth/providers", || web::to(providers), "By whom people can log in")
         },
@@ -106,6 +115,8 @@ pub fn routes() -> Vec<Route> {
         },
     ];
     routes.extend(sessions::routes());
+    routes.extend(passkeys::routes());
+    routes.extend(identities::routes());
     routes
 }
 
@@ -137,7 +148,7 @@ async fn notice(
 /// What the browser says of itself, and the address that the socket has.
 pub(super) fn visitor(request: &HttpRequest) -> Visitor {
     let agent = request.headers().get("User-Agent").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    Visitor { agent: agent.unwrap_or_default(), address: address(request) }
+    Visitor { agent: agent.unwrap_or_default(), address: address(request), session: None }
 }
 
 /// Whether cookies are kept from all but https.

@@ -30,12 +30,12 @@ pub fn refused(problem: &Problem) -> HttpResponse {
         .body(text)
 }
 
-fn quiet(status: StatusCode) -> HttpResponseBuilder {
+pub(super) fn quiet(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::REFERRER_POLICY, "no-referrer"));
     answer
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -24,9 +24,12 @@ use crate::{
 #[derive(Serialize, utoipa::ToSchema)]
 struct SessionView {
     id: Uuid,
-    /// By which provider it was opened; absent for one that a link of the machine itself has opened.
+    /// By which provider it was opened; absent for one that a passkey or a link of the machine itself has opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,
+    /// The id of the passkey that has opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey: Option<String>,
     created_at: DateTime<Utc>,
     /// The newest request in it, to within some minutes.
     seen_at: DateTime<Utc>,
@@ -90,9 +93,13 @@ async fn list(
     let current = shown.as_ref().map(|shown| shown.session.id);
     let view = |(session, ends_at): (Session, DateTime<Utc>)| SessionView {
         id: session.id,
-        provider: match session.origin {
-            Origin::Provider { provider, .. } => Some(provider),
-            Origin::Link => None,
+        provider: match &session.origin {
+            Origin::Provider { provider, .. } => Some(provider.clone()),
+            Origin::Passkey { .. } | Origin::Link => None,
+        },
+        passkey: match session.origin {
+            Origin::Passkey { id } => Some(id),
+            Origin::Provider { .. } | Origin::Link => None,
         },
         created_at: session.created_at,
         seen_at: session.seen_at,

@@ -2,10 +2,11 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::super::{Error, access::secret::sha256_hex};
 use crate::{
-    domain::ids::Timestamp,
+    domain::ids::{PrincipalId, Timestamp},
     ports::{identity::AttemptSecrets, webhooks::Vault},
 };
 
@@ -19,7 +20,17 @@ pub struct Attempt {
     pub issuer: String,
     pub return_to: String,
     pub begun_at: Timestamp,
+    /// Whom the identity is to be added to; absent where it is to open a session.
+    pub link: Option<LinkTo>,
     pub secrets: AttemptSecrets,
+}
+
+/// Somebody who is in and wants to be known to a further provider.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkTo {
+    pub principal: PrincipalId,
+    /// The session that it was asked in.
+    pub session: Uuid,
 }
 
 /// All but the state, which the browser brings back beside it.
@@ -29,6 +40,8 @@ struct Sealed {
     issuer: String,
     return_to: String,
     begun_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    link: Option<LinkTo>,
     nonce: String,
     verifier: String,
 }
@@ -36,12 +49,13 @@ struct Sealed {
 impl Attempt {
     /// Errors: there is no master key.
     pub fn sealed(&self, vault: &dyn Vault) -> Result<String, Error> {
-        let Self { provider, issuer, return_to, begun_at, secrets } = self;
+        let Self { provider, issuer, return_to, begun_at, link, secrets } = self;
         let sealed = Sealed {
             provider: provider.clone(),
             issuer: issuer.clone(),
             return_to: return_to.clone(),
             begun_at: *begun_at,
+            link: *link,
             nonce: secrets.nonce.clone(),
             verifier: secrets.verifier.clone(),
         };
@@ -53,8 +67,9 @@ impl Attempt {
     /// `None` if it was sealed elsewhere or for another state.
     pub fn unsealed(vault: &dyn Vault, state: &str, sealed: &str) -> Option<Self> {
         let text = vault.unseal(&place(state), sealed).ok()?;
-        let Sealed { provider, issuer, return_to, begun_at, nonce, verifier } = serde_json::from_slice(&text).ok()?;
-        Some(Self { provider, issuer, return_to, begun_at, secrets: AttemptSecrets { state: state.to_owned(), nonce, verifier } })
+        let Sealed { provider, issuer, return_to, begun_at, link, nonce, verifier } = serde_json::from_slice(&text).ok()?;
+        let secrets = AttemptSecrets { state: state.to_owned(), nonce, verifier };
+        Some(Self { provider, issuer, return_to, begun_at, link, secrets })
     }
 
     pub fn is_fresh_at(&self, now: Timestamp) -> bool {

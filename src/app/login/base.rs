@@ -2,6 +2,10 @@
 
 use url::{Host, Url};
 
+/// This machine by its name, and the numbers that a browser may write in its place.
+const NAME: &str = "http://localhost";
+const NUMBERS: [&str; 2] = ["127.0.0.1", "[::1]"];
+
 /// The address under which browsers reach this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
@@ -28,6 +32,17 @@ impl Base {
         format!("{}{path}", self.url)
     }
 
+    /// Whether it is this machine by its name, which also has a number.
+    pub fn is_named_here(&self) -> bool {
+        self.url.strip_prefix(NAME).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+
+    /// Whether a host, with its port, is this machine by a number where [`Self::is_named_here`] says its name.
+    pub fn is_number_of(&self, host: &str) -> bool {
+        let port = self.url.strip_prefix(NAME).unwrap_or_default();
+        NUMBERS.iter().any(|number| host.strip_prefix(number).is_some_and(|rest| rest == port))
+    }
+
     /// Whether cookies are kept from all but https.
     pub fn is_secure(&self) -> bool {
         self.is_secure
@@ -48,6 +63,12 @@ mod tests {
         for open in ["http://192.168.1.2:7700", "http://brain.example.org", "ftp://localhost", "brain"] {
             assert_eq!(secure(open), None, "{open}");
         }
+        let (here, there) = (Base::of("http://localhost:7700").expect("here"), Base::of("https://a.example").expect("there"));
+        assert!(here.is_named_here() && !there.is_named_here());
+        assert!(here.is_number_of("127.0.0.1:7700") && here.is_number_of("[::1]:7700"));
+        assert!(
+            !here.is_number_of("localhost:7700") && !here.is_number_of("127.0.0.1:77") && !here.is_number_of("127.0.0.11:7700")
+        );
         assert_eq!(Base::of("https://a.example/").map(|base| base.at("/x")), Some("https://a.example/x".into()));
     }
 }

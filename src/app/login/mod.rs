@@ -9,20 +9,34 @@
 
 mod attempt;
 mod base;
+mod ceremony;
+mod identities;
 mod link;
+mod passkeys;
 mod roles;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use url::Url;
+use uuid::Uuid;
 
-use self::attempt::Attempt;
-pub use self::{attempt::ATTEMPT_S, base::Base, link::LINK_S};
+pub use self::{
+    attempt::ATTEMPT_S,
+    base::Base,
+    ceremony::CEREMONY_S,
+    identities::Linked,
+    link::LINK_S,
+    passkeys::{PasskeyUse, Question},
+};
+use self::{
+    attempt::{Attempt, LinkTo},
+    identities::identity_of,
+};
 use super::{
     Error, Writing,
     access::secret,
     error::short,
-    sessions::{Newcomer, Sessions},
+    sessions::{Newcomer, Sessions, Shown},
 };
 use crate::{
     domain::{
@@ -34,6 +48,7 @@ use crate::{
     ports::{
         AccessDirectory, Clock,
         identity::{Arrival, AttemptSecrets, IdentityError, IdentityProvider, Person},
+        marks::Marks,
         webhooks::Vault,
     },
 };
@@ -51,6 +66,8 @@ pub struct Provider {
     pub id: String,
     /// For people.
     pub name: String,
+    /// As the settings write it.
+    pub issuer: String,
     pub identity: Arc<dyn IdentityProvider>,
     /// Whether whom the provider knows becomes known here by logging in.
     pub auto_create: bool,
@@ -80,6 +97,14 @@ pub struct Returned {
 pub struct Visitor {
     pub agent: String,
     pub address: Option<IpAddr>,
+    /// The session in which it asks, where it is in already.
+    pub session: Option<Uuid>,
+}
+
+impl Visitor {
+    pub fn within(self, shown: &Shown) -> Self {
+        Self { session: Some(shown.session.id), ..self }
+    }
 }
 
 /// Somebody who is in.
@@ -92,7 +117,17 @@ pub struct Entered {
     pub return_to: String,
 }
 
-/// The use cases of logging in.
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Finished {
+    Entered(Entered),
+    /// Nobody came in: somebody who was in is known to a further provider. Where their browser goes.
+    Linked {
+        return_to: String,
+    },
+}
+
+/// The use cases of logging in. Has a field for each thing that a login touches.
 pub struct Login {
     pub providers: Vec<Provider>,
     /// Absent where browsers would not keep a login to themselves.
@@ -106,6 +141,11 @@ pub struct Login {
     pub owner: PrincipalId,
     /// The key that stands in the machine's own file.
     pub machine_key: KeyId,
+    pub passkeys: PasskeyUse,
+    /// Where the counts of passkeys stand.
+    pub marks: Arc<dyn Marks>,
+    /// Whether an unknown identity goes to whoever another provider vouches for with the same address of mail.
+    pub link_by_verified_email: bool,
 }
 
 impl Login {
@@ -129,26 +169,31 @@ impl Login {
     /// Begins an attempt. Errors: `login.unknown_provider`, `login.no_base_url`, `login.provider_away`, `login.bad_return_to`,
     /// `secrets.no_master_key`.
     pub async fn begin(&self, provider: &str, return_to: Option<&str>) -> Result<Begun, Error> {
+        self.depart(provider, return_to, None).await
+    }
+
+    async fn depart(&self, provider: &str, return_to: Option<&str>, link: Option<LinkTo>) -> Result<Begun, Error> {
         let (provider, return_to) = (self.provider(provider)?, path_of_ours(return_to)?);
         let redirect_uri = self.redirect_uri(&provider.id)?;
         let [state, nonce, verifier] = [(); 3].map(|()| secret::fresh(&*self.vault));
         let secrets = AttemptSecrets { state, nonce, verifier };
         let departure = provider.identity.depart(&redirect_uri, &secrets).await.map_err(|cause| refused(&provider.id, cause))?;
-        let attempt =
-            Attempt { provider: provider.id.clone(), issuer: departure.issuer, return_to, begun_at: self.clock.now(), secrets };
+        let (provider, issuer, begun_at) = (provider.id.clone(), departure.issuer, self.clock.now());
+        let attempt = Attempt { provider, issuer, return_to, begun_at, link, secrets };
         let sealed = attempt.sealed(&*self.vault)?;
         Ok(Begun { url: departure.url, state: attempt.secrets.state, sealed })
     }
 
-    /// Ends an attempt: the browser has come back with what it kept (`sealed`) and what the provider gave it.
-    /// Errors: `login.attempt_unknown`, `login.refused`, `login.provider_away`, `login.not_invited`, `login.no_role`, `login.unavailable`.
+    /// Ends an attempt: the browser has come back with what it kept (`sealed`) and what the provider gave it; `here` is the session that it
+    /// shows. Errors: `login.attempt_unknown`, `login.refused`, `login.provider_away`, `login.not_invited`, `login.no_role`,
+    /// `login.link_elsewhere`, `login.identity_taken`, `login.unavailable`.
     pub async fn finish(
         &self,
         provider: &str,
         returned: &Returned,
-        sealed: Option<&str>,
+        (sealed, here): (Option<&str>, Option<&Session>),
         visitor: Visitor,
-    ) -> Result<Entered, Error> {
+    ) -> Result<Finished, Error> {
         let provider = self.provider(provider)?;
         let attempt = self.attempt(provider, returned, sealed).await?;
         let away = |cause| refused(&provider.id, cause);
@@ -165,14 +210,18 @@ impl Login {
         if person.issuer != attempt.issuer {
             return Err(Error::new("login.refused", "another provider has answered"));
         }
-        let principal = self.principal(provider, &person, visitor.address).await?;
+        if let Some(link) = attempt.link {
+            self.link_identity(link, &person, here, &visitor).await?;
+            return Ok(Finished::Linked { return_to: attempt.return_to });
+        }
+        let principal = self.principal(provider, &person, &visitor).await?;
         let origin = Origin::Provider {
             provider: provider.id.clone(),
             issuer: person.issuer,
             subject: person.subject,
             session: person.provider_session,
         };
-        self.enter(principal, origin, visitor, attempt.return_to).await
+        Ok(Finished::Entered(self.enter(principal, origin, visitor, attempt.return_to).await?))
     }
 
     /// The attempt that this browser has begun and nobody has ended. Errors: `login.attempt_unknown`, `login.unavailable`.
@@ -191,8 +240,8 @@ impl Login {
     }
 
     /// Who the person is here, with the roles that their groups give now. Errors: `login.not_invited`, `login.no_role`, those of commands.
-    async fn principal(&self, provider: &Provider, person: &Person, from: Option<IpAddr>) -> Result<PrincipalId, Error> {
-        let identity = Identity { issuer: person.issuer.clone(), subject: person.subject.clone() };
+    async fn principal(&self, provider: &Provider, person: &Person, visitor: &Visitor) -> Result<PrincipalId, Error> {
+        let (identity, from) = (identity_of(person), visitor.address);
         let known = self.directory.principal_by(&identity);
         let roles = roles::of(self, provider, person);
         let no_role = || {
@@ -201,24 +250,30 @@ impl Login {
                 format!("{} knows you, but gives you no place here; ask the owner for one", provider.name),
             )
         };
-        let principal = match known {
-            Some(known) if known.disabled_at.is_some() => return Err(no_role()),
-            Some(known) => known.id,
-            None if !provider.auto_create => {
+        let by_email = if known.is_none() { self.linked_by_email(person, visitor).await? } else { None };
+        let principal = match (known, by_email) {
+            (Some(known), _) if known.disabled_at.is_some() => return Err(no_role()),
+            (Some(known), _) => known.id,
+            (None, Some(linked)) => linked,
+            (None, None) if !provider.auto_create => {
                 tracing::info!(provider = %provider.id, subject = %short(&person.subject), "somebody unknown came who is not let in by themselves");
                 let detail = format!("{} knows you, but you are not known here; ask the owner for an invitation", provider.name);
                 return Err(Error::new("login.not_invited", detail));
             }
-            None if roles.is_empty() => return Err(no_role()),
-            None => self.create(identity, person, from).await?,
+            (None, None) if roles.is_empty() => return Err(no_role()),
+            (None, None) => self.create(identity, person, from).await?,
         };
+        self.note_email(principal, person, visitor).await?;
         roles::settle(self, provider, (principal, from), &roles).await?;
         if self.directory.spaces_of(principal).is_empty() { Err(no_role()) } else { Ok(principal) }
     }
 
     /// The id follows from the identity, so two first logins at once make one principal.
     async fn create(&self, identity: Identity, person: &Person, from: Option<IpAddr>) -> Result<PrincipalId, Error> {
-        let id = roles::id_of(&identity);
+        // Whoever was made by this identity and has given it up stays who they are.
+        let is_free = |id: &PrincipalId| self.directory.principal(*id).is_none_or(|it| it.identities.contains(&identity));
+        let ids = std::iter::successors(Some(roles::id_of(&identity)), |id| Some(PrincipalId(Uuid::new_v5(&id.0, b"again"))));
+        let id = ids.into_iter().find(is_free).expect("names without end");
         let cut = |text: &str| {
             text.chars().filter(|one| !one.is_control()).take(crate::domain::access::NAME_CHARS_MAX).collect::<String>()
         };

@@ -4,6 +4,7 @@
 
 mod invitation;
 mod key;
+mod passkey;
 mod principal;
 mod role;
 mod space;
@@ -15,7 +16,8 @@ use super::ids::KeyId;
 pub use self::{
     invitation::{Invitation, InvitationCommand, InvitationDecider, InvitationEvent},
     key::{Key, KeyCommand, KeyDecider, KeyEvent, OldSecret, ROTATION_GRACE_MAX_S},
-    principal::{Identity, Principal, PrincipalCommand, PrincipalDecider, PrincipalEvent, PrincipalKind},
+    passkey::{Curve, PASSKEYS_MAX, Passkey, PublicKey},
+    principal::{IDENTITIES_MAX, Identity, Principal, PrincipalCommand, PrincipalDecider, PrincipalEvent, PrincipalKind},
     role::{Role, Scope, ScopeSet},
     space::{Grant, GrantSource, MEMBERS_MAX, Space, SpaceCommand, SpaceDecider, SpaceEvent},
 };
@@ -48,6 +50,12 @@ pub enum Rejection {
     KeyRevoked,
     #[error("this invitation was taken, withdrawn or is over")]
     InvitationOver,
+    #[error("somebody has at most {PASSKEYS_MAX} passkeys: remove one first")]
+    TooManyPasskeys,
+    #[error("somebody is known to at most {IDENTITIES_MAX} login providers: remove one first")]
+    TooManyIdentities,
+    #[error("this is the last way in that you have: add another one first")]
+    LastWayIn,
 }
 
 impl Rejection {
@@ -60,6 +68,9 @@ impl Rejection {
             Self::TooManyMembers => "access.too_many_members",
             Self::KeyRevoked => "access.key_revoked",
             Self::InvitationOver => "access.invitation_over",
+            Self::TooManyPasskeys => "access.too_many_passkeys",
+            Self::TooManyIdentities => "access.too_many_identities",
+            Self::LastWayIn => "access.last_way_in",
         }
     }
 }

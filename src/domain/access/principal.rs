@@ -8,7 +8,11 @@ use super::{
         ids::{PrincipalId, Timestamp},
     },
     Rejection, name,
+    passkey::{PASSKEYS_MAX, Passkey},
 };
+
+/// Identities of one principal.
+pub const IDENTITIES_MAX: usize = 20;
 
 /// The names are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -45,7 +49,10 @@ pub struct Principal {
     pub kind: PrincipalKind,
     pub name: String,
     pub email: Option<String>,
+    /// Whether a login provider vouches for the address.
+    pub email_verified: bool,
     pub identities: Vec<Identity>,
+    pub passkeys: Vec<Passkey>,
     pub created_at: Timestamp,
     /// From then on nothing opens for them, whatever they hold.
     pub disabled_at: Option<Timestamp>,
@@ -54,7 +61,13 @@ pub struct Principal {
 impl Principal {
     /// One whom no provider knows, and of whom nothing else is known yet.
     pub fn new(id: PrincipalId, kind: PrincipalKind, name: String, created_at: Timestamp) -> Self {
-        Self { id, kind, name, email: None, identities: vec![], created_at, disabled_at: None }
+        let (identities, passkeys) = (vec![], vec![]);
+        Self { id, kind, name, email: None, email_verified: false, identities, passkeys, created_at, disabled_at: None }
+    }
+
+    /// In how many ways of their own they can log in.
+    fn ways_in(&self) -> usize {
+        self.identities.len() + self.passkeys.len()
     }
 }
 
@@ -66,9 +79,22 @@ pub enum PrincipalCommand {
         name: Option<String>,
         email: Option<String>,
     },
+    /// A login provider vouches for this address.
+    VerifyEmail(String),
     Link(Identity),
     /// A token of theirs came twice, so that what they had let a client do has ended.
     NoteReuse,
+    /// Takes an identity away; the last way in only from somebody who has yet another one.
+    Unlink {
+        identity: Identity,
+        may_be_last: bool,
+    },
+    AddPasskey(Passkey),
+    /// As `Unlink`, for the passkey with this id.
+    RemovePasskey {
+        id: String,
+        may_be_last: bool,
+    },
     Disable {
         at: Timestamp,
     },
@@ -79,6 +105,8 @@ pub enum PrincipalCommand {
 pub enum PrincipalEvent {
     Created(Principal),
     Updated(Principal),
+    PasskeyAdded(Principal),
+    PasskeyRemoved(Principal),
     Disabled(Principal),
     Enabled(Principal),
     /// Nothing about them has changed.
@@ -88,7 +116,13 @@ pub enum PrincipalEvent {
 impl PrincipalEvent {
     pub fn principal(&self) -> &Principal {
         match self {
-            Self::Created(it) | Self::Updated(it) | Self::Disabled(it) | Self::Enabled(it) | Self::TokenReused(it) => it,
+            Self::Created(it)
+            | Self::Updated(it)
+            | Self::PasskeyAdded(it)
+            | Self::PasskeyRemoved(it)
+            | Self::Disabled(it)
+            | Self::Enabled(it)
+            | Self::TokenReused(it) => it,
         }
     }
 }
@@ -117,14 +151,24 @@ impl Decider for PrincipalDecider {
             PrincipalCommand::Update { name: named, email: address } => {
                 let named = named.map_or(Ok(old.name.clone()), |text| name("name", &text))?;
                 let email = email(address)?.or_else(|| old.email.clone());
-                unless_so(Principal { name: named, email, ..old.clone() }, PrincipalEvent::Updated)
+                let email_verified = old.email_verified && email == old.email;
+                unless_so(Principal { name: named, email, email_verified, ..old.clone() }, PrincipalEvent::Updated)
             }
-            PrincipalCommand::Link(identity) => {
+            PrincipalCommand::VerifyEmail(address) => {
+                let email = email(Some(address))?;
+                unless_so(Principal { email, email_verified: true, ..old.clone() }, PrincipalEvent::Updated)
+            }
+            PrincipalCommand::Link(identity) => unless_so(linked(old, identity)?, PrincipalEvent::Updated),
+            PrincipalCommand::Unlink { identity, may_be_last } => {
                 let mut new = old.clone();
-                if !new.identities.contains(&identity) {
-                    new.identities.push(identity);
-                }
-                unless_so(new, PrincipalEvent::Updated)
+                new.identities.retain(|one| *one != identity);
+                unless_so(still_open(new, may_be_last)?, PrincipalEvent::Updated)
+            }
+            PrincipalCommand::AddPasskey(passkey) => unless_so(with_passkey(old, passkey)?, PrincipalEvent::PasskeyAdded),
+            PrincipalCommand::RemovePasskey { id, may_be_last } => {
+                let mut new = old.clone();
+                new.passkeys.retain(|one| one.id != id);
+                unless_so(still_open(new, may_be_last)?, PrincipalEvent::PasskeyRemoved)
             }
             PrincipalCommand::Disable { .. } if old.disabled_at.is_some() => vec![],
             PrincipalCommand::Disable { at } => {
@@ -139,6 +183,27 @@ impl Decider for PrincipalDecider {
     }
 }
 
+fn linked(old: &Principal, identity: Identity) -> Result<Principal, Rejection> {
+    let mut new = old.clone();
+    if !new.identities.contains(&identity) {
+        new.identities.push(identity);
+    }
+    if new.identities.len() > IDENTITIES_MAX { Err(Rejection::TooManyIdentities) } else { Ok(new) }
+}
+
+fn with_passkey(old: &Principal, passkey: Passkey) -> Result<Principal, Rejection> {
+    let label = name("label", &passkey.label)?;
+    let mut new = old.clone();
+    if !new.passkeys.iter().any(|one| one.id == passkey.id) {
+        new.passkeys.push(Passkey { label, ..passkey });
+    }
+    if new.passkeys.len() > PASSKEYS_MAX { Err(Rejection::TooManyPasskeys) } else { Ok(new) }
+}
+
+fn still_open(new: Principal, may_be_last: bool) -> Result<Principal, Rejection> {
+    if may_be_last || new.ways_in() > 0 { Ok(new) } else { Err(Rejection::LastWayIn) }
+}
+
 fn email(text: Option<String>) -> Result<Option<String>, Rejection> {
     text.map(|text| name("email", &text)).transpose()
 }
@@ -149,7 +214,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::decider::kit::given;
+    use crate::domain::{access::PublicKey, decider::kit::given};
 
     fn ann() -> Principal {
         Principal::new(PrincipalId(Uuid::nil()), PrincipalKind::Person, "Ann".into(), DateTime::UNIX_EPOCH)
@@ -182,5 +247,52 @@ mod tests {
         given::<PrincipalDecider>([linked()]).when(update(None)).then([]);
         let invalid = Rejection::InvalidName { field: "name", chars: 1 };
         given::<PrincipalDecider>([linked()]).when(update(Some("\u{7}"))).then_rejected(invalid);
+    }
+
+    #[test]
+    fn whoever_has_several_ways_in_loses_all_but_the_last() {
+        let passkey = |id: &str| Passkey {
+            id: id.into(),
+            label: "phone".into(),
+            public_key: PublicKey::Rsa { n: "AQ".into(), e: "AQAB".into() },
+            counter: 0,
+            is_synced: true,
+            added_at: DateTime::UNIX_EPOCH,
+        };
+        let identity = || Identity { issuer: "https://id.example/".into(), subject: "ann".into() };
+        let with = |passkeys: Vec<Passkey>, identities| Principal { passkeys, identities, ..ann() };
+        let added = || PrincipalEvent::PasskeyAdded(with(vec![passkey("a")], vec![]));
+        let both = || PrincipalEvent::Updated(with(vec![passkey("a")], vec![identity()]));
+        let remove = |id: &str, may_be_last| PrincipalCommand::RemovePasskey { id: id.into(), may_be_last };
+        let unlink = |may_be_last| PrincipalCommand::Unlink { identity: identity(), may_be_last };
+        let created = || PrincipalEvent::Created(ann());
+        given::<PrincipalDecider>([created()]).when(PrincipalCommand::AddPasskey(passkey("a"))).then([added()]);
+        given::<PrincipalDecider>([added()]).when(PrincipalCommand::AddPasskey(passkey("a"))).then([]);
+        given::<PrincipalDecider>([added()]).when(remove("b", false)).then([]);
+        given::<PrincipalDecider>([added()]).when(remove("a", false)).then_rejected(Rejection::LastWayIn);
+        given::<PrincipalDecider>([added()]).when(remove("a", true)).then([PrincipalEvent::PasskeyRemoved(ann())]);
+        given::<PrincipalDecider>([both()])
+            .when(remove("a", false))
+            .then([PrincipalEvent::PasskeyRemoved(with(vec![], vec![identity()]))]);
+        given::<PrincipalDecider>([both()]).when(unlink(false)).then([PrincipalEvent::Updated(with(vec![passkey("a")], vec![]))]);
+        let many = (0..PASSKEYS_MAX).map(|index| passkey(&index.to_string())).collect();
+        given::<PrincipalDecider>([PrincipalEvent::PasskeyAdded(with(many, vec![]))])
+            .when(PrincipalCommand::AddPasskey(passkey("one more")))
+            .then_rejected(Rejection::TooManyPasskeys);
+    }
+
+    #[test]
+    fn an_address_is_vouched_for_until_it_changes() {
+        let vouched = || {
+            let email = Some("ann@example.org".to_owned());
+            PrincipalEvent::Updated(Principal { email, email_verified: true, ..ann() })
+        };
+        let other = || Principal { email: Some("eve@example.org".into()), ..ann() };
+        let verify = || PrincipalCommand::VerifyEmail("ann@example.org".into());
+        given::<PrincipalDecider>([PrincipalEvent::Created(ann())]).when(verify()).then([vouched()]);
+        given::<PrincipalDecider>([vouched()]).when(verify()).then([]);
+        given::<PrincipalDecider>([vouched()])
+            .when(PrincipalCommand::Update { name: None, email: Some("eve@example.org".into()) })
+            .then([PrincipalEvent::Updated(other())]);
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{Error, Storable, Stored, read, stored, unknown};
 use crate::domain::{
     access::{
-        Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Principal, PrincipalEvent,
-        PrincipalKind, Role, Scope, Space, SpaceEvent,
+        Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Passkey, Principal, PrincipalEvent,
+        PrincipalKind, PublicKey, Role, Scope, Space, SpaceEvent,
     },
     ids::{KeyId, PrincipalId, SpaceId, Timestamp},
 };
@@ -80,16 +80,41 @@ impl Storable for SpaceEvent {
     }
 }
 
-/// The data of `principal.…`.
+/// The data of `principal.…`; version 1 knew neither passkeys nor whether the address is vouched for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct PrincipalV1 {
+pub struct PrincipalV2 {
     pub id: PrincipalId,
     pub kind: PrincipalKind,
     pub name: String,
     pub email: Option<String>,
+    pub email_verified: bool,
     pub identities: Vec<Identity>,
+    pub passkeys: Vec<PasskeyV1>,
     pub created_at: Timestamp,
     pub disabled_at: Option<Timestamp>,
+}
+
+/// A passkey: its credential id in base64url, and its public half as a JSON Web Key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PasskeyV1 {
+    pub id: String,
+    pub label: String,
+    pub public_key: PublicKey,
+    pub counter: u32,
+    pub is_synced: bool,
+    pub added_at: Timestamp,
+}
+
+impl From<Passkey> for PasskeyV1 {
+    fn from(Passkey { id, label, public_key, counter, is_synced, added_at }: Passkey) -> Self {
+        Self { id, label, public_key, counter, is_synced, added_at }
+    }
+}
+
+impl From<PasskeyV1> for Passkey {
+    fn from(PasskeyV1 { id, label, public_key, counter, is_synced, added_at }: PasskeyV1) -> Self {
+        Self { id, label, public_key, counter, is_synced, added_at }
+    }
 }
 
 impl Storable for PrincipalEvent {
@@ -97,20 +122,29 @@ impl Storable for PrincipalEvent {
         let type_name = match self {
             Self::Created(_) => "principal.created",
             Self::Updated(_) => "principal.updated",
+            Self::PasskeyAdded(_) => "principal.passkey_added",
+            Self::PasskeyRemoved(_) => "principal.passkey_removed",
             Self::Disabled(_) => "principal.disabled",
             Self::Enabled(_) => "principal.enabled",
             Self::TokenReused(_) => "principal.token_reused",
         };
-        let Principal { id, kind, name, email, identities, created_at, disabled_at } = self.principal().clone();
-        stored(type_name, &PrincipalV1 { id, kind, name, email, identities, created_at, disabled_at })
+        let Principal { id, kind, name, email, email_verified, identities, passkeys, created_at, disabled_at } =
+            self.principal().clone();
+        let passkeys = passkeys.into_iter().map(PasskeyV1::from).collect();
+        let data = PrincipalV2 { id, kind, name, email, email_verified, identities, passkeys, created_at, disabled_at };
+        Stored { version: 2, ..stored(type_name, &data) }
     }
 
     fn load(type_name: &str, data: &Value) -> Result<Self, Error> {
-        let PrincipalV1 { id, kind, name, email, identities, created_at, disabled_at } = read(type_name, data)?;
-        let principal = Principal { id, kind, name, email, identities, created_at, disabled_at };
+        let PrincipalV2 { id, kind, name, email, email_verified, identities, passkeys, created_at, disabled_at } =
+            read(type_name, data)?;
+        let passkeys = passkeys.into_iter().map(Passkey::from).collect();
+        let principal = Principal { id, kind, name, email, email_verified, identities, passkeys, created_at, disabled_at };
         match type_name {
             "principal.created" => Ok(Self::Created(principal)),
             "principal.updated" => Ok(Self::Updated(principal)),
+            "principal.passkey_added" => Ok(Self::PasskeyAdded(principal)),
+            "principal.passkey_removed" => Ok(Self::PasskeyRemoved(principal)),
             "principal.disabled" => Ok(Self::Disabled(principal)),
             "principal.enabled" => Ok(Self::Enabled(principal)),
             "principal.token_reused" => Ok(Self::TokenReused(principal)),

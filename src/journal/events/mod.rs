@@ -10,7 +10,7 @@ mod relationship;
 mod tests;
 mod webhook;
 
-pub use access::{InvitationV1, KeyV3, PrincipalV1, SpaceV3};
+pub use access::{InvitationV1, KeyV3, PrincipalV2, SpaceV3};
 pub use derived::{DispatcherV1, EmbedderV1, EmbeddingErasedV1, EmbeddingV1, HalfVector};
 pub use erasure::{ErasureV1, MemoryErasedV1, RelationshipErasedV1};
 pub use memory::{MemorySealedV1, MemoryV3, SEALED};

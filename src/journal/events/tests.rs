@@ -13,8 +13,8 @@ use super::*;
 use crate::{
     domain::{
         access::{
-            Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Principal, PrincipalEvent,
-            PrincipalKind, Role, Scope, Space, SpaceEvent,
+            Curve, Grant, GrantSource, Identity, Invitation, InvitationEvent, Key, KeyEvent, OldSecret, Passkey, Principal,
+            PrincipalEvent, PrincipalKind, PublicKey, Role, Scope, Space, SpaceEvent,
         },
         erasure::{Completed, Receipt, Remain, Trace},
         ids::{CommandId, EventId, KeyId, MemoryId, PrincipalId, Revision, SpaceId, StreamSeq, Timestamp},
@@ -122,6 +122,11 @@ fn erased_memory_example(memory: Memory, at: Timestamp) -> Event {
     Event::Erased { memory, reason: Some("asked".into()), older: vec![trace_example(at)] }
 }
 
+fn passkey_example(added_at: Timestamp) -> Passkey {
+    let public_key = PublicKey::Ec { crv: Curve::P256, x: "eA".into(), y: "eQ".into() };
+    Passkey { id: "aWQ".into(), label: "phone".into(), public_key, counter: 3, is_synced: false, added_at }
+}
+
 fn access_example(kind: &str, at: Timestamp) -> Stored {
     let (id, principal) = (KeyId(Uuid::from_u128(2)), PrincipalId(Uuid::from_u128(3)));
     let grant = |role, source| Grant { principal, role, source, granted_at: at };
@@ -146,7 +151,9 @@ fn access_example(kind: &str, at: Timestamp) -> Stored {
         kind: PrincipalKind::Person,
         name: "Ann".into(),
         email: Some("ann@example.org".into()),
+        email_verified: true,
         identities: vec![Identity { issuer: "https://id.example/".into(), subject: "ann".into() }],
+        passkeys: vec![passkey_example(at)],
         created_at: at,
         disabled_at: None,
     };
@@ -170,6 +177,8 @@ fn access_example(kind: &str, at: Timestamp) -> Stored {
         "space.member_removed" => SpaceEvent::MemberRemoved(space).store(),
         "principal.created" => PrincipalEvent::Created(ann).store(),
         "principal.updated" => PrincipalEvent::Updated(ann).store(),
+        "principal.passkey_added" => PrincipalEvent::PasskeyAdded(ann).store(),
+        "principal.passkey_removed" => PrincipalEvent::PasskeyRemoved(Principal { passkeys: vec![], ..ann }).store(),
         "principal.disabled" => PrincipalEvent::Disabled(Principal { disabled_at: Some(at), ..ann }).store(),
         "principal.enabled" => PrincipalEvent::Enabled(ann).store(),
         "principal.token_reused" => PrincipalEvent::TokenReused(ann).store(),
@@ -289,6 +298,7 @@ fn frozen_examples_still_read_and_match_their_schemas() {
 fn first_version(kind: &str) -> u16 {
     match kind {
         "space.renamed" | "space.member_granted" | "space.member_removed" => 2,
+        "principal.passkey_added" | "principal.passkey_removed" => 2,
         "space.sensitivity_changed" => 3,
         "key.rotated" => 3,
         _ => 1,
@@ -323,6 +333,9 @@ fn a_key_of_an_older_version_keeps_what_it_could_do() {
     let old = codec::decode(&released("examples/space.created.v1.msgpack", b"")).expect("it reads for ever");
     let SpaceEvent::Created(space) = SpaceEvent::load(&old.kind, &old.data).expect("loads") else { panic!("a creation") };
     assert_eq!((space.name.as_str(), space.grants), ("default", vec![]));
+    let old = codec::decode(&released("examples/principal.created.v1.msgpack", b"")).expect("it reads for ever");
+    let PrincipalEvent::Created(ann) = PrincipalEvent::load(&old.kind, &old.data).expect("loads") else { panic!("a creation") };
+    assert_eq!((ann.email.as_deref(), ann.email_verified, ann.passkeys), (Some("ann@example.org"), false, vec![]));
 }
 
 #[test]

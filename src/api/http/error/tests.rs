@@ -117,6 +117,7 @@ fn the_rows_of_access() {
     auth.invalid_session 401 false
     auth.forged_request 403 false
     auth.invalid_token 401 false
+    auth.session_needed 403 false
     access.not_found 404 false
     access.invalid_name 400 false
     access.invalid_field 400 false
@@ -124,6 +125,9 @@ fn the_rows_of_access() {
     access.too_many_members 409 false
     access.key_revoked 409 false
     access.invitation_over 410 false
+    access.too_many_passkeys 409 false
+    access.too_many_identities 409 false
+    access.last_way_in 409 false
     audit.bad_parameter 400 false
     access.space_taken 409 false
     space.contention 409 true
@@ -133,8 +137,9 @@ fn the_rows_of_access() {
     ");
 }
 
+/// How people, and clients that act for them, come in.
 fn is_of_login(code: &str) -> bool {
-    code.starts_with("login.") || code.starts_with("oauth.")
+    ["login.", "oauth.", "passkey."].iter().any(|begin| code.starts_with(begin))
 }
 
 #[test]
@@ -155,6 +160,15 @@ fn the_rows_of_login() {
     oauth.bad_request 400 false
     oauth.unknown_code 404 false
     oauth.unknown_delegation 404 false
+    login.identity_taken 409 false
+    login.link_elsewhere 403 false
+    passkey.off 404 false
+    passkey.no_name 503 false
+    passkey.ceremony_unknown 400 false
+    passkey.refused 403 false
+    passkey.unknown 403 false
+    passkey.cloned 403 false
+    passkey.taken 409 false
     ");
 }
 

@@ -9,12 +9,16 @@ use actix_web::{
 use super::{BODY_BYTES_MAX, role, with_secret};
 use crate::{
     api::{
-        http::{auth::address, body, error::Problem, precondition::uuid, query::named},
-        v1::dto::access::{InvitationInput, InvitationList, InvitationView, InvitationWritten, JoinInput, JoinedView},
+        http::{auth::address, body, error::Problem, precondition::uuid, query::named, session::shown},
+        v1::dto::access::{
+            InvitationInput, InvitationList, InvitationView, InvitationWritten, JoinInput, JoinedSpaceView, JoinedView,
+            SecretInput,
+        },
     },
     app::{
         Caller,
         access::{Access, NewInvitation},
+        sessions::Shown,
     },
 };
 
@@ -39,6 +43,20 @@ pub async fn invite(
 /// `DELETE /api/v1/invitations/{id}`.
 pub async fn withdraw(path: Path<String>, caller: ReqData<Caller>, access: Data<Access>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(InvitationView::from(&access.withdraw(&caller, uuid("id", &path)?).await?)))
+}
+
+/// `POST /api/v1/invitations/join`: whoever is known already joins as themselves, and gets no key.
+pub async fn join(
+    request: HttpRequest,
+    payload: Payload,
+    caller: ReqData<Caller>,
+    session: Option<ReqData<Shown>>,
+    access: Data<Access>,
+) -> Result<HttpResponse, Problem> {
+    shown(session)?;
+    let input: SecretInput = body::of(&request, payload, BODY_BYTES_MAX).await?;
+    let joined = access.join_as(&caller, &named("secret", input.secret)?).await?;
+    Ok(HttpResponse::Ok().json(JoinedSpaceView::from(&*joined)))
 }
 
 /// `POST /api/v1/invitations/accept`: 201 with a key. Who has no key yet shows the invitation's secret in its place.

@@ -10,9 +10,9 @@ use actix_web::{HttpResponse, http::Method, web};
 use serde::Serialize;
 
 use super::dto::access::{
-    ApiKeyView, InvitationInput, InvitationList, InvitationView, InvitationWritten, JoinInput, JoinedView, KeyInput, KeyList,
-    KeyWritten, MeView, MemberInput, MemberList, MemberView, PrincipalView, RoleInput, RotateKeyInput, SpaceCreated, SpaceInput,
-    SpaceList, SpacePatch, SpaceView,
+    ApiKeyView, InvitationInput, InvitationList, InvitationView, InvitationWritten, JoinInput, JoinedSpaceView, JoinedView,
+    KeyInput, KeyList, KeyWritten, MeView, MemberInput, MemberList, MemberView, PrincipalView, RoleInput, RotateKeyInput,
+    SecretInput, SpaceCreated, SpaceInput, SpaceList, SpacePatch, SpaceView,
 };
 use crate::{
     api::http::{
@@ -147,6 +147,17 @@ fn of_invitations() -> Vec<Route> {
                 || web::to(invitations::accept),
                 (shape::<JoinInput>(), shape::<JoinedView>()),
                 "Take an invitation, and get a first key",
+            )
+        },
+        Route {
+            who: Who::Known,
+            takes: Some(shape::<SecretInput>()),
+            ..change(
+                Method::POST,
+                "/api/v1/invitations/join",
+                || web::to(invitations::join),
+                shape::<JoinedSpaceView>(),
+                "Take an invitation as the one who is logged in",
             )
         },
     ]

@@ -344,6 +344,27 @@ pub struct JoinInput {
     pub name: Option<String>,
 }
 
+/// The invitation that somebody who is logged in takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretInput {
+    /// The invitation's secret.
+    pub secret: Option<String>,
+}
+
+/// The space that somebody has joined as themselves, and the role that they were invited to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JoinedSpaceView {
+    pub space: String,
+    pub role: String,
+}
+
+impl From<&Invitation> for JoinedSpaceView {
+    fn from(taken: &Invitation) -> Self {
+        Self { space: taken.space.to_string(), role: taken.role.as_str().to_owned() }
+    }
+}
+
 /// Somebody who has come, and their first key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JoinedView {
