@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Error, paging};
+use super::{Caller, Error, paging, sessions::Sessions};
 use crate::{
     domain::{
         access::{Key, Principal},
         ids::{PrincipalId, StreamSeq, Timestamp},
+        session::Session,
     },
     journal::{Envelope, Recorded, catalog},
     ports::{AccessDirectory, EventLog},
@@ -17,6 +18,7 @@ use crate::{
 pub struct Audit {
     pub log: Arc<dyn EventLog>,
     pub directory: Arc<dyn AccessDirectory>,
+    pub sessions: Arc<Sessions>,
 }
 
 /// Which changes are wanted.
@@ -39,6 +41,8 @@ pub struct Entry {
     pub recorded: Recorded,
     pub actor: Option<Arc<Principal>>,
     pub key: Option<Arc<Key>>,
+    /// The session that they came in, while it holds.
+    pub session: Option<Session>,
 }
 
 /// The newest first.
@@ -73,7 +77,9 @@ impl Audit {
     }
 
     fn entry(&self, recorded: Recorded) -> Entry {
-        let key = recorded.event.via.as_ref().and_then(|via| self.directory.key(via.key?));
-        Entry { actor: self.directory.principal(recorded.event.actor), key, recorded }
+        let via = recorded.event.via.as_ref();
+        let key = via.and_then(|via| self.directory.key(via.key?));
+        let session = via.and_then(|via| self.sessions.get(via.session?));
+        Entry { actor: self.directory.principal(recorded.event.actor), key, session, recorded }
     }
 }

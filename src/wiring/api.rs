@@ -8,16 +8,28 @@ use tokio_util::sync::CancellationToken;
 
 use super::{caches, core::Core, credentials, eraser, login, positions::AllPositions, webhooks::Outward};
 use crate::{
-    adapters::{nats::Nats, postgres::Postgres, system::SystemIds},
+    adapters::{nats::Nats, oidc::Way, postgres::Postgres, system::SystemIds},
     api::{
         Edge,
         http::limits::Limits,
         live::{Live, auth::LiveAuth},
     },
     app::{
-        App, Reading, Writing, access::Access, admission::Queues, audit::Audit, caches::KeptAnswers, delegations::Delegations,
-        erasures::Erasures, events::Events, graph::Graph, memories::Memories, projections::Projections,
-        relationships::Relationships, search::Search, status::Overview, webhooks::Webhooks,
+        App, Reading, Writing,
+        access::{Access, LastUse},
+        admission::Queues,
+        audit::Audit,
+        caches::KeptAnswers,
+        delegations::Delegations,
+        erasures::Erasures,
+        events::Events,
+        graph::Graph,
+        memories::Memories,
+        projections::Projections,
+        relationships::Relationships,
+        search::Search,
+        status::Overview,
+        webhooks::Webhooks,
     },
     caches::{Caches, Settings, embeddings::RememberedQueries},
     config,
@@ -84,7 +96,9 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     let reads = core.postgres.search_reads();
     let search = SearchParts { reads: reads.clone(), keyword: index, embedder: Arc::new(RememberedQueries::new(model)) };
     let key = credentials::key_id(&credentials.api_key);
-    let status = overview(core, (positions.clone(), caches.clone(), reads), (directory.clone(), key), ready);
+    let way = login::way(core)?;
+    let status =
+        overview(core, (positions.clone(), caches.clone(), reads), (directory.clone(), key), (ready, parts_of(core, &way)));
     let events = Arc::new(Events { feed: core.tail.clone(), log: core.nats.log() });
     let operator =
         Operator { store: core.postgres.projection_store(), events: core.nats.log(), derived: core.nats.derived(), keyword };
@@ -98,11 +112,11 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
     let sessions = login::sessions(core, &auth, webhooks.vault.clone()).await;
     let opened = login::Opened { sessions: sessions.clone(), directory: directory.clone(), writing: writing.clone() };
     let clients = auth.clients.clone();
-    let login = login::login(core, auth, credentials, (opened, webhooks.vault.clone()))?;
+    let login = login::login(core, auth, credentials, (opened, webhooks.vault.clone()), &way)?;
     let delegations = login::delegations(core, &sessions, webhooks.vault.clone()).await;
     let oauth = login::oauth(&login, clients, delegations.clone());
     let (clock, vault, tokens) = (core.clock.clone(), webhooks.vault.clone(), oauth.tokens.clone());
-    let auth = LiveAuth { directory: directory.clone(), sessions, clock, vault, tokens };
+    let auth = LiveAuth { directory: directory.clone(), sessions: sessions.clone(), clock, vault, tokens };
     let hub = Hub::new(core.tail.clone(), core.nats.log(), core.nats.epoch().await?);
     let (origins, stop) = (outward.allowed_origins, stop_live.clone());
     let live = Live { hub, auth, origins, events: events.clone(), ids, stop };
@@ -114,7 +128,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         graph: Arc::new(Graph { reading: reading.clone(), graph: core.postgres.graph_reads() }),
         erasures: Arc::new(Erasures { reading: reading.clone(), erasures: core.postgres.erasure_reads() }),
         events,
-        audit: Arc::new(Audit { log: core.nats.log(), directory: directory.clone() }),
+        audit: Arc::new(Audit { log: core.nats.log(), directory: directory.clone(), sessions: sessions.clone() }),
         webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
         projections: Arc::new(projections),
         caches: Arc::new(KeptAnswers(caches)),
@@ -141,7 +155,11 @@ fn access(
     vault: &Arc<dyn Vault>,
 ) -> Arc<Access> {
     let (writing, directory, vault) = (writing.clone(), directory.clone(), vault.clone());
-    Arc::new(Access { writing, directory, clock: core.clock.clone(), vault, delegations })
+    let (last_use, waiting) = LastUse::new(core.nats.marks(), core.clock.clone());
+    let last_use = Arc::new(last_use);
+    let (written, stop) = (last_use.clone(), core.stop.clone());
+    core.tasks.spawn(async move { stop.run_until_cancelled(written.write(waiting)).await.is_some() });
+    Arc::new(Access { writing, directory, clock: core.clock.clone(), vault, delegations, last_use })
 }
 
 fn memories(core: &Core, reading: &Arc<Reading>, writing: &Arc<Writing>, directory: &Arc<Directory>) -> Arc<Memories> {
@@ -178,7 +196,7 @@ fn overview(
     core: &Core,
     (positions, caches, search): (Arc<dyn Positions>, Arc<Caches>, Arc<dyn SearchReads>),
     (directory, file_key): (Arc<dyn AccessDirectory>, KeyId),
-    ready: Ready,
+    (ready, parts): (Ready, Running),
 ) -> Arc<Overview> {
     Arc::new(Overview {
         log: core.nats.log(),
@@ -189,7 +207,7 @@ fn overview(
         file_key,
         clock: core.clock.clone(),
         caches,
-        parts: parts_of(core.links.parts.clone()),
+        parts,
         ready,
     })
 }
@@ -201,11 +219,21 @@ pub(super) fn overview_alone(core: &Core, credentials: &credentials::Credentials
     let (key, directory) = (credentials::key_id(&credentials.api_key), Arc::new(Directory::default()));
     // Who asks for metrics from elsewhere shows a key here as well.
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
-    overview(core, (positions, caches, search), (directory, key), ready)
+    overview(core, (positions, caches, search), (directory, key), (ready, own_parts(core)))
+}
+
+/// What a process tells of the parts that run.
+type Running = Arc<dyn Fn() -> Vec<Part> + Send + Sync>;
+
+/// The same, and login providers of which something is to be said.
+fn parts_of(core: &Core, way: &Way) -> Running {
+    let (own, clocks) = (own_parts(core), login::wrong_clocks(way));
+    Arc::new(move || own().into_iter().chain(clocks()).collect())
 }
 
 /// This process and the servers that it knows.
-fn parts_of(servers: Arc<dyn Fn() -> Vec<Part> + Send + Sync>) -> Arc<dyn Fn() -> Vec<Part> + Send + Sync> {
+fn own_parts(core: &Core) -> Running {
+    let servers = core.links.parts.clone();
     Arc::new(move || {
         let brain = Part { name: "brain".into(), version: env!("CARGO_PKG_VERSION").into(), state: "running".into() };
         std::iter::once(brain).chain(servers()).collect()

@@ -27,10 +27,29 @@ use crate::{
         auth::{self, Preset, Secret},
     },
     ports::{AccessDirectory, identity::IdentityProvider, webhooks::Vault},
+    queries::status::Part,
 };
 
 /// How long a start waits for the sessions that hold; those that come later are known when they come.
 const SESSIONS_WAIT: Duration = Duration::from_secs(10);
+
+/// The way to login providers. Errors: TLS cannot be set up.
+pub(super) fn way(core: &Core) -> anyhow::Result<Way> {
+    Way::new(core.clock.clone()).context("cannot set up TLS for login providers")
+}
+
+/// Login providers whose clocks are wrong, as the status shows them.
+pub(super) fn wrong_clocks(way: &Way) -> impl Fn() -> Vec<Part> + Send + Sync + use<> {
+    let way = way.clone();
+    move || {
+        let told = |(host, ahead): (String, i64)| {
+            let which = if ahead > 0 { "ahead of" } else { "behind" };
+            let state = format!("its clock is {} s {which} this machine's: logins may fail", ahead.abs());
+            Part { name: format!("login provider {host}"), version: String::new(), state }
+        };
+        way.wrong_clocks().into_iter().map(told).collect()
+    }
+}
 
 /// What a login opens doors in.
 pub(super) struct Opened {
@@ -84,6 +103,7 @@ pub(super) fn login(
     auth: config::Auth,
     credentials: &credentials::Credentials,
     (opened, vault): (Opened, Arc<dyn Vault>),
+    way: &Way,
 ) -> anyhow::Result<Arc<Login>> {
     let base = base(&auth, &credentials.url);
     let passkeys = passkeys(&auth, base.as_ref());
@@ -97,8 +117,7 @@ pub(super) fn login(
         // Every process that a browser may come back to opens what another has sealed.
         vault.derive("login").context("people cannot log in without a key that all processes share")?;
     }
-    let way = Way::new().context("cannot set up TLS for login providers")?;
-    let providers = auth.providers.into_iter().map(|provider| provided(core, provider, &way)).collect::<anyhow::Result<_>>()?;
+    let providers = auth.providers.into_iter().map(|provider| provided(core, provider, way)).collect::<anyhow::Result<_>>()?;
     let Opened { sessions, directory, writing } = opened;
     Ok(Arc::new(Login {
         providers,

@@ -3,11 +3,14 @@
 //! Decision 2026-11-28: addresses of this network are not refused here, as they are for webhooks. A provider stands in the settings of the
 //! operator, most often in the same house; nobody else can name one.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, http};
 use reqwest::{Client, redirect::Policy};
 use url::{Host, Url};
+
+use super::drift::Drift;
+use crate::ports::Clock;
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long one request may take in all.
@@ -34,11 +37,14 @@ pub enum Error {
 
 /// Asks providers. Cheap to clone.
 #[derive(Clone)]
-pub struct Way(Client);
+pub struct Way {
+    client: Client,
+    drift: Arc<Drift>,
+}
 
 impl Way {
     /// Errors: TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -46,7 +52,12 @@ impl Way {
             .timeout(WORK_MAX)
             .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self(client))
+        Ok(Self { client, drift: Arc::new(Drift::new(clock)) })
+    }
+
+    /// The hosts whose clocks are far from this one's, and by how many seconds they are ahead.
+    pub fn wrong_clocks(&self) -> Vec<(String, i64)> {
+        self.drift.off()
     }
 
     /// One request and its answer. Errors: no answer, one that is too long, or an address that is neither https nor this machine.
@@ -55,8 +66,12 @@ impl Way {
         must_be_safe(&url).map_err(Error::Refused)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let (head, body) = request.into_parts();
-        let sent = self.0.request(head.method, url).headers(head.headers).body(body).send().await;
+        let asked_at = self.drift.clock.now();
+        let sent = self.client.request(head.method, url).headers(head.headers).body(body).send().await;
         let mut answer = sent.map_err(|cause| Error::Failed { host: host.clone(), cause: cause.without_url() })?;
+        if let Some(date) = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()) {
+            self.drift.note(&host, date, asked_at);
+        }
         let mut built = http::Response::builder().status(answer.status());
         if let Some(media) = answer.headers().get(http::header::CONTENT_TYPE) {
             built = built.header(http::header::CONTENT_TYPE, media);

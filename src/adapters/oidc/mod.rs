@@ -2,6 +2,7 @@
 //! token and hands none out.
 
 mod claims;
+mod drift;
 mod github;
 mod http;
 mod metadata;

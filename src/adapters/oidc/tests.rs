@@ -1,6 +1,6 @@
 //! Tokens of those who should not come in, as a table: each differs from a good one in one thing, and is refused for that thing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::DateTime;
@@ -21,7 +21,7 @@ use super::{
     verify::{Expected, Unfit, id_token, logout_token},
 };
 use crate::{
-    adapters::http::install_tls,
+    adapters::{http::install_tls, system::SystemClock},
     ports::identity::{Arrival, AttemptSecrets, IdentityProvider, LogoutNotice},
 };
 
@@ -302,7 +302,7 @@ async fn the_way_out_follows_no_redirect_and_reads_only_so_much() {
         ("/moved", ("302 Found\r\nlocation: /well", String::new())),
         ("/long", ("200 OK", "x".repeat(600_000))),
     ];
-    let ((here, _serving), way) = (answering(answers.into()).await, Way::new().unwrap());
+    let ((here, _serving), way) = (answering(answers.into()).await, Way::new(Arc::new(SystemClock)).unwrap());
     assert_eq!(way.get(&format!("{here}/well"), None).await.unwrap(), b"{}");
     for (address, why) in [
         (format!("{here}/moved"), "302"),
@@ -337,7 +337,7 @@ async fn github_is_asked_who_somebody_is_and_names_them_by_their_number() {
         scopes: ["read:user", "user:email", "read:org"].map(str::to_owned).to_vec(),
         groups_claim: String::new(),
     };
-    let github = GitHub::new(registration, Way::new().unwrap());
+    let github = GitHub::new(registration, Way::new(Arc::new(SystemClock)).unwrap());
     let secrets = AttemptSecrets { state: "st".into(), nonce: "n".into(), verifier: "v".repeat(43) };
     let departure = github.depart("http://127.0.0.1/auth/github/callback", &secrets).await.unwrap();
     let url = departure.url.as_str();

@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     api::live::auth as live,
-    app::{Caller, login::Login, sessions::Shown},
-    domain::access::Scope,
+    app::{Caller, access::Access, login::Login, sessions::Shown},
+    domain::access::{Credential, Scope},
 };
 
 /// The part of a route's line that is looked at with every request.
@@ -80,6 +80,9 @@ impl Rules {
                 }
                 None => authenticator.authenticate(request.headers(), self.who)?,
             };
+            if let (Credential::Key(key), Some(access)) = (caller.credential(), request.app_data::<Data<Access>>()) {
+                access.last_use.note(key);
+            }
             request.extensions_mut().insert(caller.from(address(request.request())));
         }
         match (request.app_data::<Data<Limits>>(), request.extensions().get::<Caller>()) {

@@ -77,13 +77,19 @@ pub struct AuditEntry {
     /// The API key that they came by.
     pub key: Option<Uuid>,
     pub key_label: Option<String>,
+    /// The browser's session that they came in.
+    #[serde(default)]
+    pub session: Option<Uuid>,
+    /// The browser of that session as it calls itself, while the session holds.
+    #[serde(default)]
+    pub session_agent: Option<String>,
     /// The other end of the connection, which may be a proxy.
     pub address: Option<String>,
 }
 
 impl From<Entry> for AuditEntry {
     fn from(entry: Entry) -> Self {
-        let Entry { recorded, actor, key } = entry;
+        let Entry { recorded, actor, key, session } = entry;
         let (event, via) = (recorded.event, |via: &crate::journal::envelope::Via| via.address.map(|address| address.to_string()));
         Self {
             position: recorded.seq.0,
@@ -93,6 +99,8 @@ impl From<Entry> for AuditEntry {
             actor: event.actor.0,
             actor_name: actor.map(|actor| actor.name.clone()),
             key: event.via.as_ref().and_then(|via| via.key).map(|key| key.0),
+            session: event.via.as_ref().and_then(|via| via.session),
+            session_agent: session.map(|session| session.agent),
             key_label: key.map(|key| key.label.clone()),
             address: event.via.as_ref().and_then(via),
             changed: event.changed,

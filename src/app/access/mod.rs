@@ -3,6 +3,7 @@
 
 mod invitations;
 mod keys;
+mod last_use;
 mod members;
 pub mod secret;
 mod spaces;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use self::{
     invitations::{InvitationMade, Joined, NewInvitation},
     keys::{Expiry, KeyMade, NewKey},
+    last_use::LastUse,
     members::{Member, NewMember},
     spaces::{Belonging, Me, SpaceMade},
 };
@@ -34,6 +36,7 @@ pub struct Access {
     pub vault: Arc<dyn Vault>,
     /// What those who are out have let clients do.
     pub delegations: Arc<Delegations>,
+    pub last_use: Arc<LastUse>,
 }
 
 impl Access {

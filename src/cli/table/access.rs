@@ -15,12 +15,13 @@ use crate::{
 
 /// A row for each key.
 pub fn keys(views: &[ApiKeyView], now: Timestamp) -> Table {
-    let mut table = Table::new([whole("id"), whole("prefix"), whole("state"), text("label"), text("scopes")]);
+    let mut table = Table::new([whole("id"), whole("prefix"), whole("state"), whole("last used"), text("label"), text("scopes")]);
     for view in views {
         table.row([
             view.id.to_string().into(),
             view.prefix.as_str().into(),
             standing(view, now).into(),
+            view.last_used_at.into(),
             view.label.as_str().into(),
             view.scopes.join(" ").into(),
         ]);
@@ -69,7 +70,7 @@ pub fn members(views: &[MemberView]) -> Table {
 /// A row for each change.
 pub fn audit(entries: &[AuditEntry]) -> Table {
     let columns =
-        [whole("position"), whole("time"), whole("type"), whole("resource"), text("actor"), text("key"), whole("address")];
+        [whole("position"), whole("time"), whole("type"), whole("resource"), text("actor"), text("by"), whole("address")];
     let mut table = Table::new(columns);
     for it in entries {
         table.row([
@@ -78,11 +79,20 @@ pub fn audit(entries: &[AuditEntry]) -> Table {
             it.kind.as_str().into(),
             it.resource.as_str().into(),
             it.actor_name.clone().unwrap_or_else(|| it.actor.to_string()).into(),
-            it.key_label.as_deref().into(),
+            by(it).into(),
             it.address.as_deref().into(),
         ]);
     }
     table
+}
+
+/// By what somebody came: the label of a key, or a session with the browser's name while it holds.
+fn by(entry: &AuditEntry) -> Option<String> {
+    let session = || match (entry.session?, &entry.session_agent) {
+        (_, Some(agent)) => Some(format!("session in {agent}")),
+        (id, None) => Some(format!("session {id}")),
+    };
+    entry.key_label.clone().or_else(session)
 }
 
 /// A row for each space.

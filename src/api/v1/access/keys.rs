@@ -5,6 +5,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Path, Payload, ReqData},
 };
+use futures::future::join_all;
 
 use super::{BODY_BYTES_MAX, chosen, with_secret};
 use crate::{
@@ -17,19 +18,28 @@ use crate::{
         access::{Access, Expiry, NewKey},
     },
     domain::{
-        access::Scope,
+        access::{Key, Scope},
         ids::{KeyId, PrincipalId},
     },
 };
 
 /// `GET /api/v1/keys`.
 pub async fn list(caller: ReqData<Caller>, access: Data<Access>) -> HttpResponse {
-    HttpResponse::Ok().json(KeyList { keys: access.keys(&caller).iter().map(|key| ApiKeyView::from(&**key)).collect() })
+    let keys = access.keys(&caller);
+    // Asked at once: each is one question to the stream.
+    let views = join_all(keys.iter().map(|key| view(key, &access))).await;
+    HttpResponse::Ok().json(KeyList { keys: views })
+}
+
+/// The key, with when it was last used.
+async fn view(key: &Key, access: &Access) -> ApiKeyView {
+    ApiKeyView { last_used_at: access.last_use.of(key.id).await, ..ApiKeyView::from(key) }
 }
 
 /// `GET /api/v1/keys/{id}`.
 pub async fn get(path: Path<String>, caller: ReqData<Caller>, access: Data<Access>) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(ApiKeyView::from(&*access.key(&caller, id(&path)?)?)))
+    let key = access.key(&caller, id(&path)?)?;
+    Ok(HttpResponse::Ok().json(view(&key, &access).await))
 }
 
 /// `POST /api/v1/keys`: 201 with the secret.

@@ -207,6 +207,10 @@ pub struct ApiKeyView {
     pub rotated_at: Option<DateTime<Utc>>,
     /// Until then the secret before the last rotation is good as well.
     pub old_secret_until: Option<DateTime<Utc>>,
+    /// When a request last came by it, to the minute; what came to another process is known five minutes later. Absent in answers that
+    /// change a key, and where no use is known.
+    #[serde(default)]
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Key> for ApiKeyView {
@@ -223,6 +227,7 @@ impl From<&Key> for ApiKeyView {
             revoked_at: key.revoked_at,
             rotated_at: key.rotated_at,
             old_secret_until: key.old_secret.as_ref().map(|old| old.expires_at),
+            last_used_at: None,
         }
     }
 }
