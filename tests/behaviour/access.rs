@@ -62,6 +62,16 @@ async fn status(world: &World, route: &Route, key: Option<&str>, space: Option<&
     (status, body)
 }
 
+/// What somebody does who is logged in in a browser, and nobody by a key.
+const OF_BROWSERS: [&str; 6] = [
+    "/api/v1/invitations/join",
+    "/api/v1/me/identities/unlink",
+    "/api/v1/me/passkeys/{id}",
+    "/auth/passkey/register/begin",
+    "/auth/passkey/register/finish",
+    "/auth/{provider}/link",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_asks_who_comes_and_what_they_may() {
     let world = World::new().await;
@@ -100,6 +110,7 @@ async fn every_route_asks_who_comes_and_what_they_may() {
                 }
                 // For one key alone, which is neither's.
                 _ if route.path == "/api/v1/login-link" => assert_eq!(body["code"], "auth.operator_only", "{name}: {body}"),
+                _ if OF_BROWSERS.contains(&route.path) => assert_eq!(body["code"], "auth.session_needed", "{name}: {body}"),
                 _ => assert!(![401, 403].contains(&status), "{name} by {role:?}: {status} {body}"),
             }
         }
@@ -278,7 +289,8 @@ async fn what_stands_in_one_space_is_not_found_from_another() {
             path if path.contains("/webhooks/") => &hook["webhook"]["id"],
             path if path.contains("/keys/") => &key["key"]["id"],
             path if path.contains("/invitations/") => &invitation["invitation"]["id"],
-            path if path.contains("/members/") || path.contains("/principals/") || path.contains("/sessions/") => &me,
+            path if path.contains("/members/") || path.contains("/principals/") => &me,
+            path if path.contains("/sessions/") || path.contains("/me/") => &me,
             path if path.contains("/delegations/") => &me,
             other => panic!("{other} names something: of what kind?"),
         };

@@ -85,6 +85,22 @@ impl Browser {
         self.answer(url, request).await
     }
 
+    /// A body of JSON, from no page in particular.
+    pub async fn send_json(&self, url: &str, headers: &[(&str, &str)], body: Value) -> Page {
+        let url: Url = url.parse().expect("a URL");
+        let mut request = self.request(Method::POST, &url).json(&body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.answer(url, request).await
+    }
+
+    /// Takes cookies over that another browser had.
+    pub fn put_cookies(&self, url: &str, cookies: BTreeMap<String, String>) {
+        let url: Url = url.parse().expect("a URL");
+        self.jar.lock().expect("unpoisoned").insert(Self::site(&url), cookies);
+    }
+
     fn keep(&self, url: &Url, headers: &HeaderMap) {
         let mut jar = self.jar.lock().expect("unpoisoned");
         let site = jar.entry(Self::site(url)).or_default();

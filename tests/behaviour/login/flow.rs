@@ -52,7 +52,7 @@ async fn people_log_in_by_a_real_provider_and_the_session_opens_the_api() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_may_answer_who_comes_back_and_knows_what_was_used() {
-    let Some(Scene { mut world, op }) = Scene::new(false).await else { return };
+    let Some(Scene { mut world, op, .. }) = Scene::new(false).await else { return };
     let ann = Browser::of("ann");
     let callback = ann.walk_to_callback(world.url(), "home").await;
     let kept = ann.cookies(world.url());
@@ -83,7 +83,7 @@ async fn every_algorithm_that_is_accepted_lets_in_and_a_shared_secret_does_not()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_keys_of_the_provider_are_fetched_when_they_are_met() {
-    let Some(Scene { world, op }) = Scene::new(true).await else { return };
+    let Some(Scene { world, op, .. }) = Scene::new(true).await else { return };
     let before = Browser::of("ann");
     assert_eq!(before.log_in(world.url(), "home").await.status, 303);
     let op = op.with_new_keys().await;

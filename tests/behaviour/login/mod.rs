@@ -2,10 +2,14 @@
 
 mod attacks;
 pub mod browser;
+mod chromium;
 mod flow;
+mod linking;
 mod links;
 mod op;
 mod out;
+mod passkeys;
+mod real;
 
 use std::{collections::BTreeMap, net::TcpListener};
 
@@ -28,6 +32,8 @@ use crate::harness::World;
 pub struct Scene {
     pub world: World,
     op: Op,
+    /// Where browsers reach it.
+    base: String,
 }
 
 /// A port that is free now. Nothing else on this machine asks for that very one meanwhile.
@@ -58,17 +64,27 @@ fn provider(id: &str, issuer: &str) -> Provider {
 impl Scene {
     /// `None` where there is no node to run a provider; that was said.
     pub async fn new(is_plain: bool) -> Option<Self> {
+        Self::of("127.0.0.1", is_plain).await
+    }
+
+    /// One that browsers reach by this name. `None` as for the others.
+    async fn at(name: &str) -> Option<Self> {
+        Self::of(name, false).await
+    }
+
+    async fn of(name: &str, is_plain: bool) -> Option<Self> {
         let port = free_port();
-        let op = Op::start(&format!("http://127.0.0.1:{port}"), is_plain).await?;
+        let base = format!("http://{name}:{port}");
+        let op = Op::start(&base, is_plain).await?;
         let ids = ["home", "pss", "curve", "larger", "edwards", "weak", "closed"];
         // The settings may leave out or add the slash that the provider does not write.
         let providers = ids.map(|id| provider(id, &if id == "curve" { format!("{}/", op.issuer) } else { op.issuer.clone() }));
-        let auth = Auth { providers: providers.to_vec(), ..Auth::default() };
-        Some(Self { world: World::that_people_log_in_to(auth, port).await, op })
+        let auth = Auth { base_url: Some(base.clone()), providers: providers.to_vec(), ..Auth::default() };
+        Some(Self { world: World::that_people_log_in_to(auth, port).await, op, base })
     }
 
     fn brain(&self) -> &str {
-        self.world.url()
+        &self.base
     }
 
     /// Somebody who is in by the provider.

@@ -1,6 +1,7 @@
 // The certified `oidc-provider` as the provider that tests log in by. Started by op.rs; prints its issuer when it serves.
 // BRAIN is where brain is, PORT the port to serve on (0 for a free one), PLAIN=1 puts all claims into the identity token as well.
-// POST /control sets what it does wrong: {"userinfo_sub": "eve"}, and what groups there are: {"groups": ["a"]}.
+// POST /control sets what it does wrong: {"userinfo_sub": "eve"}, {"ahead_s": 42}, what groups there are: {"groups": ["a"]}, and
+// whether it vouches for addresses of mail: {"email_verified": true}.
 import { createServer } from 'node:http'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -20,7 +21,7 @@ const keys = [
   key('ES384', 'ec', { namedCurve: 'P-384' }),
   key('Ed25519', 'ed25519'),
 ]
-const state = { groups: ['family'], userinfo_sub: null }
+const state = { groups: ['family'], userinfo_sub: null, email_verified: false, ahead_s: 0 }
 const brain = process.env.BRAIN
 
 const client = (id, more) => ({
@@ -54,7 +55,7 @@ const provider = new Provider(issuer, {
   },
   pkce: { required: () => true },
   conformIdTokenClaims: process.env.PLAIN !== '1',
-  claims: { openid: ['sub', 'sid'], profile: ['name'], email: ['email'], groups: ['groups'] },
+  claims: { openid: ['sub', 'sid'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
   scopes: ['openid', 'profile', 'email', 'groups'],
   features: {
     devInteractions: { enabled: true },
@@ -67,7 +68,7 @@ const provider = new Provider(issuer, {
   fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, name: `${id} of the tests`, email: `${id}@example.org`, groups: state.groups }),
+    claims: () => ({ sub: id, name: `${id} of the tests`, email: `${id}@example.org`, email_verified: state.email_verified, groups: state.groups }),
   }),
 })
 provider.on('server_error', (_, error) => console.error('OP', error))
@@ -76,9 +77,18 @@ for (const told of ['backchannel.error', 'grant.error', 'authorization.error']) 
 }
 
 const serve = provider.callback()
+// How long each answer took here, in milliseconds, since somebody last asked at /spent.
+let spent = []
 server.on('request', (request, answer) => {
   const path = request.url.split('?')[0]
-  if (path === '/control') {
+  if (state.ahead_s) answer.setHeader('date', new Date(Date.now() + 1000 * state.ahead_s).toUTCString())
+  const began = performance.now()
+  answer.on('finish', () => path !== '/spent' && spent.push(performance.now() - began))
+  if (path === '/spent') {
+    answer.setHeader('content-type', 'application/json')
+    answer.end(JSON.stringify(spent))
+    spent = []
+  } else if (path === '/control') {
     let text = ''
     request.on('data', (part) => (text += part))
     request.on('end', () => {

@@ -77,7 +77,7 @@ async fn a_logout_at_the_provider_ends_the_sessions_that_came_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_seen_and_ended_by_their_person_and_hold_over_a_restart() {
-    let Some(Scene { mut world, op }) = Scene::new(false).await else { return };
+    let Some(Scene { mut world, op, .. }) = Scene::new(false).await else { return };
     let (ann, other, eve) = (Browser::of("ann"), Browser::of("ann"), Browser::of("eve"));
     for browser in [&ann, &other, &eve] {
         assert_eq!(browser.log_in(world.url(), "home").await.status, 303);
