@@ -91,7 +91,7 @@ pub struct Auth {
 impl Default for Auth {
     fn default() -> Self {
         let (base_url, sessions, providers) = (None, Limits::default(), vec![]);
-        Self { base_url, sessions, passkeys: true, link_by_verified_email: false, providers }
+        Self { base_url, sessions, passkeys: true, link_by_verified_email: false, providers, clients: vec![] }
     }
 }
 

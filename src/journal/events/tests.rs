@@ -298,7 +298,7 @@ fn frozen_examples_still_read_and_match_their_schemas() {
 fn first_version(kind: &str) -> u16 {
     match kind {
         "space.renamed" | "space.member_granted" | "space.member_removed" => 2,
-        "principal.passkey_added" | "principal.passkey_removed" => 2,
+        "principal.passkey_added" | "principal.passkey_removed" | "principal.token_reused" => 2,
         "space.sensitivity_changed" => 3,
         "key.rotated" => 3,
         _ => 1,
