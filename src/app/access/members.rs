@@ -85,8 +85,8 @@ impl Access {
         Ok(principal)
     }
 
-    /// Ends what somebody who is out has let clients do in a space, or in all (`None`). Their tokens open nothing already; should this fail,
-    /// they end when they are next refreshed.
+    /// Ends what somebody who is out has let clients do in a space, or in all (`None`). Their tokens open nothing already, and can
+    /// not be refreshed: should this fail, they would open something again once their person is in again.
     async fn end_delegations(&self, id: PrincipalId, is_over: impl Fn(Option<&SpaceId>) -> bool) {
         let ended = self.delegations.end(|it| it.principal == id && is_over(it.space.as_ref())).await;
         if let Err(cause) = ended {

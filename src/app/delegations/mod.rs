@@ -6,6 +6,8 @@
 
 mod keys;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashSet,

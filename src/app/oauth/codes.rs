@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Allowed, Client, Fault, Given, Oauth, Refusal};
 use crate::{
-    app::{Error, access::secret::sha256_hex, login::Visitor},
+    app::{Error, login::Visitor},
     domain::{
         access::Scope,
         ids::{PrincipalId, SpaceId, Timestamp},
@@ -171,7 +171,8 @@ impl Oauth {
             return Err(over());
         }
         let keep = Duration::from_secs(3 * CODE_S.unsigned_abs());
-        let is_first = self.delegations.sessions.first_use(&format!("code {}", sha256_hex(code.as_bytes())), keep).await?;
+        // By what it says, for the same can be written in several ways.
+        let is_first = self.delegations.sessions.first_use(&format!("code {id}"), keep).await?;
         if !is_first {
             self.delegations.condemn(id, TimeDelta::seconds(3 * CODE_S)).await?;
             tracing::warn!(delegation = %id, "an authorization code came twice: what it had begun has ended");
