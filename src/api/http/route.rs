@@ -81,6 +81,8 @@ pub struct Route {
     /// Names of the request headers that it looks at.
     pub headers: &'static [&'static str],
     pub takes: Option<Shape>,
+    /// The fields of a form that it reads by itself; its refusals then have the shape of RFC 6749.
+    pub form: Option<Shape>,
     pub gives: (u16, Option<Shape>),
     /// Whether the answer has no end: a stream or a socket.
     pub stays_open: bool,
@@ -103,6 +105,7 @@ impl Route {
             any_query: false,
             headers: &[],
             takes: None,
+            form: None,
             gives: (200, None),
             stays_open: false,
             good_once: false,

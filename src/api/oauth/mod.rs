@@ -55,22 +55,27 @@ fn for_programs() -> Vec<Route> {
             ..route(Method::GET, "/.well-known/jwks.json", || web::to(metadata::keys), "The keys that tokens are signed by")
         },
         Route {
+            form: Some(shape::<token::TokenForm>()),
             gives: (200, Some(shape::<TokenAnswer>())),
             ..route(
                 Method::POST,
                 "/oauth/token",
                 || web::to(token::token),
-                "Tokens for a code, a device or a refresh token; takes a form (RFC 6749, RFC 8628)",
+                "Tokens for a code, a device or a refresh token (RFC 6749, RFC 8628)",
             )
         },
-        route(Method::POST, "/oauth/revoke", || web::to(token::revoke), "End what a token is of; takes a form (RFC 7009)"),
         Route {
+            form: Some(shape::<token::RevocationForm>()),
+            ..route(Method::POST, "/oauth/revoke", || web::to(token::revoke), "End what a token is of (RFC 7009)")
+        },
+        Route {
+            form: Some(shape::<token::DeviceForm>()),
             gives: (200, Some(shape::<DeviceAnswer>())),
             ..route(
                 Method::POST,
                 "/oauth/device_authorization",
                 || web::to(token::device),
-                "A device begins to wait for its person; takes a form (RFC 8628)",
+                "A device begins to wait for its person (RFC 8628)",
             )
         },
     ]

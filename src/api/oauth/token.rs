@@ -60,6 +60,46 @@ pub struct OauthProblem {
     pub error_description: String,
 }
 
+/// What is sent for tokens. Each field stands once; which are needed follows from `grant_type`.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "it describes fields that are read by hand, and refused in the standard's words")]
+pub struct TokenForm {
+    /// `authorization_code`, `refresh_token` or `urn:ietf:params:oauth:grant-type:device_code`.
+    grant_type: String,
+    client_id: String,
+    code: Option<String>,
+    /// As it was when the code was asked for.
+    redirect_uri: Option<String>,
+    /// 43 to 128 characters (RFC 7636).
+    code_verifier: Option<String>,
+    refresh_token: Option<String>,
+    /// With a refresh token: fewer scopes than it has.
+    scope: Option<String>,
+    device_code: Option<String>,
+    /// The address of this server (RFC 8707).
+    resource: Option<String>,
+}
+
+/// What is given back.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "as for TokenForm")]
+pub struct RevocationForm {
+    /// An access token or a refresh token.
+    token: String,
+    client_id: String,
+    token_type_hint: Option<String>,
+}
+
+/// What a device begins with.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "as for TokenForm")]
+pub struct DeviceForm {
+    client_id: String,
+    /// With blanks in between; those of a reader when absent.
+    scope: Option<String>,
+    resource: Option<String>,
+}
+
 /// A form, each field once; an empty field is none.
 struct Form(Vec<(String, String)>);
 

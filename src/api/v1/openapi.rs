@@ -21,6 +21,7 @@ use crate::api::{
         route::{Route, Shape, Who, shape},
     },
     live::auth::TOKEN,
+    oauth::OauthProblem,
 };
 
 const DESCRIPTION: &str = concat!(
@@ -96,6 +97,10 @@ fn operation(route: &Route) -> Value {
     if let Some(shape) = route.takes {
         operation["requestBody"] = json!({"required": true, "content": content("application/json", &(shape.name)())});
     }
+    if let Some(shape) = route.form {
+        let content = content("application/x-www-form-urlencoded", &(shape.name)());
+        operation["requestBody"] = json!({"required": true, "content": content});
+    }
     if route.who != Who::Anybody {
         let needs = match route.who {
             Who::May(scope) => format!("Needs a key with the scope `{}`.", scope.as_str()),
@@ -119,9 +124,10 @@ fn content(media: &str, schema: &str) -> Value {
 fn schemas() -> Map<String, Value> {
     let mut found = Map::new();
     for route in api::routes() {
-        route.takes.into_iter().chain(route.gives.1).for_each(|shape| add(&mut found, shape));
+        route.takes.into_iter().chain(route.form).chain(route.gives.1).for_each(|shape| add(&mut found, shape));
     }
     add(&mut found, shape::<Problem>());
+    add(&mut found, shape::<OauthProblem>());
     found
 }
 

@@ -18,7 +18,8 @@ pub(super) fn of(route: &Route) -> Value {
     if route.headers.contains(&"If-None-Match") {
         answers.insert("304".into(), json!({"description": "the client has this revision already"}));
     }
-    answers.insert("default".into(), json!({"description": "refused", "content": problem()}));
+    let refusal = if route.form.is_some() { content("application/json", "OauthProblem") } else { problem() };
+    answers.insert("default".into(), json!({"description": "refused", "content": refusal}));
     answers.into()
 }
 
