@@ -11,6 +11,7 @@ mod fingerprint;
 mod memories;
 mod precondition;
 mod relationships;
+mod reseal;
 mod sealing;
 mod webhooks;
 

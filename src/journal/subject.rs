@@ -42,6 +42,11 @@ impl Prefix {
         format!("{}.ev.*.{space}.>", self.0)
     }
 
+    /// All subjects of one kind of aggregate, in all spaces.
+    pub fn events_of_kind(&self, aggregate: &str) -> String {
+        format!("{}.ev.*.*.{aggregate}.>", self.0)
+    }
+
     /// `<prefix>.ev.<pp>.<space>.<aggregate>.<id>`: one subject per aggregate.
     pub fn event(&self, space: &SpaceId, aggregate: &str, id: &str) -> String {
         format!("{}.ev.{:02x}.{space}.{aggregate}.{id}", self.0, partition(space, id))
@@ -110,6 +115,37 @@ impl Prefix {
     /// `<prefix>.session.mark.<name>`: where a number is kept that is no event. `name` is one token.
     pub fn mark(&self, name: &str) -> String {
         format!("{}.session.mark.{name}", self.0)
+    }
+
+    /// All subjects on which a data key is or was.
+    pub fn data_keys_of_all(&self) -> String {
+        format!("{}.key.1.*.*", self.0)
+    }
+
+    /// Whose data key stands on a subject.
+    pub fn of_data_key(&self, subject: &str) -> Option<(SpaceId, String)> {
+        let (space, id) = subject.strip_prefix(&format!("{}.key.1.", self.0))?.split_once('.')?;
+        Some((space.parse().ok()?, id.to_owned()))
+    }
+
+    /// What keeps data keys apart that were wrapped at different times; no key is there.
+    pub fn filling_of_data_keys(&self) -> String {
+        format!("{}.key.1.filling", self.0)
+    }
+
+    /// All subjects of what is known of master keys.
+    pub fn all_of_vault(&self) -> String {
+        format!("{}.vault.>", self.0)
+    }
+
+    /// Where the ring of master keys stands.
+    pub fn key_ring(&self) -> String {
+        format!("{}.vault.ring", self.0)
+    }
+
+    /// Where a process asks all others which master keys they hold; nothing said there is kept.
+    pub fn key_roll_call(&self) -> String {
+        format!("{}.rollcall.keys", self.0)
     }
 
     /// Where a projection announces its commits.

@@ -1,7 +1,7 @@
 //! The two streams, each as two ports: one that reads, handed to whoever asks, and one that appends, handed to its writers alone. Errors are
 //! sorted by what the caller must do next.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -113,8 +113,35 @@ pub trait EventLog: EventReader {
     /// The oldest event of an aggregate at or after `from`, read through the leader.
     async fn next(&self, space: &SpaceId, aggregate: &str, id: &str, from: StreamSeq) -> Result<Option<Recorded>, ReadError>;
 
+    /// The newest event of every aggregate of a kind, in all spaces; and every message of that kind that nobody can understand.
+    async fn newest_of(&self, aggregate: &str) -> Result<Vec<Readable>, ReadError> {
+        let end = self.last_seq().await?;
+        newest(self.read(StreamSeq(0), None).await?, end, aggregate).await
+    }
     /// Position of the newest event of a space; 0 when it has none.
     async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError>;
+}
+
+/// The newest event of every aggregate of a kind among those up to `end`, and what cannot be understood there.
+pub async fn newest(mut events: Events, end: StreamSeq, aggregate: &str) -> Result<Vec<Readable>, ReadError> {
+    let (mut at, mut found, mut poison) = (StreamSeq(0), BTreeMap::new(), vec![]);
+    while at < end {
+        match events.next().await.ok_or_else(ReadError::ended)? {
+            Ok(recorded) => {
+                at = recorded.seq;
+                if recorded.event.aggregate == aggregate {
+                    let place = (recorded.event.space.to_string(), recorded.event.aggregate_id.clone());
+                    found.insert(place, recorded);
+                }
+            }
+            Err(ReadError::Poison { seq, cause }) => {
+                at = StreamSeq(seq);
+                poison.push(Err((at, cause)));
+            }
+            Err(away) => return Err(away),
+        }
+    }
+    Ok(found.into_values().map(Ok).chain(poison).collect())
 }
 
 /// The way into the event log. Only `commands` is handed it.

@@ -8,7 +8,7 @@ use crate::{
     journal::{Envelope, Recorded, codec, subject::Prefix},
     ports::{
         EventAppender, EventLog, EventReader,
-        log::{AppendError, Events, ReadError, Readable},
+        log::{AppendError, Events, ReadError, Readable, newest},
     },
 };
 
@@ -46,6 +46,15 @@ impl EventLog for NatsLog {
 
     async fn next(&self, space: &SpaceId, aggregate: &str, id: &str, from: StreamSeq) -> Result<Option<Recorded>, ReadError> {
         self.stream.next(self.prefix.event(space, aggregate, id), from).await
+    }
+
+    async fn newest_of(&self, aggregate: &str) -> Result<Vec<Readable>, ReadError> {
+        let subjects = self.prefix.events_of_kind(aggregate);
+        let end = self.stream.last_position(&subjects).await?;
+        if end == StreamSeq(0) {
+            return Ok(vec![]);
+        }
+        newest(self.stream.read(StreamSeq(0), Some(subjects), codec::decode).await?, end, aggregate).await
     }
 
     async fn last_of(&self, space: &SpaceId) -> Result<StreamSeq, ReadError> {

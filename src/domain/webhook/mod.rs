@@ -205,6 +205,11 @@ pub enum Command {
     Revoke {
         at: Timestamp,
     },
+    /// The same headers and secrets, sealed anew.
+    Reseal {
+        headers: BTreeMap<String, String>,
+        secrets: Vec<Secret>,
+    },
     Delete {
         at: Timestamp,
     },
@@ -302,6 +307,12 @@ fn change(command: Command, old: &Webhook) -> Result<Vec<Event>, Rejection> {
             [newest, _, ..] => vec![Event::SecretRevoked(Webhook { secrets: vec![newest.clone()], ..after(at) })],
             _ => vec![],
         },
+        // Nothing changes that its owner could see, so it is no newer than it was.
+        Command::Reseal { headers, secrets } => {
+            let config = Config { headers, ..old.config.clone() };
+            let resealed = Webhook { config, secrets, ..old.clone() };
+            if resealed == *old { vec![] } else { vec![Event::Updated(resealed, vec!["headers", "secrets"])] }
+        }
         // Nobody needs the secrets of an endpoint that is gone.
         Command::Delete { at } => vec![Event::Deleted(Webhook { secrets: vec![], deleted_at: Some(at), ..after(at) })],
     })
