@@ -11,6 +11,7 @@ pub mod groups;
 pub mod ids;
 pub mod json_number;
 pub mod json_object;
+pub mod key_ring;
 pub mod limits;
 pub mod memory;
 pub mod relationship;

@@ -9,6 +9,7 @@ pub mod delegation;
 pub mod derived;
 pub mod envelope;
 pub mod events;
+pub mod key_ring;
 pub mod public;
 pub mod sealed;
 pub mod session;

@@ -16,6 +16,11 @@ pub struct Place<'a> {
     pub revision: Revision,
 }
 
+/// What a wrapped data key is bound to. It is on disk.
+pub fn wrapping(space: &SpaceId, id: &str) -> String {
+    format!("data key {space} {id}")
+}
+
 /// Why something cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {

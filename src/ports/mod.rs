@@ -12,6 +12,7 @@ pub mod identity;
 mod keyword;
 pub mod log;
 pub mod marks;
+pub mod master_keys;
 pub mod passkeys;
 mod reads;
 pub mod replay;

@@ -5,12 +5,14 @@ mod data_keys;
 mod delegations;
 mod derived;
 mod eraser;
+mod key_ring;
 mod log;
 mod marks;
 mod outcome;
 mod reader;
 mod sessions;
 mod stream;
+mod wrapped_keys;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,15 +22,21 @@ use tokio::sync::watch;
 
 pub use self::appends::Appends;
 use self::{
-    data_keys::NatsDataKeys, delegations::NatsDelegations, derived::NatsDerived, eraser::NatsEraser, log::NatsLog,
-    marks::NatsMarks, sessions::NatsSessions, stream::NatsStream,
+    data_keys::NatsDataKeys, delegations::NatsDelegations, derived::NatsDerived, eraser::NatsEraser, key_ring::NatsKeyRing,
+    log::NatsLog, marks::NatsMarks, sessions::NatsSessions, stream::NatsStream, wrapped_keys::NatsWrappedKeys,
 };
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
     ports::{
-        DerivedLog, EventAppender, EventLog, FactAppender, data_keys::DataKeyStore, delegations::DelegationStore,
-        erasure::LogEraser, marks::Marks, sessions::SessionStore,
+        DerivedLog, EventAppender, EventLog, FactAppender,
+        data_keys::DataKeyStore,
+        delegations::DelegationStore,
+        erasure::LogEraser,
+        marks::Marks,
+        master_keys::{KeyRingStore, SealedThings},
+        sessions::SessionStore,
+        webhooks::Vault,
     },
 };
 
@@ -43,6 +51,7 @@ const EVENTS_DEFINITION: &str = include_str!("../../../nats/events.json");
 const DERIVED_DEFINITION: &str = include_str!("../../../nats/derived.json");
 const KEYS_DEFINITION: &str = include_str!("../../../nats/keys.json");
 const SESSIONS_DEFINITION: &str = include_str!("../../../nats/sessions.json");
+const VAULT_DEFINITION: &str = include_str!("../../../nats/vault.json");
 /// How long an append waits for its acknowledgement before the log is asked.
 const ACK_WAIT_S: u64 = 5;
 /// Most appends in flight from one process; more wait.
@@ -87,6 +96,7 @@ pub struct Nats {
     derived: NatsStream,
     sessions: NatsStream,
     keys: NatsStream,
+    vault: NatsStream,
     prefix: Prefix,
     replicas: usize,
     appends: Appends,
@@ -117,13 +127,15 @@ impl Nats {
         let derived = (prefix.stream("DERIVED"), prefix.all_derived(), DERIVED_DEFINITION);
         let sessions = (prefix.stream("SESSIONS"), prefix.all_sessions(), SESSIONS_DEFINITION);
         let keys = (prefix.stream("KEYS_1"), prefix.all_data_keys(), KEYS_DEFINITION);
+        let vault = (prefix.stream("VAULT"), prefix.all_of_vault(), VAULT_DEFINITION);
         let watched = stream::Watched { connections, appends: Appends::default() };
         let events = NatsStream::open((&client, &context, &watched), events, access.replicas).await?;
         let derived = NatsStream::open((&client, &context, &watched), derived, access.replicas).await?;
         let sessions = NatsStream::open((&client, &context, &watched), sessions, access.replicas).await?;
         let keys = NatsStream::open((&client, &context, &watched), keys, access.replicas).await?;
+        let vault = NatsStream::open((&client, &context, &watched), vault, access.replicas).await?;
         let (replicas, appends) = (access.replicas, watched.appends);
-        Ok(Self { client, events, derived, sessions, keys, prefix, replicas, appends })
+        Ok(Self { client, events, derived, sessions, keys, vault, prefix, replicas, appends })
     }
 
     pub fn log(&self) -> Arc<dyn EventLog> {
@@ -178,6 +190,16 @@ impl Nats {
     /// Where delegations to API clients are kept.
     pub fn delegations(&self) -> Arc<dyn DelegationStore> {
         Arc::new(NatsDelegations(NatsSessions { stream: self.sessions.clone(), prefix: self.prefix.clone() }))
+    }
+
+    /// The same keys as what the master key wraps.
+    pub fn wrapped_keys(&self, vault: Arc<dyn Vault>) -> Arc<dyn SealedThings> {
+        Arc::new(NatsWrappedKeys { stream: self.keys.clone(), prefix: self.prefix.clone(), vault })
+    }
+
+    /// Where processes agree on the versions of the master key.
+    pub fn key_ring(&self) -> Arc<dyn KeyRingStore> {
+        Arc::new(NatsKeyRing { client: self.client.clone(), stream: self.vault.clone(), prefix: self.prefix.clone() })
     }
 
     /// What other processes tell of their commits: projection and position.
