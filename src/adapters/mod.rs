@@ -7,5 +7,6 @@ pub mod oidc;
 pub mod postgres;
 pub mod system;
 pub mod tantivy;
+pub mod transit;
 pub mod vault;
 pub mod webauthn;

@@ -67,6 +67,7 @@ pub fn configure(edge: Edge) -> impl Fn(&mut web::ServiceConfig) + Clone + Send 
             .app_data(web::Data::from(app.audit))
             .app_data(web::Data::from(app.projections))
             .app_data(web::Data::from(app.caches))
+            .app_data(web::Data::from(app.vault))
             .app_data(web::Data::from(app.status))
             .app_data(live.clone())
             .app_data(scrapes.clone())

@@ -7,7 +7,7 @@
 //! - [`error`]: everything that can be refused, by one table of codes.
 //! - [`login`], [`sessions`]: how people come in by a browser, and for how long. [`oauth`], [`delegations`]: how clients act for them.
 //! - [`memories`], [`relationships`], [`search`], [`graph`], [`webhooks`], [`events`], [`erasures`]: what clients do.
-//! - [`projections`], [`caches`], [`status`]: what operators do.
+//! - [`projections`], [`caches`], [`status`], [`vault`]: what operators do.
 
 pub mod access;
 pub mod admission;
@@ -30,6 +30,7 @@ pub mod relationships;
 pub mod search;
 pub mod sessions;
 pub mod status;
+pub mod vault;
 pub mod webhooks;
 mod writing;
 
@@ -59,5 +60,6 @@ pub struct App {
     pub caches: Arc<caches::KeptAnswers>,
     pub login: Arc<login::Login>,
     pub oauth: Arc<oauth::Oauth>,
+    pub vault: Arc<vault::MasterKeyRing>,
     pub status: Arc<status::Overview>,
 }

@@ -40,6 +40,7 @@ pub mod status;
 mod table;
 pub mod up;
 pub mod update;
+mod vault;
 mod verbs;
 pub mod webhooks;
 mod which;
@@ -152,6 +153,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Members(verb) => members::run(verb.args, verb.connection).await,
         Verb::Spaces(verb) => spaces::run(verb.args, &verb.connection.open()?).await,
         Verb::Caches(verb) => caches::run(verb.args, &verb.connection.open()?).await,
+        Verb::Vault(args) => vault::run(args).await,
         Verb::Config(args) => config::run(&args),
         Verb::Status(verb) => status::run(verb.args, &verb.connection.open()?).await,
     }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     add, audit, caches, config, connect, delegations, erase, events, export, get, graph, history, import, keys, list, login,
-    login_link, members, relate, replay, rm, search, serve, spaces, status, up, update, webhooks,
+    login_link, members, relate, replay, rm, search, serve, spaces, status, up, update, vault, webhooks,
 };
 
 /// What holds for every verb.
@@ -157,6 +157,11 @@ pub enum Verb {
     /// Show what answers are kept in memory, or let them go
     #[command(after_help = "Examples:\n  brain caches --limit 5\n  brain caches --flush")]
     Caches(Client<caches::Args>),
+    /// See to the master key: its versions, a new one, and how its file is kept
+    #[command(
+        after_help = "Examples:\n  brain vault status\n  brain vault rotate\n  brain vault rewrap\n  brain vault destroy 1\n  brain vault protect --passphrase-file /run/secrets/passphrase\n\nA rotation makes a new version, which seals from then on; a rewrap seals under it what lies under older ones; then an old one can be destroyed.\nprotect writes the file of the key anew, with no server: what was sealed stays as it is.\nColumns: version, state (active, kept, announced, destroyed), known, sealed under it"
+    )]
+    Vault(vault::Args),
     /// Show every setting, its value and where that comes from; check them
     #[command(
         after_help = "Examples:\n  brain config\n  brain config --check --config /etc/brain.toml\n  brain config --list --for serve\n\nThe flags of brain up and brain serve are taken as well.\nColumns: setting, value, from, read by; with --list setting, takes, default, names, read by, what it is\nExit codes: 0 all is well, 2 something set is unknown, of another type or out of range."

@@ -11,7 +11,7 @@ use super::{
     auth::{self, Client, Provider},
     fault::{Fault, Faults},
     file::{Entry, File},
-    nearest,
+    nearest, security,
     setting::{Fallback, Reader, Secrecy, Setting},
     value::{Kind, Unfit, Value},
 };
@@ -164,6 +164,7 @@ pub fn resolve(reader: Option<Reader>, given: Given<'_>) -> Result<Effective, Fa
         }
         rows.push(row);
     }
+    faults.extend(security::contradictions(&rows));
     let mut providers = given.file.map(|file| auth::provider::read(file, &mut faults)).unwrap_or_default();
     auth::simple::read(&rows, &mut providers, &mut faults);
     let clients = given.file.map(|file| auth::client::read(file, &mut faults)).unwrap_or_default();

@@ -290,3 +290,36 @@ fn login_providers_are_described_by_variables_alone() {
     let twice = said().file("[[auth.provider]]\nid = 'google'\nclient_id = 'y'").variable("BRAIN_AUTH_GOOGLE_CLIENT_ID", "x");
     assert!(twice.faults(Reader::Up)[0].contains("a second time"));
 }
+
+#[test]
+fn the_master_key_has_one_source_that_is_whole() {
+    use super::security::{MasterSource, Secret};
+    let source = |said: &Said| up(said).security.source;
+    assert_eq!(source(&said()), MasterSource::File);
+    assert_eq!(source(&said().variable("BRAIN_MASTER_KEY", "AAAA")), MasterSource::Here(Secret("AAAA".into())));
+    let service = said().file("security.kms_url = 'https://bao:8200'\nsecurity.kms_token_file = 'token'");
+    let MasterSource::Kms(kms) = source(&service) else { panic!("a service") };
+    assert_eq!(
+        (kms.key.as_str(), kms.mount.as_str(), kms.token_file.to_str()),
+        ("second-brain", "transit", Some("/etc/brain/token"))
+    );
+    for (said, words) in [
+        (
+            service.variable("BRAIN_MASTER_PASSPHRASE", "hunter2hunter2"),
+            "BRAIN_MASTER_PASSPHRASE and security.kms_url in /etc/brain/brain.toml are set",
+        ),
+        (
+            said().variable("BRAIN_MASTER_KEY", "hunter2").variable("BRAIN_MASTER_KEY_FILE", "/k"),
+            "BRAIN_MASTER_KEY and BRAIN_MASTER_KEY_FILE are set",
+        ),
+        (said().variable("BRAIN_KMS_URL", "https://bao"), "BRAIN_KMS_URL needs a token"),
+        (said().variable("BRAIN_MASTER_PASSPHRASE", "hunter2"), "at least 12 characters"),
+        (said().variable("BRAIN_MASTER_KEY", ""), "at least 1 characters"),
+        (said().file("security.kms_key = '../x'"), "with / between its parts"),
+        (said().file("security.master_key = 'hunter2'"), "is read from no file"),
+    ] {
+        let faults = said.faults(Reader::Up);
+        assert!(faults.len() == 1 && faults[0].contains(words), "{words}: {faults:?}");
+        assert!(!format!("{faults:?}").contains("hunter2"), "{faults:?}");
+    }
+}

@@ -288,20 +288,27 @@ pub trait HttpSender: Send + Sync {
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    #[error("there is no master key; set BRAIN_MASTER_KEY_FILE to the one that all processes share")]
+    #[error("there is no master key; set BRAIN_MASTER_KEY_FILE or BRAIN_MASTER_KEY to the one that all processes share")]
     NoKey,
+    #[error("it was sealed under version {0} of the master key, which this process does not hold")]
+    NoSuchVersion(u32),
     #[error("it was sealed under another master key or for another place")]
     Unsealable,
 }
 
 /// Seals what must not stand in the log as it is. The same text with the same associated data is sealed to the same words.
-/// Errors of each method: `NoKey` without a master key; of opening, `Unsealable` under another key or other associated data.
+/// Errors of each method: `NoKey` without a master key; of opening, `Unsealable` under another key or other associated data,
+/// `NoSuchVersion` under a version that is not held.
 pub trait Vault: Send + Sync {
     /// `associated_data` is bound to the sealed text: it opens nowhere else.
     fn seal(&self, associated_data: &str, text: &[u8]) -> Result<String, VaultError>;
     fn unseal(&self, associated_data: &str, sealed: &str) -> Result<Vec<u8>, VaultError>;
     /// A key for one purpose, that follows from the master key and tells nothing of it.
     fn derive(&self, purpose: &str) -> Result<[u8; 32], VaultError>;
+    /// The same from every version of the master key that is held, the newest first: what was made before a rotation is still known.
+    fn derive_all(&self, purpose: &str) -> Result<Vec<[u8; 32]>, VaultError> {
+        Ok(vec![self.derive(purpose)?])
+    }
     /// A new ed25519 key: its seed and its public half.
     fn key_pair(&self) -> ([u8; 32], [u8; 32]);
     /// Random bytes for a new secret.

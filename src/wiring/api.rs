@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{caches, core::Core, credentials, eraser, login, positions::AllPositions, webhooks::Outward};
+use super::{caches, core::Core, credentials, eraser, login, positions::AllPositions, vault::ProvenKeys, webhooks::Outward};
 use crate::{
     adapters::{nats::Nats, oidc::Way, postgres::Postgres, system::SystemIds},
     api::{
@@ -68,7 +68,7 @@ pub(super) struct Needs<'a> {
 }
 
 /// Follows what the role needs of the log, and puts the use cases together.
-pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge> {
+pub(super) async fn start(core: &Core, needs: Needs<'_>, vault: ProvenKeys) -> anyhow::Result<Edge> {
     let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
         needs;
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
@@ -134,6 +134,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>) -> anyhow::Result<Edge>
         caches: Arc::new(KeptAnswers(caches)),
         login,
         oauth,
+        vault: Arc::new(vault.use_cases(core)),
         status,
     };
     let (metrics, limits) = (Arc::new(telemetry::metrics()), limits(core, requests_per_s));

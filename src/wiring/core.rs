@@ -1,25 +1,19 @@
 //! What every part of a process stands on: the servers, the write path, the tail of the log, and what ends it all. Made first.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Links;
+use super::{Links, Outward};
 use crate::{
-    adapters::{
-        nats::Nats,
-        postgres::Postgres,
-        system::SystemClock,
-        vault::{MasterKey, SealedKeys},
-    },
+    adapters::{nats::Nats, postgres::Postgres, system::SystemClock, vault::SealedKeys},
     commands::Commands,
     domain::{
         memory::{ScriptTags, Sealing},
         webhook::Retry,
     },
     fanout::feed::Tail,
-    journal::subject::Prefix,
     ports::{Clock, data_keys::DataKeys, webhooks::Vault},
     projectors::{self, keeper::prepare},
 };
@@ -48,21 +42,21 @@ pub(super) struct Rules {
     pub retry: Retry,
 }
 
-/// The master key that this process shares with the others of its instance. Errors: it cannot be read, or made.
-pub(super) fn master_key(is_embedded: bool, file: Option<&Path>, data_dir: &Path) -> anyhow::Result<Arc<dyn Vault>> {
-    let own_key = data_dir.join("master.key");
-    Ok(Arc::new(match file {
-        Some(path) => MasterKey::open(path)?,
-        // Alone, a brain makes its own key; one of several must be told which it is.
-        None if is_embedded || own_key.exists() => MasterKey::open(&own_key)?,
-        None => MasterKey::absent(),
-    }))
+impl Rules {
+    pub fn of(script_tags: ScriptTags, outward: &Outward) -> Self {
+        let security = &outward.security;
+        let (is_possible, detects) = (security.encryption_enabled, security.detect_sensitive);
+        Self {
+            script_tags,
+            sealing: Sealing { is_possible, detects, ..Sealing::default() },
+            retry: outward.webhooks.retry.clone(),
+        }
+    }
 }
 
 impl Core {
-    /// Opens the master key, connects to the servers and makes the read models' tables: the first question may come before an engine has looked.
-    pub async fn connect(links: Links, prefix: Prefix, vault: Arc<dyn Vault>, rules: Rules) -> anyhow::Result<Self> {
-        let nats = Nats::connect(&links.nats, prefix).await?;
+    /// Connects to Postgres and makes the read models' tables: the first question may come before an engine has looked.
+    pub async fn connect(links: Links, nats: Nats, vault: Arc<dyn Vault>, rules: Rules) -> anyhow::Result<Self> {
         let postgres = Postgres::connect(&links.owner_url, &links.app_url).await?;
         let store = postgres.projection_store();
         for definition in projectors::definition::all() {
@@ -77,17 +71,7 @@ impl Core {
             .with_sealing(data_keys.clone(), rules.sealing)
             .with_retry(rules.retry);
         let (commands, tail) = (Arc::new(commands), Tail::new(nats.log()));
-        Ok(Self {
-            links,
-            nats,
-            postgres,
-            clock,
-            vault,
-            data_keys,
-            commands,
-            tail,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
-        })
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { links, nats, postgres, clock, vault, data_keys, commands, tail, tasks, stop })
     }
 }

@@ -16,6 +16,7 @@ mod login;
 mod positions;
 mod projector;
 mod reactor;
+pub mod vault;
 mod webhooks;
 
 pub use self::{
@@ -41,11 +42,11 @@ use self::{
     credentials::Credentials,
 };
 use crate::{
-    adapters::{postgres::Postgres, tantivy::TantivyIndex},
+    adapters::{nats::Nats, postgres::Postgres, tantivy::TantivyIndex},
     api::http::hosts::Hosts,
     caches::Settings,
     config::{self, Config},
-    domain::memory::{ScriptTags, Sealing},
+    domain::memory::ScriptTags,
     journal::subject::Prefix,
     ports::KeywordIndex,
     runtime::{self, Durability, Servers},
@@ -126,12 +127,11 @@ impl Brain {
         let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
-        let vault = core::master_key(links.is_embedded, outward.security.master_key_file.as_deref(), data_dir)?;
-        let security = &outward.security;
-        let sealing =
-            Sealing { is_possible: security.encryption_enabled, detects: security.detect_sensitive, ..Sealing::default() };
-        let rules = Rules { script_tags, sealing, retry: outward.webhooks.retry.clone() };
-        let core = Core::connect(links, prefix, vault, rules).await?;
+        let nats = Nats::connect(&links.nats, prefix).await?;
+        // Before anything else: with the wrong key nothing may be written or served.
+        let vault = vault::open(&nats, &outward.security, (data_dir, &roles), links.is_embedded).await?;
+        let core = Core::connect(links, nats, vault.keys.clone(), Rules::of(script_tags, &outward)).await?;
+        vault.follow(&core);
         let (stopped, is_stopped) = watch::channel(None);
         if roles.include(Role::Projector) {
             projector::start(&core, stopped);
@@ -177,7 +177,7 @@ impl Brain {
                     stop_live,
                     requests_per_s,
                 };
-                let edge = api::start(&core, needs).await?;
+                let edge = api::start(&core, needs, vault).await?;
                 http::serve(socket, crate::api::configure(edge), (origins, hosts))?
             }
             None => {

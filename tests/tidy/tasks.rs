@@ -14,7 +14,14 @@ const SPAWNING: &[(&str, &[&str])] = &[
     // Work that holds a thread up; each of them waits for it at once.
     (
         "tokio::task::spawn_blocking",
-        &["adapters/candle/mod.rs", "adapters/nats/reader.rs", "adapters/tantivy/mod.rs", "cli/up.rs", "wiring/mod.rs"],
+        &[
+            "adapters/candle/mod.rs",
+            "adapters/nats/reader.rs",
+            "adapters/tantivy/mod.rs",
+            "adapters/vault/place.rs",
+            "cli/up.rs",
+            "wiring/mod.rs",
+        ],
     ),
     // Of the program itself, and of the thread that watches over the servers.
     ("tokio::runtime", &["cli/mod.rs", "runtime/supervisor.rs"]),

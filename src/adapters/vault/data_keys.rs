@@ -19,7 +19,7 @@ use super::{KEY_BYTES, NONCE_BYTES, random};
 use crate::{
     domain::ids::SpaceId,
     ports::{
-        data_keys::{DataKeyStore, DataKeys, Found, Place, SealError},
+        data_keys::{DataKeyStore, DataKeys, Found, Place, SealError, wrapping},
         webhooks::Vault,
     },
 };
@@ -62,11 +62,6 @@ impl SealedKeys {
     fn unwrapped(&self, space: &SpaceId, id: &str, wrapped: &str) -> Result<DataKey, SealError> {
         self.vault.unseal(&wrapping(space, id), wrapped)?.try_into().map_err(|_| SealError::Damaged)
     }
-}
-
-/// What a wrapped data key is bound to.
-fn wrapping(space: &SpaceId, id: &str) -> String {
-    format!("data key {space} {id}")
 }
 
 fn associated(place: Place<'_>) -> Vec<u8> {
@@ -151,8 +146,7 @@ mod tests {
     }
 
     fn keys() -> SealedKeys {
-        let folder = tempfile::tempdir().unwrap();
-        let master = MasterKey::open(&folder.path().join("master.key")).unwrap();
+        let master = MasterKey::of([(1, zeroize::Zeroizing::new([1; KEY_BYTES]))].into(), None);
         SealedKeys::new(Arc::new(master), Arc::new(InMemory::default()))
     }
 

@@ -1,94 +1,193 @@
-//! The master key of an instance and what it seals: AES-256-GCM with associated data. Made by `wiring`; the key never leaves this file.
+//! The master key of an instance and what it seals: AES-256-GCM with associated data. Made by `wiring`; no key leaves this folder.
+//!
+//! - [`place`]: where the versions come from. [`key_file`], [`passphrase`]: how they are kept.
 //!
 //! The nonce follows from key, associated data and text (as in AES-SIV), so the same text with the same data is sealed to the same words, and
-//! a nonce never serves two texts.
+//! a nonce serves two texts by accident only: among 2^32 that are sealed under one version, with a chance of 2^-33.
+
+pub mod key_file;
+pub mod passphrase;
+pub mod place;
+#[cfg(test)]
+mod tests;
 
 mod data_keys;
 
 use std::{
-    collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError, RwLock},
 };
 
 use aes_gcm::{
     Aes256Gcm, KeyInit,
     aead::{Aead, Payload},
 };
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 pub use self::data_keys::SealedKeys;
-use crate::ports::webhooks::{Vault, VaultError};
+use self::{
+    key_file::KeyFile,
+    place::{Error, Place},
+};
+use crate::{
+    domain::key_ring::Check,
+    ports::{
+        master_keys::{MasterKeyError, MasterKeys},
+        webhooks::{Vault, VaultError},
+    },
+};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
+/// What a key is proven by: no text that is sealed begins so, nor a purpose that a key is derived for.
+const CHECKED: &[u8] = b"check of a second-brain master key";
 
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("the master key {path} cannot be read or made")]
-    File {
-        path: String,
-        #[source]
-        cause: std::io::Error,
-    },
-    #[error("{path} is no master key: each line is a version and 32 bytes in base64")]
-    Shape { path: String },
+/// One version of the master key; overwritten when it is dropped.
+pub type Key = Zeroizing<[u8; KEY_BYTES]>;
+/// The versions of a place.
+pub type Keys = BTreeMap<u32, Key>;
+
+/// What a process holds.
+#[derive(Default)]
+struct Held {
+    keys: Keys,
+    /// The version that seals.
+    active: Option<u32>,
+    destroyed: BTreeSet<u32>,
 }
 
-/// The master keys by version; the newest seals, all unseal.
-pub struct MasterKey(BTreeMap<u32, [u8; KEY_BYTES]>);
+/// The master keys by version; one seals, all that are not destroyed unseal.
+pub struct MasterKey {
+    held: RwLock<Held>,
+    place: Option<Place>,
+    /// The file as it was read last: to open one takes a service, or half a second.
+    seen: Mutex<Option<KeyFile>>,
+}
 
 impl MasterKey {
-    /// Reads the file; makes it, for the owner's eyes only, where there is none.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let name = || path.display().to_string();
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text).ok_or_else(|| Error::Shape { path: name() }),
-            Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => {
-                let text = format!("1 {}\n", STANDARD.encode(random(KEY_BYTES)));
-                create(path, &text).map_err(|cause| Error::File { path: name(), cause })?;
-                // Whoever was faster has made the one that counts.
-                let text = fs::read_to_string(path).map_err(|cause| Error::File { path: name(), cause })?;
-                Self::parse(&text).ok_or_else(|| Error::Shape { path: name() })
-            }
-            Err(cause) => Err(Error::File { path: name(), cause }),
-        }
+    /// The keys of a place, of which the newest seals until it is told otherwise; `None` where nothing is. Errors: what is there cannot be
+    /// opened.
+    pub async fn open(place: Place) -> Result<Option<Self>, Error> {
+        let seen = place.file()?;
+        let keys = place.read().await?;
+        Ok(keys.map(|keys| Self { seen: Mutex::new(seen), ..Self::of(keys, Some(place)) }))
     }
 
     /// Without a key nothing is sealed and nothing unsealed.
     pub fn absent() -> Self {
-        Self(BTreeMap::new())
+        Self::of(Keys::new(), None)
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let key = |line: &str| {
-            let (version, key) = line.trim().split_once(' ')?;
-            Some((version.parse().ok()?, STANDARD.decode(key.trim()).ok()?.try_into().ok()?))
-        };
-        let keys: Option<BTreeMap<_, _>> = text.lines().filter(|line| !line.trim().is_empty()).map(key).collect();
-        keys.filter(|keys| !keys.is_empty()).map(Self)
+    fn of(keys: Keys, place: Option<Place>) -> Self {
+        let active = keys.keys().next_back().copied();
+        Self { held: RwLock::new(Held { keys, active, destroyed: BTreeSet::new() }), place, seen: Mutex::default() }
+    }
+
+    fn with<T>(&self, use_key: impl FnOnce(u32, &Key) -> Result<T, VaultError>) -> Result<T, VaultError> {
+        self.read(|held| {
+            let active = held.active.ok_or(VaultError::NoKey)?;
+            use_key(active, held.keys.get(&active).ok_or(VaultError::NoSuchVersion(active))?)
+        })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Held) -> T) -> T {
+        look(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the file is the one that was read last, and what stands in it is held, as far as it is not destroyed.
+    fn has_all_of(&self, file: &KeyFile) -> bool {
+        let is_same = self.seen.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(file);
+        let is_known = |held: &Held, version: &u32| held.keys.contains_key(version) || held.destroyed.contains(version);
+        is_same && self.read(|held| file.0.keys().all(|version| is_known(held, version)))
+    }
+
+    fn place(&self) -> Result<&Place, MasterKeyError> {
+        let none = || MasterKeyError::ReadOnly("this process has no master key".into());
+        self.place.as_ref().ok_or_else(none)
     }
 }
 
-/// Never replaces a key: what was sealed under it would be lost.
-fn create(path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    let _ = fs::remove_file(&fresh);
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    match fs::hard_link(&fresh, path) {
-        Err(other) if other.kind() != std::io::ErrorKind::AlreadyExists => return Err(other),
-        _ => fs::remove_file(&fresh)?,
+#[async_trait]
+impl MasterKeys for MasterKey {
+    fn source(&self) -> String {
+        self.place.as_ref().map_or_else(|| "none".to_owned(), Place::describe)
     }
-    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+
+    fn held(&self) -> BTreeMap<u32, Check> {
+        self.read(|held| held.keys.iter().map(|(version, key)| (*version, check(key))).collect())
+    }
+
+    fn active(&self) -> Option<u32> {
+        self.read(|held| held.active)
+    }
+
+    fn follow(&self, active: u32, destroyed: BTreeSet<u32>) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.active = Some(active);
+        held.keys.retain(|version, _| !destroyed.contains(version));
+        held.destroyed = destroyed;
+    }
+
+    async fn reload(&self) -> Result<(), MasterKeyError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let seen = place.file().map_err(failed)?;
+        if seen.as_ref().is_some_and(|file| self.has_all_of(file)) {
+            return Ok(());
+        }
+        let keys = place.read().await.map_err(failed)?.unwrap_or_default();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let destroyed = held.destroyed.clone();
+        // A version is never exchanged for another key of its number: that would be found out too late.
+        for (version, key) in keys.into_iter().filter(|(version, _)| !destroyed.contains(version)) {
+            held.keys.entry(version).or_insert(key);
+        }
+        Ok(())
+    }
+
+    async fn next(&self, above: u32) -> Result<u32, MasterKeyError> {
+        let version = self.place()?.next(above).await.map_err(failed)?;
+        self.reload().await?;
+        Ok(version)
+    }
+
+    async fn remove(&self, version: u32) -> Result<(), MasterKeyError> {
+        self.place()?.remove(version).await.map_err(failed)
+    }
+
+    async fn rewrap(&self) -> Result<usize, MasterKeyError> {
+        match &self.place {
+            Some(place) => place.rewrap().await.map_err(failed),
+            None => Ok(0),
+        }
+    }
+}
+
+fn failed(cause: Error) -> MasterKeyError {
+    match cause {
+        Error::CannotMake { .. } | Error::CannotRemove { .. } => MasterKeyError::ReadOnly(cause.to_string()),
+        other => MasterKeyError::Failed(Box::new(other)),
+    }
+}
+
+/// What proves a key and tells nothing of it.
+fn check(key: &Key) -> Check {
+    let tag: [u8; 32] = hmac(key, &[CHECKED]);
+    *tag.first_chunk().expect("32 bytes begin with 16")
+}
+
+fn hmac(key: &Key, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_slice()).expect("a key of HMAC may have any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+fn cipher(key: &Key) -> Aes256Gcm {
+    Aes256Gcm::new_from_slice(key.as_slice()).expect("32 bytes")
 }
 
 fn random(bytes: usize) -> Vec<u8> {
@@ -99,16 +198,14 @@ fn random(bytes: usize) -> Vec<u8> {
 
 impl Vault for MasterKey {
     fn seal(&self, associated_data: &str, text: &[u8]) -> Result<String, VaultError> {
-        let (version, key) = self.0.last_key_value().ok_or(VaultError::NoKey)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
-        mac.update(&(associated_data.len() as u64).to_be_bytes());
-        mac.update(associated_data.as_bytes());
-        mac.update(text);
-        let nonce: [u8; NONCE_BYTES] = mac.finalize().into_bytes()[..NONCE_BYTES].try_into().expect("cut to size");
-        let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes");
-        let sealed = cipher.encrypt(&nonce.into(), Payload { msg: text, aad: associated_data.as_bytes() });
-        let sealed = sealed.map_err(|_| VaultError::Unsealable)?;
-        Ok(format!("{version}.{}", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
+        self.with(|version, key| {
+            let length = (associated_data.len() as u64).to_be_bytes();
+            let mac = hmac(key, &[&length, associated_data.as_bytes(), text]);
+            let nonce: [u8; NONCE_BYTES] = *mac.first_chunk().expect("32 bytes begin with 12");
+            let sealed = cipher(key).encrypt(&nonce.into(), Payload { msg: text, aad: associated_data.as_bytes() });
+            let sealed = sealed.map_err(|_| VaultError::Unsealable)?;
+            Ok(format!("{version}.{}", URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())))
+        })
     }
 
     fn unseal(&self, associated_data: &str, sealed: &str) -> Result<Vec<u8>, VaultError> {
@@ -117,22 +214,27 @@ impl Vault for MasterKey {
             Some((version.parse::<u32>().ok()?, URL_SAFE_NO_PAD.decode(text).ok()?))
         };
         let (version, bytes) = parts().ok_or(VaultError::Unsealable)?;
-        if self.0.is_empty() {
-            return Err(VaultError::NoKey);
-        }
-        let key = self.0.get(&version).ok_or(VaultError::Unsealable)?;
-        let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Unsealable)?;
-        let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes");
-        let payload = Payload { msg: text, aad: associated_data.as_bytes() };
-        cipher.decrypt(&(*nonce).into(), payload).map_err(|_| VaultError::Unsealable)
+        self.read(|held| {
+            if held.keys.is_empty() {
+                return Err(VaultError::NoKey);
+            }
+            let key = held.keys.get(&version).ok_or(VaultError::NoSuchVersion(version))?;
+            let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::Unsealable)?;
+            let payload = Payload { msg: text, aad: associated_data.as_bytes() };
+            cipher(key).decrypt(&(*nonce).into(), payload).map_err(|_| VaultError::Unsealable)
+        })
     }
 
     fn derive(&self, purpose: &str) -> Result<[u8; 32], VaultError> {
-        let (_, key) = self.0.last_key_value().ok_or(VaultError::NoKey)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
-        mac.update(b"derived key: ");
-        mac.update(purpose.as_bytes());
-        Ok(mac.finalize().into_bytes().into())
+        self.with(|_, key| Ok(hmac(key, &[b"derived key: ", purpose.as_bytes()])))
+    }
+
+    fn derive_all(&self, purpose: &str) -> Result<Vec<[u8; 32]>, VaultError> {
+        let all = self.read(|held| {
+            let newest_first = held.keys.values().rev();
+            newest_first.map(|key| hmac(key, &[b"derived key: ", purpose.as_bytes()])).collect::<Vec<_>>()
+        });
+        if all.is_empty() { Err(VaultError::NoKey) } else { Ok(all) }
     }
 
     fn key_pair(&self) -> ([u8; 32], [u8; 32]) {
@@ -142,37 +244,5 @@ impl Vault for MasterKey {
 
     fn random(&self, bytes: usize) -> Vec<u8> {
         random(bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_made_once_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("master.key");
-        let sealed = MasterKey::open(&path).unwrap().seal("here", b"tea").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let again = MasterKey::open(&path).unwrap();
-        assert_eq!(again.unseal("here", &sealed).unwrap(), b"tea");
-        assert_eq!(again.seal("here", b"tea").unwrap(), sealed);
-        assert!(matches!(again.unseal("there", &sealed), Err(VaultError::Unsealable)));
-        assert!(matches!(MasterKey::absent().unseal("here", &sealed), Err(VaultError::NoKey)));
-        fs::write(&path, "nonsense").unwrap();
-        assert!(matches!(MasterKey::open(&path), Err(Error::Shape { .. })));
-    }
-
-    #[test]
-    fn a_newer_key_seals_and_older_ones_still_open() {
-        let line = |version: u32| format!("{version} {}\n", STANDARD.encode([version as u8; KEY_BYTES]));
-        let old = MasterKey::parse(&line(1)).unwrap().seal("here", b"tea").unwrap();
-        let both = MasterKey::parse(&(line(1) + &line(2))).unwrap();
-        assert_eq!(both.unseal("here", &old).unwrap(), b"tea");
-        let new = both.seal("here", b"tea").unwrap();
-        assert!(new.starts_with("2.") && MasterKey::parse(&line(1)).unwrap().unseal("here", &new).is_err());
     }
 }

@@ -107,13 +107,14 @@ impl LiveAuth {
     }
 
     fn by_token(&self, token: &str) -> Result<Subscriber, AuthError> {
-        let secret = self.vault.derive(PURPOSE).map_err(|_: VaultError| AuthError::Invalid)?;
+        let secrets = self.vault.derive_all(PURPOSE).map_err(|_: VaultError| AuthError::Invalid)?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         // By our own clock, below.
         validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(&secret), &validation);
-        let claims = claims.map_err(|_| AuthError::Invalid)?.claims;
+        // One that was issued before the master key was rotated is good until it is over.
+        let read = |secret| jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(secret), &validation).ok();
+        let claims = secrets.iter().find_map(|secret| read(secret)).ok_or(AuthError::Invalid)?.claims;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(AuthError::Invalid)?;
         if expires_at <= self.clock.now() {
             return Err(AuthError::Expired);

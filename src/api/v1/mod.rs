@@ -17,6 +17,7 @@ mod render;
 pub mod replay;
 mod search;
 mod status;
+pub mod vault;
 mod webhooks;
 
 use super::http::route::{Route, Who};
@@ -37,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         webhooks::routes(),
         replay::routes(),
         caches::routes(),
+        vault::routes(),
         access::routes(),
         audit::routes(),
         status::routes(),

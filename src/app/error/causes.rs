@@ -67,7 +67,7 @@ impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         let code = match error {
             VaultError::NoKey => "secrets.no_master_key",
-            VaultError::Unsealable => "secrets.unsealable",
+            VaultError::Unsealable | VaultError::NoSuchVersion(_) => "secrets.unsealable",
         };
         Self::new(code, error.to_string()).logged(&error)
     }

@@ -256,11 +256,16 @@ impl Sessions {
 
     /// What a page must show in a header when it writes: no page of another site can know it. Errors: there is no master key.
     pub fn forgery_token(&self, secret_sha256: &str) -> Result<String, VaultError> {
-        let mut hash = Sha256::new();
-        // Both are of one length, so no other pair makes the same.
-        hash.update(self.vault.derive(FORGERY)?);
-        hash.update(secret_sha256.as_bytes());
-        Ok(URL_SAFE_NO_PAD.encode(hash.finalize()))
+        Ok(forgery_token(&self.vault.derive(FORGERY)?, secret_sha256))
+    }
+
+    /// Whether a page has shown that token, or the one that it was before the master key was rotated: it may be open for long.
+    /// Errors: there is no master key.
+    pub fn is_forgery_token(&self, secret_sha256: &str, shown: &str) -> Result<bool, VaultError> {
+        // Both are hashed again, so that the time tells nothing of where they differ.
+        let hashed = |text: &str| sha256_hex(text.as_bytes());
+        let is_good = |key| hashed(&forgery_token(key, secret_sha256)) == hashed(shown);
+        Ok(self.vault.derive_all(FORGERY)?.iter().any(is_good))
     }
 
     pub fn limits(&self) -> Limits {
@@ -278,6 +283,14 @@ impl Sessions {
     fn write<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn forgery_token(key: &[u8; 32], secret_sha256: &str) -> String {
+    let mut hash = Sha256::new();
+    // Both are of one length, so no other pair makes the same.
+    hash.update(key);
+    hash.update(secret_sha256.as_bytes());
+    URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
 fn away(cause: SessionsAway) -> Error {

@@ -4,6 +4,7 @@ mod access;
 mod erasures;
 mod graph;
 mod operators;
+mod vault;
 mod webhooks;
 
 pub use self::{
@@ -11,6 +12,7 @@ pub use self::{
     erasures::{erasure, erasures},
     graph::{graph_stats, neighbors, paths},
     operators::{caches, parked, status, verified},
+    vault::vault,
     webhooks::{attempts, deliveries, health, webhook, webhooks},
 };
 

@@ -173,9 +173,23 @@ fn the_rows_of_login() {
 }
 
 #[test]
+fn the_rows_of_the_master_key() {
+    insta::assert_snapshot!(lines(|code| code.starts_with("vault.")), @r"
+    vault.unknown_version 404 false
+    vault.version_active 409 false
+    vault.version_in_use 409 false
+    vault.not_shared 409 false
+    vault.read_only 409 false
+    vault.busy 409 true
+    vault.unavailable 503 true
+    vault.failed 500 false
+    ");
+}
+
+#[test]
 fn the_rest_of_the_table() {
-    let is_rest =
-        |code: &str| !is_of_an_aggregate(code) && !code.starts_with("webhook.") && !is_of_access(code) && !is_of_login(code);
+    let of_others = |code: &str| is_of_login(code) || ["webhook.", "vault."].iter().any(|noun| code.starts_with(noun));
+    let is_rest = |code: &str| !is_of_an_aggregate(code) && !is_of_access(code) && !of_others(code);
     insta::assert_snapshot!(lines(is_rest), @r"
     request.invalid_json 400 false
     request.unknown_field 400 false
