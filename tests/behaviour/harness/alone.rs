@@ -32,6 +32,9 @@ impl Drop for Process {
     }
 }
 
+/// What a brain finds in its environment besides.
+pub type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// `brain up` on a folder, with what it says in the file `said` beside the folder, and as many descriptors as given.
 fn command(folder: &Path, listen: &str, descriptors: &str) -> Command {
     let said = File::options().create(true).append(true).open(said_file(folder)).expect("a file");
@@ -52,7 +55,13 @@ pub fn said(folder: &Path) -> String {
 
 /// Starts a brain that does not come up, and waits for its end.
 pub async fn fail_to_start(folder: &Path, listen: &str) -> ExitStatus {
+    fail_to_start_with(folder, listen, &[]).await
+}
+
+/// The same in this environment.
+pub async fn fail_to_start_with(folder: &Path, listen: &str, variables: Variables<'_>) -> ExitStatus {
     let mut command = command(folder, listen, "1024");
+    command.envs(variables.iter().copied());
     ended(Process(command.stdout(Stdio::null()).spawn().expect("the program runs"))).await
 }
 
@@ -66,10 +75,21 @@ impl Alone {
         Self::with_descriptors(folder, listen, "1024").await
     }
 
+    /// The same in this environment.
+    pub async fn with_variables(folder: &Path, listen: &str, variables: Variables<'_>) -> Self {
+        let mut command = command(folder, listen, "1024");
+        command.envs(variables.iter().copied());
+        Self::run(folder, command).await
+    }
+
     /// The same with another limit of open files and connections.
     pub async fn with_descriptors(folder: &Path, listen: &str, limit: &str) -> Self {
+        Self::run(folder, command(folder, listen, limit)).await
+    }
+
+    async fn run(folder: &Path, mut command: Command) -> Self {
         second_brain::adapters::http::install_tls();
-        let mut child = command(folder, listen, limit).stdout(Stdio::piped()).spawn().expect("the program runs");
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program runs");
         let out = child.stdout.take().expect("piped");
         let process = Process(child);
         let greeting = spawn_blocking(move || {
@@ -88,6 +108,11 @@ impl Alone {
         let credentials: Value = serde_json::from_slice(&text).expect("JSON");
         let key = credentials["api_key"].as_str().expect("a key");
         reply(self.client.request(method, format!("{}{path}", self.url)).bearer_auth(key).json(&body)).await
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// Stops it in order.

@@ -16,6 +16,8 @@ pub struct Fleet {
     nats_url: String,
     database_url: String,
     client: reqwest::Client,
+    /// What those that are started from now on find in their environment besides.
+    pub variables: Vec<(&'static str, String)>,
     children: Mutex<Vec<(String, Child)>>,
 }
 
@@ -41,7 +43,7 @@ impl Fleet {
         let nats = servers.nats();
         let nats_url = nats.url.replace("nats://", &format!("nats://{}:{}@", nats.user, nats.password));
         let database_url = servers.postgres().owner_url(&name);
-        Self { name, nats_url, database_url, client: world.client.clone(), children: Mutex::new(vec![]) }
+        Self { name, nats_url, database_url, client: world.client.clone(), variables: vec![], children: Mutex::new(vec![]) }
     }
 
     /// Starts a process with these roles and waits until it serves.
@@ -60,6 +62,7 @@ impl Fleet {
         command.args(["serve", "--listen", listen, "--roles", roles, "--prefix", &self.name, "--data-dir"]);
         command.arg(folder.path()).stdout(Stdio::piped());
         command.env("BRAIN_NATS_URL", &self.nats_url).env("BRAIN_DATABASE_URL", &self.database_url).env("BRAIN_LOG", "error");
+        command.envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())));
         let mut child = command.spawn().expect("the program runs");
         let out = child.stdout.take().expect("piped");
         self.children.get_mut().expect("unpoisoned").push((String::new(), child));

@@ -8,6 +8,7 @@ pub mod npm;
 mod proxy;
 pub mod scan;
 mod sink;
+mod transit;
 mod waiting;
 
 use std::{
@@ -56,6 +57,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 pub use fleet::{Fleet, Member};
 pub use proxy::Proxy;
 pub use sink::{Answer, Request, Sink};
+pub use transit::Transit;
 pub use waiting::{DEADLINE, WORK_MAX, done, eventually, finished, output_of, soon, within};
 
 static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
@@ -341,6 +343,10 @@ impl World {
     }
 
     async fn start(&mut self) {
+        self.brain = Some(self.started().await.expect("it starts"));
+    }
+
+    async fn started(&self) -> anyhow::Result<Brain> {
         let (auth, port) = self.auth.clone();
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let prefix = Prefix::parse(&self.name).expect("a good prefix");
@@ -362,7 +368,7 @@ impl World {
             links.owner_url = links.owner_url.replace(&theirs, &ours);
             links.app_url = links.app_url.replace(&theirs, &ours);
         }
-        self.brain = Some(done("the brain starts", Brain::start(links, place)).await.expect("it starts"));
+        done("the brain starts", Brain::start(links, place)).await
     }
 
     /// Stops the brain and starts it again on the same log and database.
@@ -383,9 +389,50 @@ impl World {
 
     /// Stops the brain, lets something happen to its folder, and starts it again.
     pub async fn restart_after(&mut self, happens: impl FnOnce(&std::path::Path)) {
-        self.stop().await;
+        if self.brain.is_some() {
+            self.stop().await;
+        }
         happens(self.folder.path());
         self.start().await;
+    }
+
+    /// Stops the brain, lets something happen to its folder, and is told why it does not start any more.
+    pub async fn refused_after(&mut self, happens: impl FnOnce(&std::path::Path)) -> String {
+        if self.brain.is_some() {
+            self.stop().await;
+        }
+        happens(self.folder.path());
+        format!("{:#}", self.started().await.err().expect("it does not start"))
+    }
+
+    /// Where the test's own servers keep their files.
+    pub fn servers_folder(&self) -> &std::path::Path {
+        self.servers_folder.as_deref().expect("its own servers")
+    }
+
+    /// The newest message of every data key, by its subject; empty where the key was destroyed.
+    pub async fn data_keys(&self) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let (_, stream) = self.stream_of("KEYS_1").await;
+        let config = async_nats::jetstream::consumer::pull::OrderedConfig {
+            filter_subject: format!("{}.key.1.*.*", self.name),
+            ..Default::default()
+        };
+        let consumer = stream.create_consumer(config).await.expect("a consumer");
+        let (mut found, mut pending) = (std::collections::BTreeMap::new(), consumer.cached_info().num_pending);
+        let mut messages = consumer.messages().await.expect("messages");
+        while pending > 0 {
+            let message = messages.try_next().await.expect("read").expect("more");
+            pending = message.info().expect("of a stream").pending;
+            found.insert(message.subject.to_string(), message.payload.to_vec());
+        }
+        found
+    }
+
+    /// Forgets what the log knows of master keys, as if an earlier version had written it.
+    pub async fn forget_key_ring(&self) {
+        let (context, stream) = self.stream_of("VAULT").await;
+        let name = stream.cached_info().config.name.clone();
+        context.delete_stream(name).await.expect("deleted");
     }
 
     /// Throws the read models away and starts again: the log alone must be enough.

@@ -16,6 +16,8 @@ use tokio::{
 /// One request as it came.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// With the question mark and what follows.
+    pub path: String,
     /// By lower-case name.
     pub headers: HashMap<String, String>,
     pub body: String,
@@ -30,6 +32,8 @@ pub enum Answer {
     With(u16, String),
     /// 200 with this body.
     Says(String),
+    /// With this body.
+    Body(u16, String),
     /// Takes the request and says nothing.
     Silence,
     /// 200 and then a byte now and then, for ever.
@@ -97,6 +101,10 @@ async fn serve(mut socket: TcpStream, seen: Arc<watch::Sender<Vec<Request>>>, sc
                 let text = format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
                 socket.write_all(text.as_bytes()).await
             }
+            Answer::Body(status, body) => {
+                let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                socket.write_all(text.as_bytes()).await
+            }
             Answer::Silence => std::future::pending().await,
             Answer::Drip => {
                 let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n").await;
@@ -131,7 +139,8 @@ async fn read(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
             if buffer.len() >= end + 4 + length {
                 let body = String::from_utf8(buffer[end + 4..end + 4 + length].to_vec()).expect("UTF-8");
                 buffer.drain(..end + 4 + length);
-                return Some(Request { headers, body, at: Instant::now() });
+                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                return Some(Request { path, headers, body, at: Instant::now() });
             }
         }
         let mut part = [0; 16_384];
