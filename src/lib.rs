@@ -14,7 +14,7 @@
 //! - [`caches`]: answers that are still true, ended by the log. Absent there: questions.
 //! - [`app`]: what may be done, whatever is spoken: who may, how new, kept or asked, how many at a time. Absent there: HTTP, adapters.
 //! - [`api`]: the HTTP edge: each handler parses, asks [`app`], and writes. Absent there: ports of read models, adapters, SQL.
-//! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key, clock and ids, each behind a port.
+//! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key and the service that may wrap it, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`retry`]: pauses between tries, for every loop that waits an outage out.
 //! - [`causes`]: an error with all that led to it, in one line.
@@ -42,6 +42,8 @@
 //!   credential.
 //! - *client* (of OAuth): a program that acts for a person. A *delegation* is what they let it do; its *access tokens* live for minutes and open
 //!   nothing without it, its *refresh tokens* are a *family* in which each is good once. A *device* waits for its person by a *user code*.
+//! - *master key*: what seals secrets and wraps data keys. Its *versions* stand on a *ring* that all processes agree on: one is *active* and seals,
+//!   others are *kept* and open. To *rotate* is to let another version seal; to *rewrap*, to seal under it what lies under others.
 //! - *deleted*: not shown, and can be brought back. *Erased*: gone for every reader at once, and then from every file; the *receipt* says
 //!   from which not.
 //! - *sensitive*: what a memory says is *sealed* wherever it is stored, under its *data key*, which the *master key* wraps; it is *opened* for

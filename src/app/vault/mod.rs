@@ -158,7 +158,7 @@ impl MasterKeyRing {
                 format!("version {version} of {} is another key than the instance knows", self.keys.source()),
             ));
         }
-        let peers = self.store.peers().await?;
+        let peers = self.peers().await?;
         if let Some(without) = peers.iter().find(|peer| peer.held.get(&version) != Some(&check)) {
             let detail = format!(
                 "the process {} does not hold version {version} of the master key: give it the key, start it again, and rotate then; \
@@ -205,7 +205,7 @@ impl MasterKeyRing {
             Some(_) => {}
         }
         self.nothing_under(version).await?;
-        let peers = self.store.peers().await?;
+        let peers = self.peers().await?;
         if let Some(late) = peers.iter().find(|peer| peer.active.is_some_and(|active| active != ring.active)) {
             let detail = format!("the process {} does not seal under version {} yet; try again", late.name, ring.active);
             return Err(Error::new("vault.not_shared", detail));
@@ -229,6 +229,15 @@ impl MasterKeyRing {
 
     fn alone(&self) -> Result<MutexGuard<'_, ()>, Error> {
         self.work.try_lock().map_err(|_| Error::new("vault.busy", "the master key is being changed; try again when that is done"))
+    }
+
+    /// What all processes hold that can be reached. Errors: not even this one answers, so nothing is known of others.
+    async fn peers(&self) -> Result<Vec<Peer>, Error> {
+        let peers = self.store.peers().await?;
+        if peers.is_empty() {
+            return Err(Error::new("vault.unavailable", "no process says which master keys it holds; try again"));
+        }
+        Ok(peers)
     }
 
     async fn ring(&self) -> Result<(KeyRing, StreamSeq), Error> {
