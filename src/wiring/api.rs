@@ -68,7 +68,7 @@ pub(super) struct Needs<'a> {
 }
 
 /// Follows what the role needs of the log, and puts the use cases together.
-pub(super) async fn start(core: &Core, needs: Needs<'_>, vault: ProvenKeys) -> anyhow::Result<Edge> {
+pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> anyhow::Result<Edge> {
     let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
         needs;
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
@@ -134,7 +134,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, vault: ProvenKeys) -> a
         caches: Arc::new(KeptAnswers(caches)),
         login,
         oauth,
-        vault: Arc::new(vault.use_cases(core)),
+        vault: Arc::new(master.use_cases(core)),
         status,
     };
     let (metrics, limits) = (Arc::new(telemetry::metrics()), limits(core, requests_per_s));

@@ -17,7 +17,7 @@ use crate::{
             place::{Hidden, Place, Source},
         },
     },
-    app::vault::{MasterKeyRing, opening, webhooks::WebhookSecrets},
+    app::vault::{MasterKeyRing, opening, signing_keys::SigningKeys, webhooks::WebhookSecrets},
     commands::Commands,
     config::{
         Role, Roles, Security,
@@ -151,7 +151,8 @@ async fn proven(nats: &Nats, place: Place, may_make: bool) -> anyhow::Result<Pro
 /// Every sort of things that are sealed under the master key and stay.
 fn things(nats: &Nats, commands: Arc<Commands>, keys: &Arc<MasterKey>) -> Vec<Arc<dyn SealedThings>> {
     let webhooks = WebhookSecrets { log: nats.log(), commands, vault: keys.clone() };
-    vec![Arc::new(webhooks), nats.wrapped_keys(keys.clone())]
+    let signing = SigningKeys { store: nats.delegations(), vault: keys.clone(), clock: Arc::new(SystemClock) };
+    vec![Arc::new(webhooks), Arc::new(signing), nats.wrapped_keys(keys.clone())]
 }
 
 /// The machine and the process, as others are told of them.

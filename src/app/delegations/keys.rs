@@ -47,7 +47,7 @@ impl Delegations {
         let has_settled = |key: &&Arc<SigningKey>| key.signs_at(now) && now - key.made_at >= TimeDelta::seconds(HEARD_S);
         let missing = || Error::new("internal", "there is no key that signs");
         let key = keys.iter().find(has_settled).or(keys.first()).cloned().ok_or_else(missing)?;
-        let seed = self.vault.unseal(&place(&key.id), &key.sealed_seed)?;
+        let seed = self.vault.unseal(&place_of_key(&key.id), &key.sealed_seed)?;
         let private = EncodingKey::from_ed_der(&[PKCS8_HEAD.as_slice(), &seed].concat());
         Ok((key, private))
     }
@@ -55,7 +55,7 @@ impl Delegations {
     async fn make_key(&self, now: Timestamp) -> Result<(), Error> {
         let (seed, public) = self.vault.key_pair();
         let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(public)[..12]);
-        let sealed_seed = self.vault.seal(&place(&id), &seed)?;
+        let sealed_seed = self.vault.seal(&place_of_key(&id), &seed)?;
         let key = SigningKey { id: id.clone(), public, sealed_seed, made_at: now };
         let ends_at = key.ends_at();
         self.keep(&id, Kept::Key(key), StreamSeq(0), ends_at).await?;
@@ -64,6 +64,7 @@ impl Delegations {
     }
 }
 
-fn place(id: &str) -> String {
+/// What the seed of a key is bound to.
+pub(in crate::app) fn place_of_key(id: &str) -> String {
     format!("signing key {id}")
 }

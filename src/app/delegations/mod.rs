@@ -9,6 +9,8 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::app) use self::keys::place_of_key;
+
 use std::{
     collections::HashSet,
     sync::{Arc, PoisonError, RwLock},

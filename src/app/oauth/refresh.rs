@@ -34,13 +34,16 @@ pub fn delegation_of(token: &str) -> Option<Uuid> {
     parts(token).map(|(delegation, ..)| delegation)
 }
 
-/// Whether we have made it, now or long ago. Errors: there is no master key.
+/// Whether we have made it, now or long ago, also before the master key was rotated. Errors: there is no master key.
 pub fn is_ours(vault: &dyn Vault, token: &str) -> Result<bool, VaultError> {
     let Some((delegation, secret, seal)) = parts(token) else { return Ok(false) };
-    let mut sealing = Hmac::<Sha256>::new_from_slice(&vault.derive(SEALING)?).expect("a key of HMAC may have any length");
-    sealing.update(delegation.as_bytes());
-    sealing.update(&secret);
-    Ok(sealing.verify_truncated_left(&seal).is_ok())
+    let is_sealed_by = |key: &[u8; 32]| {
+        let mut sealing = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC may have any length");
+        sealing.update(delegation.as_bytes());
+        sealing.update(&secret);
+        sealing.verify_truncated_left(&seal).is_ok()
+    };
+    Ok(vault.derive_all(SEALING)?.iter().any(is_sealed_by))
 }
 
 fn sealed(vault: &dyn Vault, delegation: Uuid, secret: &[u8]) -> Result<String, VaultError> {

@@ -4,6 +4,7 @@
 //! Each step is one change of the ring or of the place that keys come from, so a crash between two leaves what both can go on from.
 
 pub mod opening;
+pub mod signing_keys;
 pub mod webhooks;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -8,6 +8,7 @@ mod ends;
 mod hostile;
 mod independent;
 mod refresh;
+mod rotation;
 mod spaces;
 
 use reqwest::{Method, StatusCode};
