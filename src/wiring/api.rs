@@ -100,15 +100,6 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
     let status =
         overview(core, (positions.clone(), caches.clone(), reads), (directory.clone(), key), (ready, parts_of(core, &way)));
     let events = Arc::new(Events { feed: core.tail.clone(), log: core.nats.log() });
-    let operator =
-        Operator { store: core.postgres.projection_store(), events: core.nats.log(), derived: core.nats.derived(), keyword };
-    let projections = Projections {
-        operator: Arc::new(operator),
-        log: core.nats.log(),
-        derived: core.nats.derived(),
-        positions,
-        caches: caches.clone(),
-    };
     let sessions = login::sessions(core, &auth, webhooks.vault.clone()).await;
     let opened = login::Opened { sessions: sessions.clone(), directory: directory.clone(), writing: writing.clone() };
     let clients = auth.clients.clone();
@@ -130,7 +121,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
         events,
         audit: Arc::new(Audit { log: core.nats.log(), directory: directory.clone(), sessions: sessions.clone() }),
         webhooks: webhooks_of(core, outward.webhooks.enabled, webhooks, (reading, writing)),
-        projections: Arc::new(projections),
+        projections: projections(core, keyword, (positions, caches.clone())),
         caches: Arc::new(KeptAnswers(caches)),
         login,
         oauth,
@@ -147,6 +138,12 @@ fn limits(core: &Core, requests_per_s: u32) -> Arc<Limits> {
     let (forgetful, stop) = (limits.clone(), core.stop.clone());
     core.tasks.spawn(async move { forgetful.forget(stop).await });
     limits
+}
+
+fn projections(core: &Core, keyword: Arc<Keyword>, (positions, caches): (Arc<dyn Positions>, Arc<Caches>)) -> Arc<Projections> {
+    let (store, log, derived) = (core.postgres.projection_store(), core.nats.log(), core.nats.derived());
+    let operator = Operator { store, events: core.nats.log(), derived: derived.clone(), keyword };
+    Arc::new(Projections { operator: Arc::new(operator), log, derived, positions, caches })
 }
 
 fn access(
