@@ -27,6 +27,13 @@ pub async fn form<T: DeserializeOwned>(
     serde_json::from_slice(&bytes).map(Err).map_err(|_| Error::Strange { status })
 }
 
+/// Whether a server calls itself as it was asked for: on this machine it may say its name where somebody has written its number.
+fn is_same(issuer: &str, url: &str) -> bool {
+    const NAME: &str = "http://localhost";
+    let by_name = ["http://127.0.0.1", "http://[::1]"].iter().find_map(|number| url.strip_prefix(number));
+    issuer == url || by_name.is_some_and(|port| issuer.strip_prefix(NAME) == Some(port))
+}
+
 /// Where a server gives tokens. Errors: it does not, or calls itself something else: whoever asked might be sent astray.
 pub async fn metadata(http: &reqwest::Client, url: &str) -> Result<ServerMetadata, Error> {
     let unreachable = |cause| Error::Unreachable { url: url.to_owned(), cause };
@@ -40,9 +47,29 @@ pub async fn metadata(http: &reqwest::Client, url: &str) -> Result<ServerMetadat
     let ours =
         [&found.authorization_endpoint, &found.token_endpoint, &found.device_authorization_endpoint, &found.revocation_endpoint];
     let is_astray = |place: &&String| !place.starts_with(&format!("{}/", found.issuer));
-    if found.issuer != url || ours.into_iter().any(|place| is_astray(&place)) {
+    if !is_same(&found.issuer, url) || ours.into_iter().any(|place| is_astray(&place)) {
         let why = format!("the server there calls itself {}: say --url {}", found.issuer, found.issuer);
         return Err(Error::Login { url: url.to_owned(), why });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_calls_itself_as_it_was_asked_for() {
+        for (issuer, url, same) in [
+            ("https://a.example", "https://a.example", true),
+            ("http://localhost:7700", "http://127.0.0.1:7700", true),
+            ("http://localhost:7700", "http://[::1]:7700", true),
+            ("http://localhost:7700", "http://127.0.0.1:77", false),
+            ("http://localhost.evil.example:7700", "http://127.0.0.1:7700", false),
+            ("http://localhost:7700", "http://127.0.0.11:7700", false),
+            ("https://b.example", "https://a.example", false),
+        ] {
+            assert_eq!(is_same(issuer, url), same, "{issuer} {url}");
+        }
+    }
 }
