@@ -120,7 +120,7 @@ pub struct Entered {
 /// What came of an attempt.
 #[derive(Debug)]
 pub enum Finished {
-    Entered(Entered),
+    Entered(Box<Entered>),
     /// Nobody came in: somebody who was in is known to a further provider. Where their browser goes.
     Linked {
         return_to: String,
@@ -221,7 +221,7 @@ impl Login {
             subject: person.subject,
             session: person.provider_session,
         };
-        Ok(Finished::Entered(self.enter(principal, origin, visitor, attempt.return_to).await?))
+        Ok(Finished::Entered(Box::new(self.enter(principal, origin, visitor, attempt.return_to).await?)))
     }
 
     /// The attempt that this browser has begun and nobody has ended. Errors: `login.attempt_unknown`, `login.unavailable`.
@@ -272,8 +272,8 @@ impl Login {
     async fn create(&self, identity: Identity, person: &Person, from: Option<IpAddr>) -> Result<PrincipalId, Error> {
         // Whoever was made by this identity and has given it up stays who they are.
         let is_free = |id: &PrincipalId| self.directory.principal(*id).is_none_or(|it| it.identities.contains(&identity));
-        let ids = std::iter::successors(Some(roles::id_of(&identity)), |id| Some(PrincipalId(Uuid::new_v5(&id.0, b"again"))));
-        let id = ids.into_iter().find(is_free).expect("names without end");
+        let mut ids = std::iter::successors(Some(roles::id_of(&identity)), |id| Some(PrincipalId(Uuid::new_v5(&id.0, b"again"))));
+        let id = ids.find(is_free).expect("names without end");
         let cut = |text: &str| {
             text.chars().filter(|one| !one.is_control()).take(crate::domain::access::NAME_CHARS_MAX).collect::<String>()
         };
