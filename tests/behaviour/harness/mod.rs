@@ -30,7 +30,7 @@ use second_brain::{
         nats::{Access, Nats},
         postgres::Postgres,
         system::SystemClock,
-        vault::MasterKey,
+        vault::{self, MasterKey},
     },
     app::access::secret::fresh_key,
     caches,
@@ -524,7 +524,8 @@ impl World {
     /// The name and the seed of the key that signs access tokens.
     pub async fn signing_key(&self) -> (String, [u8; 32]) {
         let mut told = self.nats().await.delegations().tell().await.expect("tells");
-        let vault = MasterKey::open(&self.folder.path().join("master.key")).expect("the master key");
+        let place = vault::place::Place { path: self.folder.path().join("master.key"), source: vault::place::Source::File };
+        let vault = MasterKey::open(place).await.expect("the master key").expect("is there");
         loop {
             let next = done("a key is told of", told.next()).await.expect("goes on").expect("told");
             if let Some(Kept::Key(key)) = next.kept {
