@@ -1,14 +1,20 @@
 //! The code flow by a browser on the same machine, and what is tried against it.
 
 use reqwest::{Method, StatusCode};
-use second_brain::app::oauth::challenge_of;
+use second_brain::{
+    app::oauth::challenge_of,
+    config::{Auth, auth::Client},
+};
 use serde_json::json;
 use url::Url;
 
 use super::{CLI, ask, by, error, me, owner, say, text, world};
 use crate::{
     harness::{Reply, World},
-    login::browser::{Browser, Page},
+    login::{
+        browser::{Browser, Page},
+        free_port,
+    },
 };
 
 const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more.1";
@@ -97,7 +103,8 @@ async fn a_browser_brings_a_code_that_is_good_once_for_its_client() {
     let made = by(&world, token, Method::POST, "/api/v1/memories", json!({"content": "tea"})).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     // Whoever has code and verifier a second time is not the client, or the client was not the first.
-    assert_eq!(error(&exchange(&world, &code, &[]).await), (400, "invalid_grant"));
+    // However it is written.
+    assert_eq!(error(&exchange(&world, &format!("0{code}"), &[]).await), (400, "invalid_grant"));
     let after = me(&world, token).await;
     assert_eq!((after.status.as_u16(), &after.body["code"]), (401, &json!("auth.invalid_token")), "what it began has ended");
     assert_eq!(error(&super::refresh(&world, text(&given.body, "refresh_token")).await), (400, "invalid_grant"));
@@ -115,6 +122,31 @@ async fn of_two_that_bring_one_code_at_once_none_keeps_what_it_gets() {
     for answer in good {
         assert_eq!(me(&world, text(&answer.body, "access_token")).await.status, StatusCode::UNAUTHORIZED);
     }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_the_settings_declare_comes_back_to_its_own_place() {
+    let back_to = "https://notes.example/back";
+    let client = Client { id: "notes".into(), name: "Notes <on> the phone".into(), redirect_uris: vec![back_to.into()] };
+    let auth = Auth { clients: vec![client], ..Auth::default() };
+    let world = World::that_people_log_in_to(auth, free_port()).await;
+    let browser = owner(&world).await;
+    let as_notes = [("client_id", Some("notes")), ("redirect_uri", Some(back_to))];
+    let page = browser.get(&address(&world, &as_notes)).await;
+    assert!(page.text.contains("Notes &lt;on&gt; the phone") && !page.text.contains("<on>"), "{page:?}");
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.contains("form-action 'self' https://notes.example;"), "{policy}");
+    let arrived = back(&say(&browser, &page, "allow", "default").await);
+    assert!(arrived.as_str().starts_with(back_to), "{arrived}");
+    let code = parameter(&arrived, "code").expect("a code");
+    assert_eq!(error(&exchange(&world, &code, &[("redirect_uri", back_to)]).await), (400, "invalid_grant"), "another client's");
+    let given = exchange(&world, &code, &[("redirect_uri", back_to), ("client_id", "notes")]).await;
+    assert_eq!(given.status, StatusCode::OK, "{given:?}");
+    let by_another = super::refresh(&world, text(&given.body, "refresh_token")).await;
+    assert_eq!(error(&by_another), (400, "invalid_grant"));
+    let foreign = browser.get(&address(&world, &[("redirect_uri", Some(back_to))])).await;
+    assert_eq!(foreign.code(), "oauth.bad_request", "an address of another client");
     world.end().await;
 }
 
