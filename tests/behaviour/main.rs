@@ -22,6 +22,7 @@ mod imports;
 mod keys;
 mod keyword_damage;
 mod kills;
+mod last_use;
 mod limits;
 mod live;
 mod login;

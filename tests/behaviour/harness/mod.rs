@@ -540,6 +540,11 @@ impl World {
         self.servers.as_ref().expect("held").nats().monitor_url.clone()
     }
 
+    /// A number that is kept beside the sessions.
+    pub async fn mark(&self, name: &str) -> Option<u64> {
+        self.nats().await.marks().read(name).await.expect("the stream answers").map(|(_, number)| number)
+    }
+
     /// The log itself, beside the brain.
     pub async fn log(&self) -> Arc<dyn EventLog> {
         self.nats().await.log()
