@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// How long anything may take that nobody has given a time of its own.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(45);
 /// How long a program or a server may take to start, to stop, or to do all that it was started for.
 pub const WORK_MAX: Duration = Duration::from_secs(120);
 const PAUSE_FIRST: Duration = Duration::from_millis(2);
