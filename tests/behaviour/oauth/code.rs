@@ -11,10 +11,7 @@ use url::Url;
 use super::{CLI, ask, by, error, me, owner, say, text, world};
 use crate::{
     harness::{Reply, World},
-    login::{
-        browser::{Browser, Page},
-        free_port,
-    },
+    login::browser::{Browser, Page},
 };
 
 const VERIFIER: &str = "a-verifier-of-forty-three-letters-or-more.1";
@@ -130,7 +127,7 @@ async fn a_client_that_the_settings_declare_comes_back_to_its_own_place() {
     let back_to = "https://notes.example/back";
     let client = Client { id: "notes".into(), name: "Notes <on> the phone".into(), redirect_uris: vec![back_to.into()] };
     let auth = Auth { clients: vec![client], ..Auth::default() };
-    let world = World::that_people_log_in_to(auth, free_port()).await;
+    let world = super::world_with(auth).await;
     let browser = owner(&world).await;
     let as_notes = [("client_id", Some("notes")), ("redirect_uri", Some(back_to))];
     let page = browser.get(&address(&world, &as_notes)).await;

@@ -28,9 +28,13 @@ pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A brain that keeps its address over restarts, which is its name as an issuer.
 async fn world() -> World {
+    world_with(Auth::default()).await
+}
+
+/// The same with these settings.
+async fn world_with(auth: Auth) -> World {
     let port = free_port();
-    let auth = Auth { base_url: Some(format!("http://127.0.0.1:{port}")), ..Auth::default() };
-    World::that_people_log_in_to(auth, port).await
+    World::that_people_log_in_to(Auth { base_url: Some(format!("http://127.0.0.1:{port}")), ..auth }, port).await
 }
 
 /// The owner, in a browser.
