@@ -59,7 +59,7 @@ impl Claims {
 
     /// Whether a claim says yes; some providers write it as a text.
     pub fn is_true(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|value| *value == Value::Bool(true) || *value == Value::from("true"))
+        self.0.get(name).is_some_and(|value| *value == true || *value == "true")
     }
 
     /// A time in seconds since 1970. `Ok(None)` when absent. Errors: it is something else.
