@@ -10,10 +10,7 @@ use super::stream::NatsStream;
 use crate::{
     domain::ids::{SpaceId, StreamSeq},
     journal::subject::Prefix,
-    ports::{
-        data_keys::{DataKeyStore, Found, SealError},
-        log::AppendError,
-    },
+    ports::data_keys::{DataKeyStore, Found, SealError},
 };
 
 /// Data keys on JetStream.
@@ -39,12 +36,9 @@ impl DataKeyStore for NatsDataKeys {
     }
 
     async fn keep(&self, space: &SpaceId, id: &str, wrapped: &str) -> Result<bool, SealError> {
-        let message = PublishMessage::build().payload(wrapped.to_owned().into()).expected_last_subject_sequence(0);
-        match self.stream.put(self.prefix.data_key(space, id), message).await {
-            Ok(_) => Ok(true),
-            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(false),
-            Err(other) => Err(SealError::Away(Box::new(other))),
-        }
+        let message = PublishMessage::build().payload(wrapped.to_owned().into());
+        let kept = self.stream.put_after(self.prefix.data_key(space, id), message, Some(StreamSeq(0))).await;
+        kept.map(|seq| seq.is_some()).map_err(|cause| SealError::Away(Box::new(cause)))
     }
 
     async fn destroy(&self, space: &SpaceId, id: &str) -> Result<u64, SealError> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_nats::jetstream::message::PublishMessage;
 use async_trait::async_trait;
 
-use super::stream::{NatsStream, found_nothing};
+use super::stream::NatsStream;
 use crate::{
     domain::ids::StreamSeq,
     journal::subject::Prefix,
-    ports::{log::AppendError, marks::Marks, sessions::SessionsAway},
+    ports::{marks::Marks, sessions::SessionsAway},
 };
 
 /// Marks on JetStream.
@@ -21,15 +21,10 @@ pub struct NatsMarks {
 #[async_trait]
 impl Marks for NatsMarks {
     async fn read(&self, name: &str) -> Result<Option<(StreamSeq, u64)>, SessionsAway> {
-        let (stream, _) = self.stream.source();
-        let message = match stream.get_last_raw_message_by_subject(&self.prefix.mark(name)).await {
-            Ok(message) => message,
-            Err(cause) if found_nothing(&cause.kind()) => return Ok(None),
-            Err(cause) => return Err(SessionsAway(cause.into())),
-        };
+        let newest = self.stream.last_payload(&self.prefix.mark(name)).await.map_err(|cause| SessionsAway(cause.into()))?;
         // What cannot be read is as good as nothing, and is written over from where it stands.
-        let number = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        Ok(Some((StreamSeq(message.sequence), number)))
+        let number = |payload: Vec<u8>| std::str::from_utf8(&payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(newest.map(|(seq, payload)| (seq, number(payload))))
     }
 
     async fn write(
@@ -43,13 +38,7 @@ impl Marks for NatsMarks {
         if let Some(keep) = keep {
             message = message.ttl(keep);
         }
-        if let Some(expected) = expected {
-            message = message.expected_last_subject_sequence(expected.0);
-        }
-        match self.stream.put(self.prefix.mark(name), message).await {
-            Ok(_) => Ok(true),
-            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(false),
-            Err(other) => Err(SessionsAway(other.into())),
-        }
+        let written = self.stream.put_after(self.prefix.mark(name), message, expected).await;
+        written.map(|seq| seq.is_some()).map_err(|cause| SessionsAway(cause.into()))
     }
 }

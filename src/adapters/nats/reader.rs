@@ -27,7 +27,7 @@ const DECODERS: usize = 2;
 /// A new connection to NATS was made since the reader was opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection to NATS is a new one")]
-struct Reconnected;
+pub struct Reconnected;
 
 /// Opens an ordered consumer after a position; the client recreates it on a gap, so order and completeness hold.
 ///

@@ -3,25 +3,15 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{
-    Message,
-    consumer::{DeliverPolicy, pull},
-    message::PublishMessage,
-};
+use async_nats::jetstream::{Message, consumer::DeliverPolicy, message::PublishMessage};
 use async_trait::async_trait;
-use futures::{
-    StreamExt, future,
-    stream::{self, BoxStream},
-};
+use futures::{StreamExt, stream::BoxStream};
 
 use super::stream::NatsStream;
 use crate::{
     domain::{ids::StreamSeq, session::Session},
     journal::{session, subject::Prefix},
-    ports::{
-        log::AppendError,
-        sessions::{SessionStore, SessionsAway, Tellings, Told},
-    },
+    ports::sessions::{SessionStore, SessionsAway, Tellings, Told},
 };
 
 /// The server counts in whole seconds, and takes none for less than one.
@@ -42,15 +32,8 @@ impl NatsSessions {
         expected: Option<StreamSeq>,
         keep: Duration,
     ) -> Result<Option<StreamSeq>, SessionsAway> {
-        let mut message = PublishMessage::build().payload(payload.into()).ttl(keep.max(KEEP_MIN));
-        if let Some(expected) = expected {
-            message = message.expected_last_subject_sequence(expected.0);
-        }
-        match self.stream.put(subject, message).await {
-            Ok(seq) => Ok(Some(seq)),
-            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(None),
-            Err(other) => Err(SessionsAway(other.into())),
-        }
+        let message = PublishMessage::build().payload(payload.into()).ttl(keep.max(KEEP_MIN));
+        self.stream.put_after(subject, message, expected).await.map_err(|cause| SessionsAway(cause.into()))
     }
 
     /// Whether nothing is kept on a subject, which may have wildcards.
@@ -64,25 +47,8 @@ impl NatsSessions {
         &self,
         subject: String,
     ) -> Result<BoxStream<'static, Result<Message, SessionsAway>>, SessionsAway> {
-        let away = |cause: Box<dyn std::error::Error + Send + Sync>| SessionsAway(cause);
-        let (stream, mut connections) = self.stream.source();
-        connections.borrow_and_update();
-        let config = pull::OrderedConfig { deliver_policy: DeliverPolicy::All, filter_subject: subject, ..Default::default() };
-        let consumer = stream.create_consumer(config).await.map_err(|cause| away(cause.into()))?;
-        let messages = consumer.messages().await.map_err(|cause| away(cause.into()))?;
-        let messages = messages.map(|message| message.map_err(|cause| SessionsAway(cause.into())));
-        // As for the log: a new connection ends the reader, for the client itself would notice much later.
-        let ended = stream::once(async move {
-            let _ = connections.changed().await;
-            Err(SessionsAway("the connection to NATS is a new one".into()))
-        });
-        let mut has_failed = false;
-        let until_away = stream::select(messages, ended).take_while(move |message| {
-            let goes_on = !has_failed;
-            has_failed = message.is_err();
-            future::ready(goes_on)
-        });
-        Ok(until_away.boxed())
+        let messages = self.stream.follow(subject, DeliverPolicy::All).await.map_err(SessionsAway)?;
+        Ok(messages.map(|message| message.map_err(SessionsAway)).boxed())
     }
 }
 

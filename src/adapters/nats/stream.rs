@@ -6,13 +6,18 @@ use std::sync::Arc;
 use async_nats::{
     HeaderMap,
     jetstream::{
-        self, ErrorCode,
+        self, ErrorCode, Message,
+        consumer::{DeliverPolicy, pull},
         context::traits::Publisher,
         message::{PublishMessage, StreamMessage},
         stream::{LastRawMessageErrorKind, Stream},
     },
 };
 
+use futures::{
+    StreamExt, future,
+    stream::{self, BoxStream},
+};
 use tokio::sync::watch;
 
 use super::{Appends, Error, eraser, outcome, reader};
@@ -24,6 +29,8 @@ use crate::{
         log::{AppendError, Events, ReadError, Readable},
     },
 };
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// There is no connection to NATS at the moment; the client is trying to have one.
 #[derive(Debug, thiserror::Error)]
@@ -126,9 +133,52 @@ impl NatsStream {
         self.publish(message.expected_stream(&self.name).outbound_message(subject)).await
     }
 
-    /// The stream itself, and how often a connection was made: for a reader of what is no event.
-    pub fn source(&self) -> (Stream<()>, watch::Receiver<u64>) {
-        (self.stream.clone(), self.watched.connections.subscribe())
+    /// As [`Self::put`], if the newest message of the subject stands at `expected` (0 = none); with `None`, whatever stands there. `None`
+    /// comes back if another one does.
+    pub async fn put_after(
+        &self,
+        subject: String,
+        mut message: PublishMessage,
+        expected: Option<StreamSeq>,
+    ) -> Result<Option<StreamSeq>, AppendError> {
+        if let Some(expected) = expected {
+            message = message.expected_last_subject_sequence(expected.0);
+        }
+        match self.put(subject, message).await {
+            Ok(seq) => Ok(Some(seq)),
+            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The stream itself: for a reader of what is no event.
+    pub fn source(&self) -> &Stream<()> {
+        &self.stream
+    }
+
+    /// Every message of a subject, which may have wildcards, and those that come, of what is no event. Ends by an error.
+    pub async fn follow(
+        &self,
+        subject: String,
+        from: DeliverPolicy,
+    ) -> Result<BoxStream<'static, Result<Message, BoxError>>, BoxError> {
+        let mut connections = self.watched.connections.subscribe();
+        connections.borrow_and_update();
+        let config = pull::OrderedConfig { deliver_policy: from, filter_subject: subject, ..Default::default() };
+        let consumer = self.stream.create_consumer(config).await?;
+        let messages = consumer.messages().await?.map(|message| message.map_err(BoxError::from));
+        // As for the log: a new connection ends the reader, for the client itself would notice much later.
+        let ended = stream::once(async move {
+            let _ = connections.changed().await;
+            Err(reader::Reconnected.into())
+        });
+        let mut has_failed = false;
+        let until_away = stream::select(messages, ended).take_while(move |message| {
+            let goes_on = !has_failed;
+            has_failed = message.is_err();
+            future::ready(goes_on)
+        });
+        Ok(until_away.boxed())
     }
 
     async fn publish(&self, message: jetstream::message::OutboundMessage) -> Result<StreamSeq, AppendError> {
