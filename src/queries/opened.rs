@@ -29,17 +29,19 @@ impl<T: ?Sized> Opened<T> {
         Self { inner, keys }
     }
 
-    /// Errors: `Unavailable` while keys cannot be reached; `Unreadable` if it can never be opened.
-    async fn open(&self, space: &SpaceId, mut record: MemoryRecord) -> Result<MemoryRecord, QueryError> {
-        let Some(sealed) = record.sealed.take() else { return Ok(record) };
+    /// Opens a record where it lies. Errors: `Unavailable` while keys cannot be reached; `Unreadable` if it can never be opened. Then it is
+    /// left as it is.
+    async fn open(&self, space: &SpaceId, record: &mut MemoryRecord) -> Result<(), QueryError> {
+        let Some(sealed) = &record.sealed else { return Ok(()) };
         let place = Place { space, id: &record.id.to_string(), revision: record.revision };
-        let bytes = self.keys.unseal(place, &sealed).await.map_err(|cause| match cause {
+        let bytes = self.keys.unseal(place, sealed).await.map_err(|cause| match cause {
             SealError::Away(cause) => QueryError::Unavailable(cause),
             lost => QueryError::Unreadable(Box::new(lost)),
         })?;
         let contents = Contents::from_bytes(&bytes).map_err(|cause| QueryError::Unreadable(Box::new(cause)))?;
         contents.fill(&mut record.memory.body);
-        Ok(record)
+        record.sealed = None;
+        Ok(())
     }
 
     /// Those that can be opened: one that cannot is told of and left out, so that it fails no page.
@@ -51,14 +53,8 @@ impl<T: ?Sized> Opened<T> {
     ) -> Result<Vec<R>, QueryError> {
         let opening = found.into_iter().map(async |mut row| {
             let record = of(&mut row);
-            if record.sealed.is_none() {
-                return Ok(Some(row));
-            }
-            match self.open(space, record.clone()).await {
-                Ok(opened) => {
-                    *record = opened;
-                    Ok(Some(row))
-                }
+            match self.open(space, record).await {
+                Ok(()) => Ok(Some(row)),
                 Err(QueryError::Unreadable(cause)) => {
                     tracing::error!(id = %record.id, %cause, "a sensitive memory cannot be opened and is left out");
                     metrics::counter!("brain_rows_unreadable").increment(1);
@@ -74,10 +70,11 @@ impl<T: ?Sized> Opened<T> {
 #[async_trait]
 impl MemoryReads for Opened<dyn MemoryReads> {
     async fn get(&self, space: &SpaceId, id: MemoryId, at: Option<StreamSeq>) -> Result<Option<MemoryRecord>, QueryError> {
-        match self.inner.get(space, id, at).await? {
-            Some(record) => self.open(space, record).await.map(Some),
-            None => Ok(None),
+        let mut found = self.inner.get(space, id, at).await?;
+        if let Some(record) = &mut found {
+            self.open(space, record).await?;
         }
+        Ok(found)
     }
 
     async fn list(&self, space: &SpaceId, query: &ListQuery) -> Result<Vec<MemoryRecord>, QueryError> {
@@ -99,13 +96,11 @@ impl HistoryReads for Opened<dyn HistoryReads> {
     }
 
     async fn revision(&self, space: &SpaceId, id: MemoryId, revision: Revision) -> Result<Option<MemoryRevision>, QueryError> {
-        match self.inner.revision(space, id, revision).await? {
-            Some(found) => {
-                let record = self.open(space, found.record).await?;
-                Ok(Some(MemoryRevision { record, ..found }))
-            }
-            None => Ok(None),
+        let mut found = self.inner.revision(space, id, revision).await?;
+        if let Some(found) = &mut found {
+            self.open(space, &mut found.record).await?;
         }
+        Ok(found)
     }
 
     async fn position_at(&self, time: Timestamp) -> Result<StreamSeq, QueryError> {
@@ -128,9 +123,9 @@ impl SelectionReads for Opened<dyn SelectionReads> {
         limit: usize,
     ) -> Result<(Vec<MemoryRecord>, Option<(Timestamp, MemoryId)>), QueryError> {
         let (found, next) = self.inner.page(space, wanted, after, limit).await?;
-        let opening = found.into_iter().map(async |record| {
-            let opened = self.open(space, record.clone()).await;
-            opened.unwrap_or(record)
+        let opening = found.into_iter().map(async |mut record| {
+            let _ = self.open(space, &mut record).await;
+            record
         });
         Ok((stream::iter(opening).buffered(IN_FLIGHT_MAX).collect().await, next))
     }
