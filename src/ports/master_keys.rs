@@ -107,6 +107,27 @@ pub struct Sealed {
     pub unreadable: u64,
 }
 
+impl Sealed {
+    /// Counts one more, under the version that it says; `None` where it says none.
+    pub fn note(&mut self, version: Option<u32>) {
+        match version {
+            Some(version) => *self.by_version.entry(version).or_default() += 1,
+            None => self.unreadable += 1,
+        }
+    }
+}
+
+/// A text that the master key has sealed begins with the version that it lies under: that, and what comes after it.
+pub fn parted(sealed: &str) -> Option<(u32, &str)> {
+    let (version, text) = sealed.split_once('.')?;
+    Some((version.parse().ok()?, text))
+}
+
+/// The version that a sealed text lies under.
+pub fn version_of(sealed: &str) -> Option<u32> {
+    parted(sealed).map(|(version, _)| version)
+}
+
 /// How far a long work is.
 #[derive(Debug, Default)]
 pub struct Progress {

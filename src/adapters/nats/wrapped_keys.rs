@@ -24,8 +24,7 @@ use crate::{
     journal::subject::Prefix,
     ports::{
         data_keys::wrapping,
-        log::AppendError,
-        master_keys::{Progress, Sealed, SealedAway, SealedThings},
+        master_keys::{Progress, Sealed, SealedAway, SealedThings, version_of},
         webhooks::Vault,
     },
 };
@@ -59,7 +58,7 @@ struct Kept {
 
 impl Kept {
     fn version(&self) -> Option<u32> {
-        std::str::from_utf8(&self.payload).ok()?.split_once('.')?.0.parse().ok()
+        std::str::from_utf8(&self.payload).ok().and_then(version_of)
     }
 }
 
@@ -70,13 +69,12 @@ fn away(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SealedAwa
 impl NatsWrappedKeys {
     /// The newest message of every subject that a key has or had, as it stands now.
     async fn newest(&self) -> Result<BoxStream<'static, Result<Kept, SealedAway>>, SealedAway> {
-        let (stream, _) = self.stream.source();
         let config = pull::OrderedConfig {
             deliver_policy: DeliverPolicy::LastPerSubject,
             filter_subject: self.prefix.data_keys_of_all(),
             ..Default::default()
         };
-        let consumer = stream.create_consumer(config).await.map_err(away)?;
+        let consumer = self.stream.source().create_consumer(config).await.map_err(away)?;
         if consumer.cached_info().num_pending == 0 {
             return Ok(stream::empty().boxed());
         }
@@ -122,19 +120,22 @@ impl NatsWrappedKeys {
             },
             _ => (kept.payload, false),
         };
-        let message = PublishMessage::build().payload(payload).expected_last_subject_sequence(kept.seq.0);
-        match self.stream.put(kept.subject, message).await {
-            Ok(_) => Ok(is_new),
-            // Somebody was faster: what stands there now is newer than all that is purged.
-            Err(AppendError::Conflict | AppendError::Duplicate) => Ok(false),
-            Err(other) => Err(away(other)),
-        }
+        let message = PublishMessage::build().payload(payload);
+        let copied = self.stream.put_after(kept.subject, message, Some(kept.seq)).await.map_err(away)?;
+        // Where somebody was faster, what stands there now is newer than all that is purged.
+        Ok(is_new && copied.is_some())
+    }
+
+    /// A key, and what its wrapped form is bound to.
+    fn opened(&self, kept: &Kept) -> Option<(String, zeroize::Zeroizing<Vec<u8>>)> {
+        let (space, id) = self.prefix.of_data_key(&kept.subject)?;
+        let bound_to = wrapping(&space, &id);
+        let key = self.vault.unseal(&bound_to, std::str::from_utf8(&kept.payload).ok()?).ok()?;
+        Some((bound_to, key.into()))
     }
 
     fn rewrapped(&self, kept: &Kept) -> Option<String> {
-        let (space, id) = self.prefix.of_data_key(&kept.subject)?;
-        let bound_to = wrapping(&space, &id);
-        let key = zeroize::Zeroizing::new(self.vault.unseal(&bound_to, std::str::from_utf8(&kept.payload).ok()?).ok()?);
+        let (bound_to, key) = self.opened(kept)?;
         self.vault.seal(&bound_to, &key).ok()
     }
 
@@ -162,10 +163,8 @@ impl SealedThings for NatsWrappedKeys {
 
     async fn count(&self) -> Result<Sealed, SealedAway> {
         let counted = self.newest().await?.try_fold(Sealed::default(), async |mut counted, kept| {
-            match kept.version() {
-                Some(version) => *counted.by_version.entry(version).or_default() += 1,
-                None if kept.payload.is_empty() => {}
-                None => counted.unreadable += 1,
+            if !kept.payload.is_empty() {
+                counted.note(kept.version());
             }
             Ok(counted)
         });
@@ -174,12 +173,8 @@ impl SealedThings for NatsWrappedKeys {
 
     async fn opens(&self) -> Result<Option<bool>, SealedAway> {
         let some = self.newest().await?.try_filter(|kept| std::future::ready(!kept.payload.is_empty())).take(PROVEN_MAX);
-        let opens = |kept: &Kept| {
-            let (space, id) = self.prefix.of_data_key(&kept.subject)?;
-            self.vault.unseal(&wrapping(&space, &id), std::str::from_utf8(&kept.payload).ok()?).ok()
-        };
         let some: Vec<Kept> = some.try_collect().await?;
-        Ok((!some.is_empty()).then(|| some.iter().any(|kept| opens(kept).is_some())))
+        Ok((!some.is_empty()).then(|| some.iter().any(|kept| self.opened(kept).is_some())))
     }
 
     async fn reseal(&self, active: u32, progress: &Progress) -> Result<u64, SealedAway> {
@@ -199,8 +194,7 @@ impl SealedThings for NatsWrappedKeys {
             rewrapped += copied.await?;
             let (_, before) = self.left(active, end).await?;
             if before == 0 {
-                let (stream, _) = self.stream.source();
-                stream.purge().sequence(end.0 + 1).await.map_err(away)?;
+                self.stream.source().purge().sequence(end.0 + 1).await.map_err(away)?;
                 return Ok(rewrapped);
             }
         }

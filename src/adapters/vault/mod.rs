@@ -36,7 +36,7 @@ use self::{
 use crate::{
     domain::key_ring::Check,
     ports::{
-        master_keys::{MasterKeyError, MasterKeys},
+        master_keys::{self, MasterKeyError, MasterKeys},
         webhooks::{Vault, VaultError},
     },
 };
@@ -209,11 +209,8 @@ impl Vault for MasterKey {
     }
 
     fn unseal(&self, associated_data: &str, sealed: &str) -> Result<Vec<u8>, VaultError> {
-        let parts = || {
-            let (version, text) = sealed.split_once('.')?;
-            Some((version.parse::<u32>().ok()?, URL_SAFE_NO_PAD.decode(text).ok()?))
-        };
-        let (version, bytes) = parts().ok_or(VaultError::Unsealable)?;
+        let parts = master_keys::parted(sealed).and_then(|(version, text)| Some((version, URL_SAFE_NO_PAD.decode(text).ok()?)));
+        let (version, bytes) = parts.ok_or(VaultError::Unsealable)?;
         self.read(|held| {
             if held.keys.is_empty() {
                 return Err(VaultError::NoKey);

@@ -300,11 +300,6 @@ fn state(ring: &KeyRing, version: u32) -> State {
     }
 }
 
-/// The version that a sealed text begins with.
-pub fn version_of(sealed: &str) -> Option<u32> {
-    sealed.split_once('.')?.0.parse().ok()
-}
-
 fn failed(why: &str) -> Error {
     Error::new("vault.failed", why)
 }

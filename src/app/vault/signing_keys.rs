@@ -13,7 +13,7 @@ use crate::{
     ports::{
         Clock,
         delegations::DelegationStore,
-        master_keys::{Progress, Sealed, SealedAway, SealedThings},
+        master_keys::{Progress, Sealed, SealedAway, SealedThings, version_of},
         webhooks::Vault,
     },
 };
@@ -70,10 +70,7 @@ impl SealedThings for SigningKeys {
     async fn count(&self) -> Result<Sealed, SealedAway> {
         let mut counted = Sealed::default();
         for (_, key) in self.all().await? {
-            match super::version_of(&key.sealed_seed) {
-                Some(version) => *counted.by_version.entry(version).or_default() += 1,
-                None => counted.unreadable += 1,
-            }
+            counted.note(version_of(&key.sealed_seed));
         }
         Ok(counted)
     }
@@ -85,7 +82,7 @@ impl SealedThings for SigningKeys {
 
     async fn reseal(&self, active: u32, progress: &Progress) -> Result<u64, SealedAway> {
         let all = self.all().await?;
-        let old = all.into_iter().filter(|(_, key)| super::version_of(&key.sealed_seed).is_some_and(|version| version != active));
+        let old = all.into_iter().filter(|(_, key)| version_of(&key.sealed_seed).is_some_and(|version| version != active));
         let old: Vec<_> = old.collect();
         progress.begin(old.len() as u64);
         let mut resealed = 0;

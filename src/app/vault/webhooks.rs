@@ -14,7 +14,7 @@ use crate::{
     journal::{Recorded, catalog::WEBHOOK, events::Storable},
     ports::{
         EventLog,
-        master_keys::{Progress, Sealed, SealedAway, SealedThings},
+        master_keys::{Progress, Sealed, SealedAway, SealedThings, version_of},
         webhooks::{Vault, WebhookRecord},
     },
 };
@@ -76,10 +76,7 @@ impl SealedThings for WebhookSecrets {
         let (all, unreadable) = self.all().await?;
         let mut counted = Sealed { unreadable, ..Sealed::default() };
         for text in all.iter().flat_map(|(_, record)| sealed(&record.webhook)).map(|(_, text)| text) {
-            match super::version_of(text) {
-                Some(version) => *counted.by_version.entry(version).or_default() += 1,
-                None => counted.unreadable += 1,
-            }
+            counted.note(version_of(text));
         }
         Ok(counted)
     }
@@ -101,7 +98,7 @@ impl SealedThings for WebhookSecrets {
 
     async fn reseal(&self, active: u32, progress: &Progress) -> Result<u64, SealedAway> {
         let is_old = |record: &WebhookRecord| {
-            sealed(&record.webhook).iter().any(|(_, text)| super::version_of(text).is_some_and(|version| version != active))
+            sealed(&record.webhook).iter().any(|(_, text)| version_of(text).is_some_and(|version| version != active))
         };
         let (all, _) = self.all().await?;
         let old: Vec<_> = all.into_iter().filter(|(_, record)| is_old(record)).collect();
