@@ -6,9 +6,8 @@ use std::fmt::Display;
 use uuid::Uuid;
 
 use super::{
-    Commands, Error, Request,
+    Actor, Commands, Error, Request,
     append::{self, Load, Outcome},
-    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
@@ -63,21 +62,8 @@ impl Commands {
         Id: Display,
     {
         let Request { actor, key, id, if_match, action } = request;
-        let load = Load {
-            space: SpaceId::sys(),
-            actor: actor.principal,
-            via: actor.via,
-            aggregate,
-            id: id.to_string(),
-            key,
-            action: "settle",
-            fingerprint: Fingerprint::NONE,
-            at: self.clock.now(),
-            if_match,
-            new_id: false,
-            replaces: false,
-            takes_all: false,
-        };
+        let actor = Actor { space: SpaceId::sys(), ..actor };
+        let load = Load { if_match, ..Load::new(actor, (aggregate, id.to_string()), (key, "settle"), self.clock.now()) };
         let Outcome { state, position, changed, .. } = append::run::<D, _>(self, &load, || action.clone(), Error::Access).await?;
         let state = state.ok_or(Error::Access(Rejection::NotFound(aggregate)))?;
         Ok(Settled { state, position, changed })

@@ -8,7 +8,7 @@ use std::{pin::pin, time::Duration};
 
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{CommandKey, Commands, Error, IfMatch, fingerprint::Fingerprint};
+use super::{Actor, CommandKey, Commands, Error, IfMatch, fingerprint::Fingerprint};
 use crate::{
     domain::{
         decider::Decider,
@@ -49,6 +49,18 @@ pub struct Load {
 }
 
 impl Load {
+    /// A command on an aggregate (kind and id), under a key, doing so: on whatever state, and with nothing to know it again by.
+    pub fn new(
+        actor: Actor,
+        (aggregate, id): (&'static str, String),
+        (key, action): (CommandKey, &'static str),
+        at: Timestamp,
+    ) -> Self {
+        let Actor { space, principal: actor, via } = actor;
+        let (fingerprint, if_match, new_id, replaces, takes_all) = (Fingerprint::NONE, None, false, false, false);
+        Self { space, actor, via, aggregate, id, key, action, fingerprint, at, if_match, new_id, replaces, takes_all }
+    }
+
     fn command_id(&self) -> CommandId {
         self.key.command_id(self.action)
     }

@@ -3,15 +3,17 @@
 use super::{
     Actor, CommandKey, Commands, Error,
     append::{self, Load},
-    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
         erasure::{self, ErasureDecider, Receipt, Trace},
-        ids::{CommandId, RelationshipId, StreamSeq},
+        ids::{CommandId, RelationshipId, SpaceId, StreamSeq},
         relationship::{Command, RelationshipDecider},
     },
-    journal::catalog::{ERASURE, RELATIONSHIP},
+    journal::{
+        Recorded,
+        catalog::{ERASURE, RELATIONSHIP},
+    },
 };
 
 impl Commands {
@@ -41,32 +43,24 @@ impl Commands {
         let at = self.clock.now();
         let key = format!("erasure {aggregate} {id} {}", at.timestamp_micros());
         let key = CommandKey { seed: CommandId::keyed(&actor.space, actor.principal, &key), fresh: false };
-        Load {
-            space: actor.space,
-            actor: actor.principal,
-            via: actor.via,
-            aggregate,
-            id,
-            key,
-            action: "erase",
-            fingerprint: Fingerprint::NONE,
-            at,
-            if_match: None,
-            new_id: false,
-            replaces: false,
-            takes_all: false,
-        }
+        Load::new(actor, (aggregate, id), (key, "erase"), at)
     }
 
     /// Where the aggregate's events stand; nothing may come to them before what erases them.
     pub(super) async fn traces(&self, load: &mut Load) -> Result<Vec<Trace>, Error> {
-        let all = self.log.of_aggregate(&load.space, (load.aggregate, &load.id)).await.map_err(append::unreadable)?;
-        // Of what cannot be read no time is known; it is destroyed all the same.
-        let readable: Vec<_> = all.into_iter().flatten().collect();
-        if let Some(newest) = readable.last() {
-            load.guard(newest);
+        let (traces, newest) = self.past_of(&load.space, (load.aggregate, &load.id)).await?;
+        if let Some(newest) = newest {
+            load.guard(&newest);
         }
-        let trace = |it: &crate::journal::Recorded| Trace { position: it.seq, at: it.event.at };
-        Ok(erasure::traces(readable.iter().map(trace).collect()))
+        Ok(traces)
+    }
+
+    /// Where the events of an aggregate stand that can be read, and the newest of them. Of what cannot be read no time is known; it is
+    /// destroyed all the same.
+    pub(super) async fn past_of(&self, space: &SpaceId, of: (&str, &str)) -> Result<(Vec<Trace>, Option<Recorded>), Error> {
+        let all = self.log.of_aggregate(space, of).await.map_err(append::unreadable)?;
+        let mut readable: Vec<Recorded> = all.into_iter().flatten().collect();
+        let traces = readable.iter().map(|it| Trace { position: it.seq, at: it.event.at }).collect();
+        Ok((erasure::traces(traces), readable.pop()))
     }
 }

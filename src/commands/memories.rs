@@ -63,20 +63,14 @@ impl Commands {
         let rules = Rules { script_tags: self.script_tags, sealing: Sealing { is_possible, detects, ..sealing } };
         let at = self.clock.now();
         let guards = matches!(request.action, MemoryAction::Undo | MemoryAction::Erase { .. });
+        let (of, as_wished) = (("memory", request.id.to_string()), (request.key, request.action.name()));
         let mut load = Load {
-            space: request.actor.space,
-            actor: request.actor.principal,
-            via: request.actor.via,
-            aggregate: "memory",
-            id: request.id.to_string(),
-            key: request.key,
-            action: request.action.name(),
             fingerprint: request.key.fingerprint(|| Fingerprint::of_memory(request.id, &request.action)),
-            at,
             if_match: request.if_match.clone(),
             new_id: request.key.fresh && request.id.0 == request.key.seed.0,
             replaces: matches!(request.action, MemoryAction::Put { .. }),
             takes_all: matches!(request.action, MemoryAction::Erase { .. }),
+            ..Load::new(request.actor, of, as_wished, at)
         };
         let command = match request.action {
             MemoryAction::Create { draft, created_at } => memory::Command::Create { draft, at, created_at, rules },

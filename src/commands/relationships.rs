@@ -44,20 +44,12 @@ impl Commands {
     ) -> Result<Done<RelationshipRecord>, Error> {
         use relationship::Command;
         let at = self.clock.now();
+        let (of, as_wished) = (("relationship", request.id.to_string()), (request.key, request.action.name()));
         let load = Load {
-            space: request.actor.space,
-            actor: request.actor.principal,
-            via: request.actor.via,
-            aggregate: "relationship",
-            id: request.id.to_string(),
-            key: request.key,
-            action: request.action.name(),
             fingerprint: request.key.fingerprint(|| Fingerprint::of_relationship(request.id, &request.action)),
-            at,
             if_match: request.if_match,
-            new_id: false,
             replaces: matches!(request.action, RelationshipAction::Put { .. }),
-            takes_all: false,
+            ..Load::new(request.actor, of, as_wished, at)
         };
         if let RelationshipAction::Create { draft, created_at } | RelationshipAction::Put { draft, created_at } = &request.action
         {

@@ -2,9 +2,8 @@
 //! what the endpoint's owner sees stays as it is.
 
 use super::{
-    CommandKey, Commands, Error, IfMatch,
+    Actor, CommandKey, Commands, Error, IfMatch,
     append::{self, Load},
-    fingerprint::Fingerprint,
 };
 use crate::{
     domain::{
@@ -28,21 +27,10 @@ impl Commands {
         let resealed = resealed(webhook, again)?;
         let (at, actor) = (self.clock.now(), PrincipalId(uuid::Uuid::nil()));
         let key = format!("reseal webhook {id} {revision} {}", at.timestamp_micros());
-        let load = Load {
-            space: space.clone(),
-            actor,
-            via: None,
-            aggregate: "webhook",
-            id: id.to_string(),
-            key: CommandKey { seed: CommandId::keyed(space, actor, &key), fresh: true },
-            action: "reseal",
-            fingerprint: Fingerprint::NONE,
-            at,
-            if_match: Some(IfMatch::OneOf(vec![*revision])),
-            new_id: false,
-            replaces: false,
-            takes_all: false,
-        };
+        let key = CommandKey { seed: CommandId::keyed(space, actor, &key), fresh: true };
+        let (actor, of) = (Actor::within(space.clone(), actor), ("webhook", id.to_string()));
+        let if_match = Some(IfMatch::OneOf(vec![*revision]));
+        let load = Load { if_match, ..Load::new(actor, of, (key, "reseal"), at) };
         match append::run::<WebhookDecider, _>(self, &load, || resealed.clone(), Error::Webhook).await {
             Ok(outcome) => Ok(outcome.changed),
             Err(Error::Webhook(Rejection::Deleted | Rejection::NotFound) | Error::PreconditionFailed { .. }) => Ok(false),

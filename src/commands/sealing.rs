@@ -6,11 +6,7 @@ use super::{
     append::{self, Load, Outcome},
 };
 use crate::{
-    domain::{
-        decider::Decider,
-        erasure::{self, Trace},
-        ids::SpaceId,
-    },
+    domain::decider::Decider,
     journal::{
         Envelope, Recorded,
         events::Storable,
@@ -32,7 +28,7 @@ impl Commands {
         let keys = self.data_keys()?;
         if sealed::has_become_sensitive(&event) {
             // Nothing can come between them and this event: it expects the newest of them.
-            let older = self.places(&event.space, (&event.aggregate, &event.aggregate_id)).await?;
+            let (older, _) = self.past_of(&event.space, (&event.aggregate, &event.aggregate_id)).await?;
             event.data["older"] = serde_json::to_value(older).expect("places are numbers and times");
         }
         let contents = sealed::take(&mut event).to_bytes();
@@ -112,12 +108,5 @@ impl Commands {
             Err(SealError::Away(cause)) => Err(Error::Unavailable(cause)),
             Err(lost) => Err(lost.into()),
         }
-    }
-
-    /// Where the events of an aggregate stand that can be read.
-    async fn places(&self, space: &SpaceId, of: (&str, &str)) -> Result<Vec<Trace>, Error> {
-        let all = self.log.of_aggregate(space, of).await.map_err(append::unreadable)?;
-        let place = |it: Recorded| Trace { position: it.seq, at: it.event.at };
-        Ok(erasure::traces(all.into_iter().flatten().map(place).collect()))
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CommandKey, Commands, Done, Error, Request,
+    Actor, CommandKey, Commands, Done, Error, Request,
     append::{self, Load, Outcome},
     fingerprint::Fingerprint,
 };
@@ -78,19 +78,10 @@ impl Commands {
             associated_data: &|field: &str| webhook::associated_data(&actor.space, id, field),
         };
         let load = Load {
-            actor: actor.principal,
-            via: actor.via,
-            aggregate: "webhook",
-            id: id.to_string(),
-            key,
-            action: action.name(),
             fingerprint: key.fingerprint(|| Fingerprint::of_webhook(id, &action)),
-            at,
             if_match,
             new_id: key.fresh && id.0 == key.seed.0,
-            replaces: false,
-            takes_all: false,
-            space: actor.space.clone(),
+            ..Load::new(actor.clone(), ("webhook", id.to_string()), (key, action.name()), at)
         };
         let command = sealer.command(action)?;
         let outcome = append::run::<WebhookDecider, _>(self, &load, || command.clone(), Error::Webhook).await?;
@@ -105,21 +96,7 @@ impl Commands {
         let actor = PrincipalId(uuid::Uuid::nil());
         let key = format!("disable webhook {id} {}", at.timestamp_micros());
         let key = CommandKey { seed: CommandId::keyed(space, actor, &key), fresh: true };
-        let load = Load {
-            space: space.clone(),
-            actor,
-            via: None,
-            aggregate: "webhook",
-            id: id.to_string(),
-            key,
-            action: "disable",
-            fingerprint: Fingerprint::NONE,
-            at,
-            if_match: None,
-            new_id: false,
-            replaces: false,
-            takes_all: false,
-        };
+        let load = Load::new(Actor::within(space.clone(), actor), ("webhook", id.to_string()), (key, "disable"), at);
         let command = || webhook::Command::Disable { reason, at };
         match append::run::<WebhookDecider, _>(self, &load, command, Error::Webhook).await {
             Ok(_) | Err(Error::Webhook(Rejection::Deleted | Rejection::NotFound)) => Ok(()),
