@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::shelf::Shelf;
-use super::{Error, sessions::Sessions};
+use super::{Error, hearing::Hearing, sessions::Sessions};
 use crate::{
     causes::chain,
     domain::{
@@ -136,32 +136,30 @@ impl Delegations {
 
     /// Hears the whole stream, for what ended while nobody listened may be told of no more: what is not told by its end is over.
     async fn follow_once(&self) -> Result<(), SessionsAway> {
-        let (before, mut heard, mut is_current) = (self.read(Known::names), HashSet::new(), false);
+        let mut hearing = Hearing::of(self.read(Known::names));
         let mut told = self.store.tell().await?;
         if self.store.is_empty().await? {
-            self.become_current(&before, &heard);
-            is_current = true;
+            self.become_current(&mut hearing);
         }
         while let Some(next) = told.next().await {
             let Told { seq, kind, name, kept, more } = next?;
-            if !is_current {
-                heard.insert((kind, name.clone()));
-            }
+            let named = (kind, name);
+            hearing.note(&named);
             match kept {
-                Some(kept) => self.write(|known| known.keep(&name, seq, kept)),
-                None if self.write(|known| known.told_end(kind, &name, seq)) => self.sessions.note_end(),
+                Some(kept) => self.write(|known| known.keep(&named.1, seq, kept)),
+                None if self.write(|known| known.told_end(kind, &named.1, seq)) => self.sessions.note_end(),
                 None => {}
             }
-            if !is_current && !more {
-                self.become_current(&before, &heard);
-                is_current = true;
+            if !more {
+                self.become_current(&mut hearing);
             }
         }
         Err(SessionsAway("the reader of delegations ended".into()))
     }
 
-    fn become_current(&self, before: &HashSet<(Kind, String)>, heard: &HashSet<(Kind, String)>) {
-        if self.write(|known| before.difference(heard).filter(|name| known.forget(name)).count()) > 0 {
+    fn become_current(&self, hearing: &mut Hearing<(Kind, String)>) {
+        let Some(over) = hearing.told_all() else { return };
+        if self.write(|known| over.iter().filter(|name| known.forget(name)).count()) > 0 {
             self.sessions.note_end();
         }
         self.ready.send_replace(true);

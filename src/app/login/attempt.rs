@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::{Error, access::secret::sha256_hex};
+use super::super::{Error, access::secret::sha256_hex, sealed};
 use crate::{
     domain::ids::{PrincipalId, Timestamp},
     ports::{identity::AttemptSecrets, webhooks::Vault},
@@ -59,15 +59,13 @@ impl Attempt {
             nonce: secrets.nonce.clone(),
             verifier: secrets.verifier.clone(),
         };
-        let text =
-            serde_json::to_vec(&sealed).map_err(|cause| Error::new("internal", "an attempt cannot be written").logged(&cause))?;
-        Ok(vault.seal(&place(&secrets.state), &text)?)
+        sealed::sealed(vault, &place(&secrets.state), &sealed)
     }
 
     /// `None` if it was sealed elsewhere or for another state.
     pub fn unsealed(vault: &dyn Vault, state: &str, sealed: &str) -> Option<Self> {
-        let text = vault.unseal(&place(state), sealed).ok()?;
-        let Sealed { provider, issuer, return_to, begun_at, link, nonce, verifier } = serde_json::from_slice(&text).ok()?;
+        let Sealed { provider, issuer, return_to, begun_at, link, nonce, verifier } =
+            sealed::opened(vault, &place(state), sealed)?;
         let secrets = AttemptSecrets { state: state.to_owned(), nonce, verifier };
         Some(Self { provider, issuer, return_to, begun_at, link, secrets })
     }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::Error;
+use super::super::{Error, sealed};
 use crate::{
     domain::ids::{PrincipalId, Timestamp},
     ports::webhooks::Vault,
@@ -39,14 +39,12 @@ pub struct Ceremony {
 impl Ceremony {
     /// Errors: there is no master key.
     pub fn sealed(&self, vault: &dyn Vault) -> Result<String, Error> {
-        let text =
-            serde_json::to_vec(self).map_err(|cause| Error::new("internal", "a ceremony cannot be written").logged(&cause))?;
-        Ok(vault.seal(PLACE, &text)?)
+        sealed::sealed(vault, PLACE, self)
     }
 
     /// `None` if it was sealed elsewhere, or is over at `now`.
     pub fn unsealed(vault: &dyn Vault, sealed: &str, now: Timestamp) -> Option<Self> {
-        let ceremony: Self = serde_json::from_slice(&vault.unseal(PLACE, sealed).ok()?).ok()?;
+        let ceremony: Self = sealed::opened(vault, PLACE, sealed)?;
         (now - ceremony.begun_at < TimeDelta::seconds(CEREMONY_S.into())).then_some(ceremony)
     }
 }

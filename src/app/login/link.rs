@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::{Entered, Login, RETURN_TO, Visitor};
 use crate::{
-    app::{Caller, Error, access::secret},
+    app::{Caller, Error, access::secret, sealed},
     domain::{access::Credential, ids::Timestamp, session::Origin},
 };
 
@@ -34,9 +34,7 @@ impl Login {
         }
         let ends_at = self.clock.now() + TimeDelta::seconds(LINK_S.into());
         let sealed = Sealed { name: secret::fresh(&*self.vault), ends_at };
-        let text =
-            serde_json::to_vec(&sealed).map_err(|cause| Error::new("internal", "a link cannot be written").logged(&cause))?;
-        let code = self.vault.seal(PLACE, &text)?;
+        let code = sealed::sealed(&*self.vault, PLACE, &sealed)?;
         let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
         Ok((self.base()?.at(&format!("/auth/link?code={code}")), ends_at))
     }
@@ -44,8 +42,7 @@ impl Login {
     /// Lets in who has a link that nobody has used. Errors: `login.bad_link`, `login.unavailable`.
     pub async fn enter_by_link(&self, code: &str, visitor: Visitor) -> Result<Entered, Error> {
         let bad = || Error::new("login.bad_link", "this link is over or was used: ask for another with `brain login-link`");
-        let text = self.vault.unseal(PLACE, code).map_err(|_| bad())?;
-        let sealed: Sealed = serde_json::from_slice(&text).map_err(|_| bad())?;
+        let sealed: Sealed = sealed::opened(&*self.vault, PLACE, code).ok_or_else(bad)?;
         if sealed.ends_at <= self.clock.now() {
             return Err(bad());
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Allowed, Client, Fault, Given, Oauth, Refusal};
 use crate::{
-    app::{Error, login::Visitor},
+    app::{Error, login::Visitor, sealed},
     domain::{
         access::Scope,
         ids::{PrincipalId, SpaceId, Timestamp},
@@ -124,9 +124,7 @@ impl Oauth {
             space,
             ends_at: self.clock.now() + TimeDelta::seconds(CODE_S),
         };
-        let text =
-            serde_json::to_vec(&sealed).map_err(|cause| Error::new("internal", "a code cannot be written").logged(&cause))?;
-        let code = self.vault.seal(PLACE, &text)?;
+        let code = sealed::sealed(&*self.vault, PLACE, &sealed)?;
         self.back(&wish.redirect_uri, wish.state.as_deref(), Ok(&code))
     }
 
@@ -163,8 +161,7 @@ impl Oauth {
     ) -> Result<Given, Refusal> {
         let client = self.client(client)?;
         let over = || Refusal::new(Fault::InvalidGrant, "this code is over, was used, or was made for another client");
-        let text = self.vault.unseal(PLACE, code).map_err(|_| over())?;
-        let sealed: Sealed = serde_json::from_slice(&text).map_err(|_| over())?;
+        let sealed: Sealed = sealed::opened(&*self.vault, PLACE, code).ok_or_else(over)?;
         let Sealed { id, principal, client: named, redirect_uri: agreed, challenge, scopes, space, ends_at } = sealed;
         // Whoever has the code alone can neither use it nor use it up.
         if named != client.id || agreed != redirect_uri || !is_verified(&challenge, verifier) {

@@ -8,7 +8,7 @@
 mod tests;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::{
     Error,
     access::secret::{self, sha256_hex},
+    hearing::Hearing,
 };
 use crate::{
     causes::chain,
@@ -136,32 +137,29 @@ impl Sessions {
 
     /// Hears the whole stream, for what ended while nobody listened may be told of no more: what is not told by its end is over.
     async fn follow_once(&self) -> Result<(), SessionsAway> {
-        let before: HashSet<String> = self.read(|known| known.sessions.keys().cloned().collect());
-        let (mut told, mut heard, mut is_current) = (self.store.tell().await?, HashSet::new(), false);
+        let mut hearing = Hearing::of(self.read(|known| known.sessions.keys().cloned().collect::<Vec<_>>()));
+        let mut told = self.store.tell().await?;
         if self.store.is_empty().await? {
-            self.become_current(&before, &heard);
-            is_current = true;
+            self.become_current(&mut hearing);
         }
         while let Some(next) = told.next().await {
             let next = next?;
-            if !is_current {
-                heard.insert(next.secret_sha256.clone());
-            }
+            hearing.note(&next.secret_sha256);
             match next.session {
                 Some(session) => self.write(|known| known.keep(next.secret_sha256, Kept { seq: next.seq, session })),
                 None if self.write(|known| known.forget(&next.secret_sha256)) => self.changes.send_modify(|count| *count += 1),
                 None => {}
             }
-            if !is_current && !next.more {
-                self.become_current(&before, &heard);
-                is_current = true;
+            if !next.more {
+                self.become_current(&mut hearing);
             }
         }
         Err(SessionsAway("the reader of sessions ended".into()))
     }
 
-    fn become_current(&self, before: &HashSet<String>, heard: &HashSet<String>) {
-        let gone = self.write(|known| before.difference(heard).filter(|secret| known.forget(secret)).count());
+    fn become_current(&self, hearing: &mut Hearing<String>) {
+        let Some(over) = hearing.told_all() else { return };
+        let gone = self.write(|known| over.iter().filter(|secret| known.forget(secret)).count());
         if gone > 0 {
             self.changes.send_modify(|count| *count += 1);
         }
@@ -262,9 +260,7 @@ impl Sessions {
     /// Whether a page has shown that token, or the one that it was before the master key was rotated: it may be open for long.
     /// Errors: there is no master key.
     pub fn is_forgery_token(&self, secret_sha256: &str, shown: &str) -> Result<bool, VaultError> {
-        // Both are hashed again, so that the time tells nothing of where they differ.
-        let hashed = |text: &str| sha256_hex(text.as_bytes());
-        let is_good = |key| hashed(&forgery_token(key, secret_sha256)) == hashed(shown);
+        let is_good = |key| secret::is_same(forgery_token(key, secret_sha256).as_bytes(), shown.as_bytes());
         Ok(self.vault.derive_all(FORGERY)?.iter().any(is_good))
     }
 
