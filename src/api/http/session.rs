@@ -23,10 +23,9 @@ const SITE_HEADER: &str = "Sec-Fetch-Site";
 pub(in crate::api) fn authenticate(request: &ServiceRequest, who: Who) -> Result<Option<(Caller, Shown)>, Problem> {
     let Some(login) = request.app_data::<web::Data<Login>>() else { return Ok(None) };
     let headers = request.headers();
-    let is_secure = login.base.as_ref().is_some_and(|base| base.is_secure());
-    let Some(secret) = cookies::find(headers, &cookies::session_name(is_secure)) else { return Ok(None) };
+    let Some(found) = of_cookie(headers, login) else { return Ok(None) };
     let invalid = || Problem::new("auth.invalid_session", "this session is over; log in again");
-    let shown = login.sessions.find(secret.as_bytes()).ok_or_else(invalid)?;
+    let shown = found.ok_or_else(invalid)?;
     if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
         must_be_of_this_site(headers, &login.sessions, &shown)?;
     }
@@ -35,6 +34,12 @@ pub(in crate::api) fn authenticate(request: &ServiceRequest, who: Who) -> Result
         caller.require(scope)?;
     }
     Ok(Some((caller, shown)))
+}
+
+/// The session that a browser's cookie names: `None` without a cookie, `Some(None)` where it opens none.
+pub(in crate::api) fn of_cookie(headers: &HeaderMap, login: &Login) -> Option<Option<Shown>> {
+    let secret = cookies::find(headers, &cookies::session_name(login.is_secure()))?;
+    Some(login.sessions.find(secret.as_bytes()))
 }
 
 /// In the space that the headers name, or in the first one. `None` for somebody who belongs nowhere any more.
@@ -87,13 +92,6 @@ pub(in crate::api) fn is_of_this_site(headers: &HeaderMap, or_silent: bool) -> b
         return or_silent;
     }
     one(headers, SITE_HEADER).is_some_and(|site| site == b"same-origin" || site == b"none")
-}
-
-/// Whether a token against forged requests is the one that is wanted.
-pub(in crate::api) fn is_token(given: &[u8], wanted: &str) -> bool {
-    // Both are hashed again, so that the time tells nothing of where they differ.
-    let hashed = |bytes: &[u8]| crate::app::access::secret::sha256_hex(bytes);
-    hashed(given) == hashed(wanted.as_bytes())
 }
 
 fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {

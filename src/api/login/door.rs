@@ -11,12 +11,11 @@ use actix_web::{
 use url::form_urlencoded;
 
 use super::{
-    is_secure,
     page::{escaped, quiet},
     wanted,
 };
 use crate::{
-    api::http::{auth::host, cookies, error::Problem},
+    api::http::{auth::host, error::Problem, session},
     app::login::Login,
 };
 
@@ -42,9 +41,8 @@ pub async fn page(request: HttpRequest, login: web::Data<Login>) -> Result<HttpR
         return Ok(super::page::away(&there));
     }
     let return_to = asked.return_to.as_deref().unwrap_or_default();
-    let secret = cookies::find(request.headers(), &cookies::session_name(is_secure(&login)));
-    let person = secret
-        .and_then(|secret| login.sessions.find(secret.as_bytes()))
+    let person = session::of_cookie(request.headers(), &login)
+        .flatten()
         .and_then(|shown| login.directory.principal(shown.session.principal));
     let (title, main) = match person {
         Some(person) => ("Your ways in", within(&login, &person.name)),

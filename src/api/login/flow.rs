@@ -7,7 +7,7 @@ use actix_web::{
 };
 use url::form_urlencoded;
 
-use super::{door, is_secure, page, visitor, wanted};
+use super::{door, page, visitor, wanted};
 use crate::{
     api::http::{cookies, error::Problem, query},
     app::login::{ATTEMPT_S, Begun, Entered, Finished, Login, Returned},
@@ -36,7 +36,7 @@ pub async fn begin(request: HttpRequest, provider: web::Path<String>, login: Dat
 
 /// What the browser keeps until it comes back.
 pub(super) fn attempt_cookie(login: &Data, begun: &Begun) -> HeaderValue {
-    let is_secure = is_secure(login);
+    let is_secure = login.is_secure();
     let name = cookies::attempt_name(&begun.state, is_secure).expect("a state of ours");
     cookies::set((&name, &begun.sealed), ATTEMPT_S, is_secure)
 }
@@ -46,7 +46,7 @@ pub async fn finish(request: HttpRequest, provider: web::Path<String>, login: Da
     let Ok(returned) = returned(request.query_string()) else {
         return page::refused(&Problem::new("login.refused", "the provider's answer says something twice"));
     };
-    let is_secure = is_secure(&login);
+    let is_secure = login.is_secure();
     let name = returned.state.as_deref().and_then(|state| cookies::attempt_name(state, is_secure));
     let sealed = name.as_ref().and_then(|name| cookies::find(request.headers(), name));
     let secret = cookies::find(request.headers(), &cookies::session_name(is_secure));
@@ -85,7 +85,7 @@ fn enter(login: &Data, entered: &Entered) -> HttpResponse {
 
 /// What the browser shows from now on.
 pub(super) fn session_cookie(login: &Data, entered: &Entered) -> HeaderValue {
-    let is_secure = is_secure(login);
+    let is_secure = login.is_secure();
     let name = cookies::session_name(is_secure);
     cookies::set((&name, &entered.secret), login.sessions.limits().max_s, is_secure)
 }

@@ -10,8 +10,6 @@ mod sessions;
 
 pub use self::sessions::LoginLink;
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use serde::{Deserialize, Serialize};
 
@@ -149,11 +147,6 @@ async fn notice(
 pub(super) fn visitor(request: &HttpRequest) -> Visitor {
     let agent = request.headers().get("User-Agent").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     Visitor { agent: agent.unwrap_or_default(), address: address(request), session: None }
-}
-
-/// Whether cookies are kept from all but https.
-fn is_secure(login: &Arc<Login>) -> bool {
-    login.base.as_ref().is_some_and(|base| base.is_secure())
 }
 
 fn wanted(request: &HttpRequest) -> Result<Wanted, Problem> {

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{flow, is_secure, visitor};
+use super::{flow, visitor};
 use crate::{
     api::http::{
         auth::address,
@@ -147,7 +147,7 @@ pub fn routes() -> Vec<Route> {
 
 /// The question, with the cookie that must come back with its answer.
 fn asked(login: &Data, question: Question) -> HttpResponse {
-    let is_secure = is_secure(login);
+    let is_secure = login.is_secure();
     let name = cookies::ceremony_name(is_secure);
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -156,12 +156,12 @@ fn asked(login: &Data, question: Question) -> HttpResponse {
 }
 
 fn sealed<'a>(request: &'a HttpRequest, login: &Data) -> Option<&'a str> {
-    cookies::find(request.headers(), &cookies::ceremony_name(is_secure(login)))
+    cookies::find(request.headers(), &cookies::ceremony_name(login.is_secure()))
 }
 
 /// Takes the ceremony's cookie away: it is of no more use.
 fn over(answer: &mut HttpResponse, login: &Data) {
-    let is_secure = is_secure(login);
+    let is_secure = login.is_secure();
     let gone = cookies::set((&cookies::ceremony_name(is_secure), ""), 0, is_secure);
     answer.headers_mut().append(header::SET_COOKIE, gone);
 }

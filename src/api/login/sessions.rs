@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{LoggedOut, is_secure};
+use super::LoggedOut;
 use crate::{
     api::http::{
         cookies,
@@ -129,7 +129,7 @@ pub async fn log_out(shown: Option<web::ReqData<Shown>>, login: web::Data<Login>
         login.sessions.end(|other| other.id == session.id).await?;
         provider_logout = login.log_out_at(&session).await.map(String::from);
     }
-    let is_secure = is_secure(&login);
+    let is_secure = login.is_secure();
     let mut answer = HttpResponse::Ok();
     answer.insert_header(("Cache-Control", "no-store"));
     answer.append_header((header::SET_COOKIE, cookies::set((&cookies::session_name(is_secure), ""), 0, is_secure)));

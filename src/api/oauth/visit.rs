@@ -7,12 +7,12 @@ use url::form_urlencoded;
 use super::page;
 use crate::{
     api::{
-        http::{body, cookies, error::Problem, session},
+        http::{body, error::Problem, session},
         login,
     },
     app::{
         Error,
-        access::{Access, Belonging},
+        access::{Access, Belonging, secret},
         login::Login,
         sessions::Shown,
     },
@@ -41,9 +41,7 @@ pub struct Said {
 impl Visit {
     /// Errors: the answer, which sends the browser to log in, or says why nobody can.
     pub fn of(request: &HttpRequest, login: &Login, access: &Access) -> Result<Self, HttpResponse> {
-        let is_secure = login.base.as_ref().is_some_and(|base| base.is_secure());
-        let secret = cookies::find(request.headers(), &cookies::session_name(is_secure));
-        let Some(shown) = secret.and_then(|secret| login.sessions.find(secret.as_bytes())) else {
+        let Some(shown) = session::of_cookie(request.headers(), login).flatten() else {
             return Err(log_in(request, login));
         };
         let principal = shown.session.principal;
@@ -64,7 +62,7 @@ impl Visit {
         let fields = body::form(request, payload, FORM_BYTES_MAX).await.map_err(refused)?;
         let said = Said { fields };
         let is_ours = session::is_of_this_site(request.headers(), true);
-        if !is_ours || !session::is_token(said.get("csrf").unwrap_or_default().as_bytes(), &self.token) {
+        if !is_ours || !secret::is_same(said.get("csrf").unwrap_or_default().as_bytes(), self.token.as_bytes()) {
             let detail = "this did not come from the page that it should have come from; begin again";
             return Err(refused(Problem::new("auth.forged_request", detail)));
         }

@@ -149,6 +149,11 @@ pub struct Login {
 }
 
 impl Login {
+    /// Whether cookies are kept from all but https.
+    pub fn is_secure(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.is_secure())
+    }
+
     /// Errors: `login.no_base_url`.
     pub fn base(&self) -> Result<&Base, Error> {
         let detail =
