@@ -14,6 +14,7 @@ pub mod edge;
 pub mod error;
 pub mod headers;
 pub mod hosts;
+pub mod html;
 pub mod kept;
 pub mod limits;
 pub mod precondition;

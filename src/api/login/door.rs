@@ -10,12 +10,14 @@ use actix_web::{
 };
 use url::form_urlencoded;
 
-use super::{
-    page::{escaped, quiet},
-    wanted,
-};
+use super::wanted;
 use crate::{
-    api::http::{auth::host, error::Problem, session},
+    api::http::{
+        auth::host,
+        error::Problem,
+        html::{self, escaped, quiet},
+        session,
+    },
     app::login::Login,
 };
 
@@ -38,7 +40,7 @@ pub async fn style() -> HttpResponse {
 pub async fn page(request: HttpRequest, login: web::Data<Login>) -> Result<HttpResponse, Problem> {
     let asked = wanted(&request)?;
     if let Some(there) = elsewhere(&request, &login) {
-        return Ok(super::page::away(&there));
+        return Ok(html::away(&there));
     }
     let return_to = asked.return_to.as_deref().unwrap_or_default();
     let person = session::of_cookie(request.headers(), &login)

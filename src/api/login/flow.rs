@@ -7,19 +7,22 @@ use actix_web::{
 };
 use url::form_urlencoded;
 
-use super::{door, page, visitor, wanted};
+use super::{door, visitor, wanted};
 use crate::{
-    api::http::{cookies, error::Problem, query},
+    api::http::{cookies, error::Problem, html, query},
     app::login::{ATTEMPT_S, Begun, Entered, Finished, Login, Returned},
 };
 
 type Data = web::Data<Login>;
 
+/// What a page is called that lets nobody in.
+const NOT_IN: &str = "Not logged in";
+
 /// `GET /auth/{provider}`: the browser keeps its attempt and goes to the provider.
 pub async fn begin(request: HttpRequest, provider: web::Path<String>, login: Data) -> HttpResponse {
     // The cookie of a number would not come along to the name that the provider sends the browser back to.
     if let Some(there) = door::elsewhere(&request, &login) {
-        return page::away(&there);
+        return html::away(&there);
     }
     let begun = async {
         let asked = wanted(&request)?;
@@ -27,9 +30,9 @@ pub async fn begin(request: HttpRequest, provider: web::Path<String>, login: Dat
     };
     let begun = match begun.await {
         Ok(begun) => begun,
-        Err(problem) => return page::refused(&problem),
+        Err(problem) => return html::refused(NOT_IN, &problem),
     };
-    let mut answer = page::away(begun.url.as_str());
+    let mut answer = html::away(begun.url.as_str());
     answer.headers_mut().append(header::SET_COOKIE, attempt_cookie(&login, &begun));
     answer
 }
@@ -44,7 +47,7 @@ pub(super) fn attempt_cookie(login: &Data, begun: &Begun) -> HeaderValue {
 /// `GET /auth/{provider}/callback`: the browser is in, or is told why not.
 pub async fn finish(request: HttpRequest, provider: web::Path<String>, login: Data) -> HttpResponse {
     let Ok(returned) = returned(request.query_string()) else {
-        return page::refused(&Problem::new("login.refused", "the provider's answer says something twice"));
+        return html::refused(NOT_IN, &Problem::new("login.refused", "the provider's answer says something twice"));
     };
     let is_secure = login.is_secure();
     let name = returned.state.as_deref().and_then(|state| cookies::attempt_name(state, is_secure));
@@ -54,8 +57,8 @@ pub async fn finish(request: HttpRequest, provider: web::Path<String>, login: Da
     let finished = login.finish(&provider, &returned, (sealed, here.as_ref()), visitor(&request)).await;
     let mut answer = match finished {
         Ok(Finished::Entered(entered)) => enter(&login, &entered),
-        Ok(Finished::Linked { return_to }) => page::away(&return_to),
-        Err(refused) => page::refused(&Problem::from(refused)),
+        Ok(Finished::Linked { return_to }) => html::away(&return_to),
+        Err(refused) => html::refused(NOT_IN, &Problem::from(refused)),
     };
     // Of no more use, whatever came of it.
     if let Some(name) = name.filter(|_| sealed.is_some()) {
@@ -73,12 +76,12 @@ pub async fn link(request: HttpRequest, login: Data) -> HttpResponse {
     };
     match entered.await {
         Ok(entered) => enter(&login, &entered),
-        Err(problem) => page::refused(&problem),
+        Err(problem) => html::refused(NOT_IN, &problem),
     }
 }
 
 fn enter(login: &Data, entered: &Entered) -> HttpResponse {
-    let mut answer = page::away(&entered.return_to);
+    let mut answer = html::away(&entered.return_to);
     answer.headers_mut().append(header::SET_COOKIE, session_cookie(login, entered));
     answer
 }

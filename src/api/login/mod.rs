@@ -4,7 +4,6 @@
 mod door;
 mod flow;
 mod identities;
-pub(super) mod page;
 mod passkeys;
 mod sessions;
 

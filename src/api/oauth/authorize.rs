@@ -10,7 +10,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    api::{http::error::Problem, login},
+    api::http::{error::Problem, html},
     app::{
         access::Access,
         login::Login,
@@ -64,8 +64,14 @@ fn wish(request: &HttpRequest, oauth: &Oauth) -> Result<Wish, HttpResponse> {
     let asked = asked(request.query_string()).map_err(|problem| page::refused(&problem))?;
     oauth.wish(asked).map_err(|no| match no {
         NoWish::Stay(error) => page::refused(&Problem::from(error)),
-        NoWish::Back(url) => login::page::away(url.as_str()),
+        NoWish::Back(url) => html::away(url.as_str()),
     })
+}
+
+/// Who has come, and with what wish of a client's. Errors: the answer in place of both.
+fn came(request: &HttpRequest, (login, access): (&Login, &Access), oauth: &Oauth) -> Result<(Visit, Wish), HttpResponse> {
+    let wish = wish(request, oauth)?;
+    Ok((Visit::of(request, login, access)?, wish))
 }
 
 /// `GET /oauth/authorize`.
@@ -74,12 +80,8 @@ pub async fn show(
     (login, access): (web::Data<Login>, web::Data<Access>),
     oauth: web::Data<Oauth>,
 ) -> HttpResponse {
-    let shown = || {
-        let wish = wish(&request, &oauth)?;
-        Ok((Visit::of(&request, &login, &access)?, wish))
-    };
-    let (visit, wish) = match shown() {
-        Ok(shown) => shown,
+    let (visit, wish) = match came(&request, (&login, &access), &oauth) {
+        Ok(came) => came,
         Err(answer) => return answer,
     };
     let action = format!("/oauth/authorize?{}", request.query_string());
@@ -103,12 +105,8 @@ pub async fn decide(
     (login, access): (web::Data<Login>, web::Data<Access>),
     oauth: web::Data<Oauth>,
 ) -> HttpResponse {
-    let shown = || {
-        let wish = wish(&request, &oauth)?;
-        Ok((Visit::of(&request, &login, &access)?, wish))
-    };
-    let (visit, wish) = match shown() {
-        Ok(shown) => shown,
+    let (visit, wish) = match came(&request, (&login, &access), &oauth) {
+        Ok(came) => came,
         Err(answer) => return answer,
     };
     let said = match visit.hear(&request, payload).await {
@@ -124,7 +122,7 @@ pub async fn decide(
     });
     match back {
         // As a question of its own (303): what was sent here is not sent there.
-        Ok(url) => login::page::away(url.as_str()),
+        Ok(url) => html::away(url.as_str()),
         Err(problem) => page::refused(&problem),
     }
 }

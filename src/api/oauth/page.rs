@@ -1,16 +1,15 @@
-//! The pages on which a person lets a client in: plain HTML, without script, whole without anything from elsewhere. Used by the handlers beside
-//! it. No page holds a token or a code of a client, none is kept by a cache, and none can be shown within another one.
+//! The pages on which a person lets a client in. Used by the handlers beside it. No page holds a token or a code of a client.
 
-use std::fmt::Write;
-
-use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 
 use super::visit::Visit;
-use crate::{api::http::error::Problem, domain::access::Scope};
-
-const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}code{color:#666}\
-     dt{color:#666}dd{margin:0 0 .5rem}.code{font:bold 1.5rem monospace;color:inherit}\
-     button,select,input{font:inherit;padding:.3rem .8rem;margin:.5rem .5rem 0 0}";
+use crate::{
+    api::http::{
+        error::Problem,
+        html::{self, append, escaped, page},
+    },
+    domain::access::Scope,
+};
 
 /// Who asks, and for what.
 pub struct Request<'a> {
@@ -62,7 +61,7 @@ pub fn ask(visit: &Visit, request: &Request<'_>) -> HttpResponse {
 /// The page on which a code is typed in; `wrong` says that the last one was.
 pub fn type_code(wrong: Option<&Problem>) -> HttpResponse {
     let status = wrong.map_or(StatusCode::OK, |problem| problem.status_code());
-    let why = wrong.map(|problem| format!("<p>{}.</p><p><code>{}</code></p>", escaped(&problem.detail), escaped(&problem.code)));
+    let why = wrong.map(html::why);
     let text = format!(
         "{}<form method=\"get\" action=\"/oauth/device\"><label>The code that your device shows<br><input name=\"user_code\" \
          autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" placeholder=\"XXXX-XXXX\" required autofocus></label>\
@@ -79,7 +78,7 @@ pub fn done(is_allowed: bool) -> HttpResponse {
     } else {
         "<p>The device gets nothing. This page can be closed.</p>"
     };
-    page(StatusCode::OK, if is_allowed { "Allowed" } else { "Denied" }, text, "'none'")
+    page(StatusCode::OK, if is_allowed { "Allowed" } else { "Denied" }, text, html::NOWHERE)
 }
 
 /// The ways to log in: addresses and names.
@@ -89,28 +88,12 @@ pub fn ways_in<'a>(ways: impl Iterator<Item = (String, &'a str)>) -> HttpRespons
         append(&mut text, format_args!("<li><a href=\"{}\">{}</a></li>", escaped(&address), escaped(name)));
     }
     text.push_str("</ul><p>The owner can also open the link that <code>brain login-link</code> prints on the machine itself, and then load this page again.</p>");
-    page(StatusCode::UNAUTHORIZED, "Log in", &text, "'none'")
+    page(StatusCode::UNAUTHORIZED, "Log in", &text, html::NOWHERE)
 }
 
 /// Why nothing is asked.
 pub fn refused(problem: &Problem) -> HttpResponse {
-    let text = format!("<p>{}.</p><p><code>{}</code></p>", escaped(&problem.detail), escaped(&problem.code));
-    page(problem.status_code(), "This cannot be done", &text, "'none'")
-}
-
-fn page(status: StatusCode, title: &str, text: &str, form_action: &str) -> HttpResponse {
-    let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
-    );
-    let whole = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{text}"
-    );
-    HttpResponse::build(status)
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
-        .content_type("text/html; charset=utf-8")
-        .body(whole)
+    html::refused("This cannot be done", problem)
 }
 
 /// What a scope lets somebody do, for people.
@@ -127,12 +110,4 @@ fn meaning(scope: Scope) -> &'static str {
         Scope::SpaceAdmin => "manage the space: members, invitations, keys",
         Scope::ReplayAdmin => "rebuild and repair read models",
     }
-}
-
-fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
-    text.write_fmt(more).expect("writing into a String cannot fail");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

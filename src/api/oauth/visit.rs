@@ -6,10 +6,7 @@ use url::form_urlencoded;
 
 use super::page;
 use crate::{
-    api::{
-        http::{body, error::Problem, session},
-        login,
-    },
+    api::http::{body, error::Problem, html, session},
     app::{
         Error,
         access::{Access, Belonging, secret},
@@ -98,7 +95,7 @@ fn log_in(request: &HttpRequest, login: &Login) -> HttpResponse {
     let back: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
     let way = |id: &str| format!("/auth/{id}?return_to={back}");
     match &login.providers[..] {
-        [only] => login::page::away(&way(&only.id)),
+        [only] => html::away(&way(&only.id)),
         several => page::ways_in(several.iter().map(|provider| (way(&provider.id), provider.name.as_str()))),
     }
 }

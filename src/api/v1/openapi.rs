@@ -5,7 +5,7 @@
 mod answers;
 mod parameters;
 
-use std::{fmt::Write, sync::LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::{
     HttpResponse,
@@ -18,6 +18,7 @@ use crate::api::{
     self,
     http::{
         error::Problem,
+        html::{append, escaped},
         route::{Route, Shape, Who, shape},
     },
     live::auth::TOKEN,
@@ -187,14 +188,6 @@ fn link(html: &mut String, label: &str, content: &Value) {
         let name = media["schema"]["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         append(html, format_args!("<li>{label}: <a href=\"#{name}\">{name}</a></li>"));
     }
-}
-
-fn append(html: &mut String, text: std::fmt::Arguments<'_>) {
-    html.write_fmt(text).expect("writing into a String cannot fail");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
