@@ -17,6 +17,7 @@
 //! - [`adapters`]: NATS, Postgres, tantivy, candle, HTTP, the master key and the service that may wrap it, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`retry`]: pauses between tries, for every loop that waits an outage out.
+//! - [`private_file`]: files that hold a secret, written whole.
 //! - [`causes`]: an error with all that led to it, in one line.
 //! - [`telemetry`]: logs and the list of metrics.
 //! - [`config`]: every setting, described once: its names, bounds and default; flag, variable, `brain.toml`. Absent there: the parts' own
@@ -111,6 +112,7 @@ pub mod erasure;
 pub mod fanout;
 pub mod journal;
 pub mod ports;
+pub mod private_file;
 pub mod projectors;
 pub mod queries;
 pub mod reactors;

@@ -2,7 +2,6 @@
 //! Called by `provision` and by the start of the servers; it never removes anything.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{self, Account};
 use super::error::Error;
+use crate::private_file;
 
 const PRODUCT: &str = "second-brain";
 const SECRETS: &str = "secrets.json";
@@ -205,13 +205,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// Writes a file that only its owner reads, whole or not at all.
 pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let partial = path.with_extension("partial");
-    // A left-over of a crash may have another owner or wider permissions: start from nothing.
-    let _ = fs::remove_file(&partial);
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(Error::io("create", &partial))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::io("write", &partial))?;
-    fs::rename(&partial, path).map_err(Error::io("replace", path))
+    private_file::replace(path, content).map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! The owner's key: made once, kept in `<data folder>/credentials.json`, and known to the log. Called at start only.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -20,6 +18,7 @@ use crate::{
         ids::{KeyId, PrincipalId, SpaceId, StreamSeq, Timestamp},
     },
     ports::{IdSource, webhooks::Vault},
+    private_file,
 };
 
 /// What client verbs read: where brain serves, and the key.
@@ -45,20 +44,9 @@ pub fn open(data_dir: &Path, url: &str, vault: &dyn Vault) -> anyhow::Result<Cre
         Err(cause) => return Err(cause).with_context(|| format!("cannot read {}", path.display())),
     };
     let credentials = Credentials { url: url.to_owned(), api_key };
-    write(&path, &credentials).with_context(|| format!("cannot write {}", path.display()))?;
+    let text = serde_json::to_vec_pretty(&credentials)?;
+    private_file::replace(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(credentials)
-}
-
-fn write(path: &Path, credentials: &Credentials) -> anyhow::Result<()> {
-    let fresh = path.with_extension("json.new");
-    // A file left by a crash keeps its own mode, so it goes first.
-    let _ = fs::remove_file(&fresh);
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(&serde_json::to_vec_pretty(credentials)?)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    File::open(path.parent().context("the data folder has a name")?)?.sync_all()?;
-    Ok(())
 }
 
 /// Who owns the instance. The id is the same everywhere, for its first release had no other.

@@ -212,7 +212,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "adapters::vault",
-        uses: &["ports", "domain"],
+        uses: &["private_file", "ports", "domain"],
         never: &[],
         // A passphrase is worked on beside the other threads: tokio.
         crates: &["aes_gcm", "argon2", "async_trait", "base64", "ed25519_dalek", "getrandom", "hmac", "sha2", "tokio", "zeroize"],
@@ -221,7 +221,7 @@ pub const ROWS: &[Row] = &[
     Row {
         module: "runtime",
         // Whether there is room on the disk is what a port asks.
-        uses: &["ports::storage"],
+        uses: &["private_file", "ports::storage"],
         never: &[],
         // A cluster that has just been made gets its roles from here: sqlx. How safe it is, is a flag's value: clap.
         crates: &["clap", "getrandom", "metrics", "nix", "sha2", "sqlx", "tokio", "toml", "tracing", "walkdir", "zip"],
@@ -241,6 +241,7 @@ pub const ROWS: &[Row] = &[
             "fanout",
             "journal",
             "ports",
+            "private_file",
             "projectors",
             "queries",
             "reactors",
@@ -284,6 +285,7 @@ pub const ROWS: &[Row] = &[
         crates: &["similar", "toml", "url"],
     },
     Row { module: "causes", uses: &[], never: &[], crates: &[] },
+    Row { module: "private_file", uses: &[], never: &[], crates: &[] },
     Row { module: "retry", uses: &[], never: &[], crates: &["backon"] },
     Row {
         module: "telemetry",

@@ -6,14 +6,15 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{Key, passphrase::Wrapped};
+use crate::private_file;
 
 /// What a group or others may do with a file; nothing, with one that holds a secret.
 const OF_OTHERS: u32 = 0o077;
@@ -84,39 +85,18 @@ impl KeyFile {
 
     /// Makes the file; answers whether this one was made. It never replaces another: what was sealed under its keys would be lost.
     pub fn create(&self, path: &Path) -> Result<bool, Error> {
-        let fresh = self.written_beside(path)?;
-        let made = match fs::hard_link(&fresh, path) {
-            Ok(()) => true,
-            Err(other) if other.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(cause) => return Err(cannot_write(path)(cause)),
-        };
-        fs::remove_file(&fresh).and_then(|()| sync_folder(path)).map_err(cannot_write(path))?;
-        Ok(made)
+        private_file::create(path, self.render().as_bytes()).map_err(cannot_write(path))
     }
 
     /// Puts this in place of the file at once; what is left after a crash is the old file or the new one, whole.
     pub fn replace(&self, path: &Path) -> Result<(), Error> {
-        let fresh = self.written_beside(path)?;
-        fs::rename(&fresh, path).and_then(|()| sync_folder(path)).map_err(cannot_write(path))
-    }
-
-    fn written_beside(&self, path: &Path) -> Result<PathBuf, Error> {
-        let fresh = beside(path, "new");
-        let write = || {
-            // A file left by a crash keeps its own mode, so it goes first.
-            let _ = fs::remove_file(&fresh);
-            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
-            file.write_all(self.render().as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(cannot_write(path))?;
-        Ok(fresh)
+        private_file::replace(path, self.render().as_bytes()).map_err(cannot_write(path))
     }
 }
 
 /// Holds off everybody else who would change the file, on this machine, until it is dropped.
 pub fn lock(path: &Path) -> Result<File, Error> {
-    let place = beside(path, "lock");
+    let place = private_file::beside(path, "lock");
     let open = || {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&place)?;
         file.lock().map(|()| file)
@@ -139,21 +119,8 @@ pub fn private_text(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-fn beside(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(extension);
-    path.with_file_name(name)
-}
-
 fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Error {
     move |cause| Error::Write { path: path.display().to_string(), cause }
-}
-
-/// What was renamed or linked is on the disk as well.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 fn parsed(line: &str) -> Result<(u32, Kept), &'static str> {

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions, TryLockError},
-    io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -13,7 +12,7 @@ use std::{
 use super::ask;
 use crate::{
     adapters::system::SystemClock, api::oauth::TokenAnswer, app::oauth::CLI, cli::client::Error, domain::ids::Timestamp,
-    ports::Clock,
+    ports::Clock, private_file,
 };
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -127,16 +126,8 @@ impl Logins {
     }
 
     fn write(&self, kept: &Kept) -> anyhow::Result<()> {
-        let write = || -> anyhow::Result<()> {
-            let fresh = self.0.with_extension("json.new");
-            // A file left by a crash keeps its own mode, so it goes first.
-            let _ = fs::remove_file(&fresh);
-            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
-            file.write_all(&serde_json::to_vec_pretty(kept)?)?;
-            file.sync_all()?;
-            Ok(fs::rename(&fresh, &self.0)?)
-        };
-        write().with_context(|| format!("cannot write {}", self.0.display()))
+        let text = serde_json::to_vec_pretty(kept)?;
+        private_file::replace(&self.0, &text).with_context(|| format!("cannot write {}", self.0.display()))
     }
 }
 
