@@ -185,7 +185,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "adapters::oidc",
-        uses: &["causes", "ports", "domain"],
+        uses: &["adapters::http", "causes", "ports", "domain"],
         never: &[],
         crates: &["async_trait", "base64", "oauth2", "openidconnect", "reqwest", "tokio", "tracing", "url"],
     },
@@ -206,7 +206,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         module: "adapters::transit",
-        uses: &["causes", "retry", "ports"],
+        uses: &["adapters::http", "causes", "retry", "ports"],
         never: &[],
         crates: &["async_trait", "base64", "reqwest", "tokio", "tracing", "url", "zeroize"],
     },

@@ -7,7 +7,7 @@ mod tls;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use reqwest::{Client, dns::Resolve, redirect::Policy};
+use reqwest::{Client, ClientBuilder, dns::Resolve, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -25,6 +25,15 @@ const HEAD_CHARS_MAX: usize = 512;
 /// Idle connections that are kept to one host.
 const IDLE_PER_HOST_MAX: usize = 64;
 
+/// How every client of ours begins that leaves the machine: it follows no redirect, knows no proxy, and says what it is.
+pub fn outgoing() -> ClientBuilder {
+    Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_WAIT)
+        .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
+}
+
 /// Sends by HTTP/1.1 or 2, over TLS with the roots of the web.
 pub struct Sender {
     client: Client,
@@ -38,14 +47,10 @@ impl Sender {
     }
 
     fn with_names(guard: Guard, names: impl Resolve + 'static) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_WAIT)
+        let client = outgoing()
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .tcp_nodelay(true)
             .dns_resolver(Arc::new(Vetted { guard, names }))
-            .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client, guard })
     }

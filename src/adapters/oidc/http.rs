@@ -6,13 +6,12 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, http};
-use reqwest::{Client, redirect::Policy};
+use reqwest::Client;
 use url::{Host, Url};
 
 use super::drift::Drift;
-use crate::ports::Clock;
+use crate::{adapters::http::outgoing, ports::Clock};
 
-const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long one request may take in all.
 const WORK_MAX: Duration = Duration::from_secs(10);
 /// Largest answer of a provider, in bytes.
@@ -45,13 +44,7 @@ pub struct Way {
 impl Way {
     /// Errors: TLS cannot be set up.
     pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_WAIT)
-            .timeout(WORK_MAX)
-            .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = outgoing().timeout(WORK_MAX).build()?;
         Ok(Self { client, drift: Arc::new(Drift::new(clock)) })
     }
 

@@ -6,19 +6,19 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reqwest::{Client, StatusCode, redirect::Policy};
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
+    adapters::http::outgoing,
     causes::chain,
     ports::master_keys::{Kms, KmsError},
     retry::Backoff,
 };
 
-const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long one request may take in all.
 const WORK_MAX: Duration = Duration::from_secs(10);
 /// How long a service that is away, or still sealed, is asked again, and the longest pause in between.
@@ -52,13 +52,7 @@ pub struct Transit {
 impl Transit {
     /// Errors: TLS cannot be set up.
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_WAIT)
-            .timeout(WORK_MAX)
-            .user_agent(concat!("second-brain/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = outgoing().timeout(WORK_MAX).build()?;
         Ok(Self { settings, client, retries_for: RETRIES_FOR })
     }
 

@@ -8,6 +8,7 @@ pub mod npm;
 mod proxy;
 pub mod scan;
 mod sink;
+pub mod socket;
 mod transit;
 mod waiting;
 

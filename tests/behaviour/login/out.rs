@@ -2,33 +2,18 @@
 
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use super::{Browser, Scene};
-use crate::harness::{eventually, reply, soon};
+use crate::harness::{eventually, reply, socket, soon};
 
 /// Opens a socket in the name of a browser's session; answers when it is closed: after how long, and with which code.
 async fn socket(brain: &str, browser: &Browser) -> impl Future<Output = (Instant, u16)> {
     let asked = browser.write_json(&format!("{brain}/api/v1/live/token"), json!({})).await.json();
     let token = asked["token"].as_str().unwrap_or_else(|| panic!("a token: {asked}"));
-    let (mut socket, _) = connect_async(format!("{}/api/v1/ws", brain.replace("http", "ws"))).await.expect("opens");
-    let connect = json!({"id": 1, "connect": {"token": token}}).to_string();
-    socket.send(Message::text(connect)).await.expect("sent");
-    let connected = soon("it is connected", socket.next()).await.expect("open").expect("a frame");
-    assert!(connected.to_text().is_ok_and(|text| text.contains("\"client\"")), "{connected}");
-    async move {
-        loop {
-            match socket.next().await {
-                Some(Ok(Message::Close(frame))) => return (Instant::now(), frame.map_or(0, |frame| frame.code.into())),
-                Some(Ok(_)) => {}
-                other => panic!("closed without a word: {other:?}"),
-            }
-        }
-    }
+    socket::open(brain, token).await.1
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,34 +2,21 @@
 
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
-use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use super::{allow, begin, error, me, poll, refresh, text, tokens, world};
 use crate::{
-    harness::{World, soon, within},
+    harness::{World, socket, soon, within},
     login::Scene,
 };
 
 /// Opens a socket by an access token; answers when it is closed, and with which code.
 pub async fn socket(world: &World, token: &str) -> impl Future<Output = (Instant, u16)> + use<> {
-    let (mut socket, _) = connect_async(format!("{}/api/v1/ws", world.url().replace("http", "ws"))).await.expect("opens");
-    let connect = json!({"id": 1, "connect": {"token": token}}).to_string();
-    socket.send(Message::text(connect)).await.expect("sent");
-    let connected = soon("it is connected", socket.next()).await.expect("open").expect("a frame");
-    assert!(connected.to_text().is_ok_and(|text| text.contains("\"client\"") && text.contains("\"expires\"")), "{connected}");
-    async move {
-        loop {
-            match socket.next().await {
-                Some(Ok(Message::Close(frame))) => return (Instant::now(), frame.map_or(0, |frame| frame.code.into())),
-                Some(Ok(_)) => {}
-                other => panic!("closed without a word: {other:?}"),
-            }
-        }
-    }
+    let (connected, closed) = socket::open(world.url(), token).await;
+    assert!(connected.contains("\"expires\""), "{connected}");
+    closed
 }
 
 #[tokio::test(flavor = "multi_thread")]
