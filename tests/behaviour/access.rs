@@ -13,7 +13,7 @@ use second_brain::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, World, done, eventually, reply, within};
+use crate::harness::{Reply, World, code, done, eventually, reply, within};
 
 const LATER: &str = "9999-01-01T00:00:00Z";
 
@@ -44,10 +44,6 @@ async fn member(world: &World, role: Role) -> (String, String) {
     let id = member["id"].as_str().expect("an id").to_owned();
     let key = made(world, "/api/v1/keys", json!({"label": role.as_str(), "principal": id})).await;
     (id, key["secret"].as_str().expect("a secret").to_owned())
-}
-
-fn code(reply: &Reply) -> (u16, &str) {
-    (reply.status.as_u16(), reply.body["code"].as_str().unwrap_or_default())
 }
 
 /// The answer's head alone: some routes have no end.

@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use second_brain::domain::ids::{CommandId, EventId, SpaceId, StreamSeq};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Reply, Sink, World, alone::Alone, eventually, reachable};
+use crate::harness::{Answer, Reply, Sink, World, alone::Alone, code, eventually, reachable};
 
 const PROJECTIONS: [&str; 10] = [
     "memories",
@@ -22,12 +22,6 @@ const PROJECTIONS: [&str; 10] = [
     "keyword",
 ];
 
-async fn add(world: &World, body: Value) -> String {
-    let added = world.send(Method::POST, "/api/v1/memories", body).await;
-    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
-    added.body["memory"]["id"].as_str().expect("an id").to_owned()
-}
-
 async fn relate(world: &World, source: &str, target: &str, properties: Value) -> String {
     let wish = json!({"source_id": source, "target_id": target, "relationship_type": "supports", "properties": properties});
     let made = world.send(Method::POST, "/api/v1/relationships", wish).await;
@@ -41,35 +35,15 @@ async fn erase(world: &World, id: &str) -> Reply {
     erased
 }
 
-/// Waits for the receipt.
-async fn receipt(world: &World, id: &str) -> Value {
-    eventually(format!("{id} has its receipt"), async || {
-        let found = world.get(&format!("/api/v1/erasures/{id}")).await.body;
-        if found["state"] == "completed" { Ok(found) } else { Err(found) }
-    })
-    .await
-}
-
-async fn verified(world: &World) {
-    for projection in PROJECTIONS {
-        let verified = world.send(Method::POST, &format!("/api/v1/replay/{projection}/verify"), json!(null)).await.body;
-        assert_eq!((&verified["equal"], &verified["parked"]), (&json!(true), &json!(0)), "{projection}: {verified}");
-    }
-}
-
-fn code(reply: &Reply) -> (u16, &str) {
-    (reply.status.as_u16(), reply.body["code"].as_str().unwrap_or_default())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erased_memory_is_gone_from_every_answer_and_nothing_happens_to_it_afterwards() {
     let mut world = World::new().await;
     let sink = Sink::new(|_| Answer::Status(204)).await;
     let hook = json!({"url": sink.url, "events": ["*"], "filter": {"tags": ["secret"]}});
     assert_eq!(world.send(Method::POST, "/api/v1/webhooks", hook).await.status, StatusCode::CREATED);
-    let friend = add(&world, json!({"content": "stays as it is"})).await;
+    let friend = world.add(json!({"content": "stays as it is"})).await;
     let wish = json!({"title": "Zanzibar", "content": "zanzibar treasure", "tags": ["secret"], "user_id": "ann", "metadata": {"k": "zanzibar"}});
-    let id = add(&world, wish.clone()).await;
+    let id = world.add(wish.clone()).await;
     let path = format!("/api/v1/memories/{id}");
     let changed = world.send(Method::PATCH, &path, json!({"content": "zanzibar treasure, moved"})).await;
     let before = changed.body["position"].as_u64().expect("a position");
@@ -98,7 +72,7 @@ async fn an_erased_memory_is_gone_from_every_answer_and_nothing_happens_to_it_af
     let keys: Vec<&String> = told["data"]["memory"].as_object().expect("the memory").keys().collect();
     assert_eq!(keys, ["erased_at", "id", "revision"]);
 
-    let receipt = receipt(&world, &id).await;
+    let receipt = world.receipt(&id).await;
     assert_eq!(receipt["reason"], "asked");
     let done = &receipt["receipt"];
     assert_eq!((&done["relationships"], &done["events"]), (&json!(1), &json!(3)), "{receipt}");
@@ -126,10 +100,10 @@ async fn an_erased_memory_is_gone_from_every_answer_and_nothing_happens_to_it_af
     }
     let search = world.send(Method::POST, "/api/v1/search", json!({"query": "zanzibar treasure"})).await;
     assert!(!search.body.to_string().contains("treasure, moved"), "{search:?}");
-    verified(&world).await;
+    world.verified(&PROJECTIONS).await;
     world.restart_without_read_models().await;
     assert_eq!(code(&world.get_until(&path, StatusCode::GONE).await), (410, "memory.erased"));
-    verified(&world).await;
+    world.verified(&PROJECTIONS).await;
     world.end().await;
 }
 
@@ -139,7 +113,7 @@ async fn all_of_a_person_is_erased_tombstones_too_and_a_restart_in_between_costs
     let mut ids = vec![];
     for n in 0..30 {
         let user = if n % 2 == 0 { "ann" } else { "bob" };
-        ids.push(add(&world, json!({"content": format!("note {n}"), "user_id": user})).await);
+        ids.push(world.add(json!({"content": format!("note {n}"), "user_id": user})).await);
     }
     world.send(Method::DELETE, &format!("/api/v1/memories/{}", ids[0]), json!(null)).await;
     let wish = |more: Value| {
@@ -155,7 +129,7 @@ async fn all_of_a_person_is_erased_tombstones_too_and_a_restart_in_between_costs
     // The eraser is cut off wherever it is.
     world.restart().await;
     for id in ids.iter().step_by(2) {
-        receipt(&world, id).await;
+        world.receipt(id).await;
         assert_eq!(code(&world.get(&format!("/api/v1/memories/{id}")).await), (410, "memory.erased"));
     }
     let listed = world.get("/api/v1/erasures?limit=10").await.body;
@@ -164,7 +138,7 @@ async fn all_of_a_person_is_erased_tombstones_too_and_a_restart_in_between_costs
     assert_eq!((rest["erasures"].as_array().map(Vec::len), &rest["next_before"]), (Some(5), &json!(null)));
     assert_eq!(world.get("/api/v1/memories?limit=200").await.body["memories"].as_array().map(Vec::len), Some(15));
     assert_eq!(world.send(Method::POST, path, wish(json!({}))).await.body["deleted"], 0);
-    verified(&world).await;
+    world.verified(&PROJECTIONS).await;
     world.end().await;
 }
 
@@ -255,8 +229,8 @@ async fn a_kill_at_any_step_is_made_up_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_asks_first_waits_and_shows_receipts() {
     let world = World::new().await;
-    let id = add(&world, json!({"content": "one", "user_id": "ann"})).await;
-    add(&world, json!({"content": "two", "user_id": "bob"})).await;
+    let id = world.add(json!({"content": "one", "user_id": "ann"})).await;
+    world.add(json!({"content": "two", "user_id": "bob"})).await;
     let told = |output: &std::process::Output| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
@@ -281,7 +255,7 @@ async fn a_stream_of_vectors_from_an_older_release_evicts_no_longer_and_says_wha
     let mut world = World::new().await;
     world.define_vectors_as_before().await;
     world.restart().await;
-    let id = add(&world, json!({"content": "first"})).await;
+    let id = world.add(json!({"content": "first"})).await;
     eventually("it has a vector", async || {
         let status = world.get("/api/v1/status").await.body;
         if status["embeddings_pending"] == 0 { Ok(()) } else { Err(status) }
@@ -297,7 +271,7 @@ async fn a_stream_of_vectors_from_an_older_release_evicts_no_longer_and_says_wha
     // It is remembered from start to start.
     world.restart().await;
     erase(&world, &id).await;
-    let receipt = receipt(&world, &id).await;
+    let receipt = world.receipt(&id).await;
     assert_eq!(receipt["receipt"]["vectors"], 2, "{receipt}");
     assert!(receipt.to_string().contains("nats_evicted"), "{receipt}");
     world.end().await;
@@ -306,7 +280,7 @@ async fn a_stream_of_vectors_from_an_older_release_evicts_no_longer_and_says_wha
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relationship_that_was_made_in_the_moment_of_an_erasure_goes_as_well() {
     let world = World::new().await;
-    let (friend, id) = (add(&world, json!({"content": "a friend"})).await, add(&world, json!({"content": "goes"})).await);
+    let (friend, id) = (world.add(json!({"content": "a friend"})).await, world.add(json!({"content": "goes"})).await);
     let model = relate(&world, &friend, &id, json!({"why": "seen"})).await;
     let (log, appender, space) = (world.log().await, world.appender().await, SpaceId::default_space());
     let model = log.last(&space, "relationship", &model).await.expect("the log answers").expect("it is there").event;
@@ -316,7 +290,7 @@ async fn a_relationship_that_was_made_in_the_moment_of_an_erasure_goes_as_well()
     (event.id, event.command_id, event.aggregate_id) = (EventId(late), CommandId(late), late.to_string());
     event.data["relationship_type"] = "contradicts".into();
     appender.append(&event, StreamSeq(0)).await.expect("appended");
-    receipt(&world, &id).await;
+    world.receipt(&id).await;
     let last = log.last(&space, "relationship", &late.to_string()).await.expect("the log answers").expect("it is there");
     assert_eq!(last.event.kind, "relationship.erased");
     world.end().await;

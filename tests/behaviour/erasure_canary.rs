@@ -6,14 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Sink, World, eventually, scan::Found, within};
-
-/// 24 letters by chance: a word for the index as well.
-fn canary() -> String {
-    let chance = u128::from_be_bytes(*uuid::Uuid::new_v4().as_bytes());
-    let letter = |place: u32| char::from(b'a' + (chance / 26u128.pow(place) % 26) as u8);
-    (0..24).map(letter).collect()
-}
+use crate::harness::{Answer, Sink, World, canary, eventually, scan::Found, within};
 
 async fn until<T>(what: &str, world: &World, path: &str, found: impl Fn(&Value) -> Option<T>) -> T {
     // A busy machine takes its time over three hundred vectors.

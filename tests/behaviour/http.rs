@@ -7,7 +7,7 @@ use second_brain::api::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, World, reply};
+use crate::harness::{Reply, World, code, reply};
 
 fn path(route: &Route) -> String {
     let id = "0190f3d2-0000-7000-8000-000000000009";
@@ -17,10 +17,6 @@ fn path(route: &Route) -> String {
 
 fn method(route: &Route) -> Method {
     route.method.as_str().parse().expect("a method")
-}
-
-fn code(reply: &Reply) -> (u16, &str) {
-    (reply.status.as_u16(), reply.body["code"].as_str().unwrap_or_default())
 }
 
 async fn created(world: &World) -> (String, Value) {

@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{World, eventually};
+use crate::harness::World;
 
 const MEMORIES: &str = "/api/v1/memories";
 
@@ -20,14 +20,6 @@ async fn add(world: &World, n: usize) -> (String, String) {
 async fn erase(world: &World, id: &str) {
     let erased = world.send(Method::DELETE, &format!("{MEMORIES}/{id}?erase=true"), json!(null)).await;
     assert!(erased.status.is_success(), "{erased:?}");
-}
-
-async fn has_receipt(world: &World, id: &str) {
-    eventually(format!("{id} has its receipt"), async || {
-        let found = world.get(&format!("/api/v1/erasures/{id}")).await.body;
-        if found["state"] == "completed" { Ok(()) } else { Err(found) }
-    })
-    .await;
 }
 
 /// How many of these words lie in the files of the stream of data keys.
@@ -56,7 +48,7 @@ async fn a_rewrap_loses_no_key_brings_none_back_and_leaves_nothing_of_the_old() 
     for id in &erased {
         kept.remove(id);
         erase(&world, id).await;
-        has_receipt(&world, id).await;
+        world.receipt(id).await;
     }
     let before: BTreeMap<String, Vec<u8>> = world.data_keys().await;
     let live = |keys: &BTreeMap<String, Vec<u8>>| keys.values().filter(|key| !key.is_empty()).count();
@@ -78,7 +70,7 @@ async fn a_rewrap_loses_no_key_brings_none_back_and_leaves_nothing_of_the_old() 
     assert!(rewrapped["rewrapped"]["data keys"].as_u64().is_some_and(|count| (30..=37).contains(&count)), "{rewrapped}");
     kept.extend(made);
     for id in gone {
-        has_receipt(&world, &id).await;
+        world.receipt(&id).await;
         kept.remove(&id);
         erased.push(id);
     }

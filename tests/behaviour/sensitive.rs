@@ -4,20 +4,10 @@ use reqwest::{Method, StatusCode};
 use second_brain::config::Security;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Reply, Sink, World, eventually};
+use crate::harness::{Answer, Sink, World, canary, code, eventually};
 
 const PROJECTIONS: [&str; 8] =
     ["memories", "memory_history", "graph", "vectors", "positions", "command_log", "erasures", "keyword"];
-
-/// 24 letters by chance: a word for the index as well.
-fn canary() -> String {
-    let chance = u128::from_be_bytes(*uuid::Uuid::new_v4().as_bytes());
-    (0..24).map(|place| char::from(b'a' + (chance / 26u128.pow(place) % 26) as u8)).collect()
-}
-
-fn code(reply: &Reply) -> (u16, &str) {
-    (reply.status.as_u16(), reply.body["code"].as_str().unwrap_or_default())
-}
 
 fn note(word: &str) -> Value {
     let long = format!("{word} {}", "the same words again and again ".repeat(100));
@@ -30,20 +20,6 @@ fn note(word: &str) -> Value {
 fn sensitive(mut note: Value) -> Value {
     note["sensitive"] = true.into();
     note
-}
-
-async fn add(world: &World, body: Value) -> String {
-    let added = world.send(Method::POST, "/api/v1/memories", body).await;
-    assert_eq!(added.status, StatusCode::CREATED, "{added:?}");
-    added.body["memory"]["id"].as_str().expect("an id").to_owned()
-}
-
-async fn receipt(world: &World, id: &str) -> Value {
-    eventually(format!("{id} has its receipt"), async || {
-        let found = world.get(&format!("/api/v1/erasures/{id}")).await.body;
-        if found["state"] == "completed" { Ok(found) } else { Err(found) }
-    })
-    .await
 }
 
 async fn embedded(world: &World) {
@@ -65,13 +41,6 @@ async fn finds(world: &World, word: &str, id: &str) -> bool {
     false
 }
 
-async fn verified(world: &World) {
-    for projection in PROJECTIONS {
-        let verified = world.send(Method::POST, &format!("/api/v1/replay/{projection}/verify"), json!(null)).await.body;
-        assert_eq!((&verified["equal"], &verified["parked"]), (&json!(true), &json!(0)), "{projection}: {verified}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_sensitive_memory_says_is_in_the_clear_for_its_readers_alone() {
     let world = World::with_own_servers().await;
@@ -79,9 +48,9 @@ async fn what_a_sensitive_memory_says_is_in_the_clear_for_its_readers_alone() {
     let sink = Sink::new(|_| Answer::Status(204)).await;
     let hook = json!({"url": sink.url, "events": ["memory.*"]});
     assert_eq!(world.send(Method::POST, "/api/v1/webhooks", hook).await.status, StatusCode::CREATED);
-    let id = add(&world, sensitive(note(&word))).await;
+    let id = world.add(sensitive(note(&word))).await;
     let path = format!("/api/v1/memories/{id}");
-    let other = add(&world, json!({"content": "company", "tags": ["diary"]})).await;
+    let other = world.add(json!({"content": "company", "tags": ["diary"]})).await;
     let edge = json!({"source_id": other, "target_id": id, "relationship_type": "supports"});
     let made = world.send(Method::POST, "/api/v1/relationships", edge).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
@@ -129,15 +98,15 @@ async fn what_a_sensitive_memory_says_is_in_the_clear_for_its_readers_alone() {
     let found = world.scan(&word).await;
     assert!(found.is_empty(), "{found:#?}");
     // The scan sees what is there.
-    add(&world, json!({"content": format!("open {word}")})).await;
+    world.add(json!({"content": format!("open {word}")})).await;
     assert!(world.scan(&word).await.contains_key("stream EVENTS"));
-    verified(&world).await;
+    world.verified(&PROJECTIONS).await;
 
     // Erased, its key goes first.
     assert_eq!(world.keys_of(&id).await, 1);
     let erased = world.send(Method::DELETE, &format!("{path}?erase=true"), json!(null)).await;
     assert_eq!(erased.status, StatusCode::OK, "{erased:?}");
-    receipt(&world, &id).await;
+    world.receipt(&id).await;
     assert_eq!((world.keys_of(&id).await, code(&world.get(&path).await)), (0, (410, "memory.erased")));
     world.end().await;
 }
@@ -146,9 +115,9 @@ async fn what_a_sensitive_memory_says_is_in_the_clear_for_its_readers_alone() {
 async fn a_memory_that_becomes_sensitive_takes_its_past_out_of_the_clear() {
     let mut world = World::with_own_servers().await;
     let word = canary();
-    let id = add(&world, note(&word)).await;
+    let id = world.add(note(&word)).await;
     let path = format!("/api/v1/memories/{id}");
-    let friend = add(&world, json!({"content": "a friend"})).await;
+    let friend = world.add(json!({"content": "a friend"})).await;
     let edge = json!({"source_id": friend, "target_id": id, "relationship_type": "supports"});
     let edge = world.send(Method::POST, "/api/v1/relationships", edge).await.body["relationship"]["id"].clone();
     world.send(Method::PATCH, &path, json!({"importance": 0.9})).await;
@@ -161,7 +130,7 @@ async fn a_memory_that_becomes_sensitive_takes_its_past_out_of_the_clear() {
     assert!(!finds(&world, &word, &id).await);
     let undo = world.send(Method::POST, &format!("{path}/undo"), json!(null)).await;
     assert_eq!(code(&undo), (403, "memory.stays_sensitive"));
-    let found = receipt(&world, &id).await;
+    let found = world.receipt(&id).await;
     assert!(found["sealing"] == true && found["receipt"]["events"] == 2, "{found}");
     let mut left = world.scan(&word).await;
     left.remove("wal");
@@ -171,7 +140,7 @@ async fn a_memory_that_becomes_sensitive_takes_its_past_out_of_the_clear() {
     // It lives on with what it is related to, also for a folder that is opened again and tables that are made anew.
     let edge = format!("/api/v1/relationships/{}", edge.as_str().expect("an id"));
     assert_eq!(world.get(&edge).await.status, StatusCode::OK);
-    verified(&world).await;
+    world.verified(&PROJECTIONS).await;
     world.restart_without_read_models().await;
     eventually("it is read again", async || {
         let read = world.get(&path).await.body;
@@ -201,7 +170,7 @@ async fn an_editor_makes_sensitive_and_an_owner_alone_takes_it_back() {
     let as_editor = async |method: Method, path: &str, body: Value| {
         crate::harness::reply(world.anonymous(method, path).header("X-API-Key", &key).json(&body)).await
     };
-    let id = add(&world, json!({"content": "tea"})).await;
+    let id = world.add(json!({"content": "tea"})).await;
     let path = format!("/api/v1/memories/{id}");
     assert_eq!(as_editor(Method::PATCH, &path, json!({"sensitive": true})).await.status, StatusCode::OK);
     let put = as_editor(Method::PUT, &path, json!({"content": "cake"})).await;
@@ -211,7 +180,7 @@ async fn an_editor_makes_sensitive_and_an_owner_alone_takes_it_back() {
     let put = as_editor(Method::PUT, &path, json!({"content": "cake", "sensitive": false})).await;
     assert_eq!(code(&put), (403, "memory.stays_sensitive"));
     // The mark of the specification counts as well.
-    let marked = add(&world, json!({"content": "gold", "metadata": {"sensitive": true}})).await;
+    let marked = world.add(json!({"content": "gold", "metadata": {"sensitive": true}})).await;
     assert_eq!(world.get(&format!("/api/v1/memories/{marked}")).await.body["sensitive"], true);
     // A wish under a key is known again, and another one is told from it, though the log holds neither.
     let wish = |content: &str| {
@@ -231,9 +200,9 @@ async fn an_editor_makes_sensitive_and_an_owner_alone_takes_it_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_space_and_a_detector_make_memories_sensitive_and_an_export_leaves_them_out() {
     let world = World::with_security(Security { detect_sensitive: true, ..Security::default() }).await;
-    let card = add(&world, json!({"content": "my card is 4111 1111 1111 1111"})).await;
+    let card = world.add(json!({"content": "my card is 4111 1111 1111 1111"})).await;
     assert_eq!(world.get(&format!("/api/v1/memories/{card}")).await.body["sensitive"], true);
-    let tea = add(&world, json!({"content": "tea"})).await;
+    let tea = world.add(json!({"content": "tea"})).await;
     assert!(world.get(&format!("/api/v1/memories/{tea}")).await.body.get("sensitive").is_none());
     // What is found in a batch is sealed item by item.
     let batch = json!({"memories": [{"content": "iban DE89 3704 0044 0532 0130 00"}, {"content": "cake"}]});
@@ -243,7 +212,7 @@ async fn a_space_and_a_detector_make_memories_sensitive_and_an_export_leaves_the
 
     let output = world.brain(&["spaces", "sensitive", "default"]).await;
     assert!(output.status.success(), "{output:?}");
-    let all = add(&world, json!({"content": "anything at all"})).await;
+    let all = world.add(json!({"content": "anything at all"})).await;
     assert_eq!(world.get(&format!("/api/v1/memories/{all}")).await.body["sensitive"], true);
     let output = world.brain(&["spaces", "sensitive", "default", "--off"]).await;
     assert!(output.status.success(), "{output:?}");
@@ -282,15 +251,15 @@ async fn without_encryption_no_sensitive_memory_is_taken() {
     let world = World::with_security(Security { encryption_enabled: false, ..Security::default() }).await;
     let refused = world.send(Method::POST, "/api/v1/memories", json!({"content": "tea", "sensitive": true})).await;
     assert_eq!(code(&refused), (422, "memory.sealing_off"));
-    add(&world, json!({"content": "tea"})).await;
+    world.add(json!({"content": "tea"})).await;
     world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_memory_whose_key_is_gone_stops_nothing_but_itself() {
     let world = World::new().await;
-    let lost = add(&world, json!({"content": "lost", "sensitive": true, "tags": ["t"]})).await;
-    let kept = add(&world, json!({"content": "kept", "sensitive": true, "tags": ["t"]})).await;
+    let lost = world.add(json!({"content": "lost", "sensitive": true, "tags": ["t"]})).await;
+    let kept = world.add(json!({"content": "kept", "sensitive": true, "tags": ["t"]})).await;
     world.lose_key_of(&lost).await;
     let listed = world.get("/api/v1/memories?tag=t").await;
     let ids: Vec<&str> = listed.body["memories"].as_array().expect("a list").iter().filter_map(|it| it["id"].as_str()).collect();
@@ -308,7 +277,7 @@ async fn a_memory_whose_key_is_gone_stops_nothing_but_itself() {
 async fn what_is_sealed_in_another_place_opens_nowhere_else() {
     let world = World::new().await;
     let (one, other) = (json!({"content": "one", "sensitive": true}), json!({"content": "other", "sensitive": true}));
-    let (one, other) = (add(&world, one).await, add(&world, other).await);
+    let (one, other) = (world.add(one).await, world.add(other).await);
     // Until the rows are there.
     assert_eq!(world.get(&format!("/api/v1/memories/{other}")).await.status, StatusCode::OK);
     let moved = format!(

@@ -4,6 +4,7 @@ pub mod alone;
 pub mod drafts;
 mod fleet;
 pub mod history;
+mod memories;
 pub mod npm;
 mod proxy;
 pub mod scan;
@@ -56,6 +57,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 pub use fleet::{Fleet, Member};
+pub use memories::{canary, code};
 pub use proxy::Proxy;
 pub use sink::{Answer, Request, Sink};
 pub use transit::Transit;
