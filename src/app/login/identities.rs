@@ -63,8 +63,7 @@ impl Login {
     /// Whom an unknown identity is given to because its provider and another one vouch for the same address of mail. `None` unless the
     /// operator has switched that on, and there is exactly one. Errors: as linking.
     pub(super) async fn linked_by_email(&self, person: &Person, visitor: &Visitor) -> Result<Option<PrincipalId>, Error> {
-        let vouched = person.email.as_deref().filter(|_| self.link_by_verified_email && person.email_verified);
-        let Some(email) = vouched else { return Ok(None) };
+        let Some(email) = self.vouched(person) else { return Ok(None) };
         match self.directory.principals_at(email).as_slice() {
             [one] if one.disabled_at.is_none() => {
                 self.give(one.id, identity_of(person), visitor).await?;
@@ -74,10 +73,14 @@ impl Login {
         }
     }
 
+    /// The address that a provider vouches for, where the operator lets that count.
+    fn vouched<'a>(&self, person: &'a Person) -> Option<&'a str> {
+        person.email.as_deref().filter(|_| self.link_by_verified_email && person.email_verified)
+    }
+
     /// Notes that a provider vouches for the address of somebody who is known by it. Errors: those of commands.
     pub(super) async fn note_email(&self, principal: PrincipalId, person: &Person, visitor: &Visitor) -> Result<(), Error> {
-        let vouched = person.email.as_deref().filter(|_| self.link_by_verified_email && person.email_verified);
-        let Some(email) = vouched else { return Ok(()) };
+        let Some(email) = self.vouched(person) else { return Ok(()) };
         let is_noted =
             self.directory.principal(principal).is_some_and(|it| it.email_verified && it.email.as_deref() == Some(email));
         // Another's address stays another's, also if it is vouched for twice.

@@ -14,8 +14,9 @@ mod identities;
 mod link;
 mod passkeys;
 mod roles;
+mod visitor;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 use uuid::Uuid;
@@ -27,6 +28,7 @@ pub use self::{
     identities::Linked,
     link::LINK_S,
     passkeys::{PasskeyUse, Question},
+    visitor::Visitor,
 };
 use self::{
     attempt::{Attempt, LinkTo},
@@ -36,7 +38,7 @@ use super::{
     Error, Writing,
     access::secret,
     error::short,
-    sessions::{Newcomer, Sessions, Shown},
+    sessions::{Newcomer, Sessions},
 };
 use crate::{
     domain::{
@@ -90,21 +92,6 @@ pub struct Returned {
     pub code: Option<String>,
     pub issuer: Option<String>,
     pub error: Option<String>,
-}
-
-/// What the browser says of itself.
-#[derive(Clone, Debug, Default)]
-pub struct Visitor {
-    pub agent: String,
-    pub address: Option<IpAddr>,
-    /// The session in which it asks, where it is in already.
-    pub session: Option<Uuid>,
-}
-
-impl Visitor {
-    pub fn within(self, shown: &Shown) -> Self {
-        Self { session: Some(shown.session.id), ..self }
-    }
 }
 
 /// Somebody who is in.
@@ -246,7 +233,7 @@ impl Login {
 
     /// Who the person is here, with the roles that their groups give now. Errors: `login.not_invited`, `login.no_role`, those of commands.
     async fn principal(&self, provider: &Provider, person: &Person, visitor: &Visitor) -> Result<PrincipalId, Error> {
-        let (identity, from) = (identity_of(person), visitor.address);
+        let identity = identity_of(person);
         let known = self.directory.principal_by(&identity);
         let roles = roles::of(self, provider, person);
         let no_role = || {
@@ -266,15 +253,15 @@ impl Login {
                 return Err(Error::new("login.not_invited", detail));
             }
             (None, None) if roles.is_empty() => return Err(no_role()),
-            (None, None) => self.create(identity, person, from).await?,
+            (None, None) => self.create(identity, person, visitor).await?,
         };
         self.note_email(principal, person, visitor).await?;
-        roles::settle(self, provider, (principal, from), &roles).await?;
+        roles::settle(self, provider, (principal, visitor), &roles).await?;
         if self.directory.spaces_of(principal).is_empty() { Err(no_role()) } else { Ok(principal) }
     }
 
     /// The id follows from the identity, so two first logins at once make one principal.
-    async fn create(&self, identity: Identity, person: &Person, from: Option<IpAddr>) -> Result<PrincipalId, Error> {
+    async fn create(&self, identity: Identity, person: &Person, visitor: &Visitor) -> Result<PrincipalId, Error> {
         // Whoever was made by this identity and has given it up stays who they are.
         let is_free = |id: &PrincipalId| self.directory.principal(*id).is_none_or(|it| it.identities.contains(&identity));
         let mut ids = std::iter::successors(Some(roles::id_of(&identity)), |id| Some(PrincipalId(Uuid::new_v5(&id.0, b"again"))));
@@ -286,9 +273,7 @@ impl Login {
         let name = named(&person.name).or_else(|| named(&person.email)).unwrap_or_else(|| "somebody".into());
         let (email, identities) = (named(&person.email), vec![identity]);
         let principal = Principal { email, identities, ..Principal::new(id, PrincipalKind::Person, name, self.clock.now()) };
-        let settled =
-            self.writing.commands.principal(roles::request(self, (id, from), id, PrincipalCommand::Create(principal))).await?;
-        self.directory.reached(settled.position).await;
+        self.change(id, PrincipalCommand::Create(principal), visitor).await?;
         Ok(id)
     }
 

@@ -19,13 +19,11 @@ use crate::{
         access::secret::{fresh, sha256_hex},
         sessions::Shown,
     },
-    commands::{Actor, Request},
     domain::{
         access::{Passkey, Principal, PrincipalCommand},
-        ids::{PrincipalId, SpaceId},
+        ids::PrincipalId,
         session::Origin,
     },
-    journal::envelope::Via,
     ports::passkeys::{Asked, Holder, PasskeyError, Passkeys},
 };
 
@@ -207,16 +205,6 @@ impl Login {
     /// Errors: `access.not_found`.
     pub(super) fn person(&self, principal: PrincipalId) -> Result<Arc<Principal>, Error> {
         self.directory.principal(principal).ok_or_else(|| Error::new("access.not_found", "you are no principal"))
-    }
-
-    /// A change to somebody by themselves, known here when this returns. Errors: those of commands.
-    pub(super) async fn change(&self, principal: PrincipalId, command: PrincipalCommand, visitor: &Visitor) -> Result<(), Error> {
-        let via = Some(Via { address: visitor.address, session: visitor.session, ..Via::default() });
-        let actor = Actor { space: SpaceId::sys(), principal, via };
-        let request = Request::once(self.writing.ids.command_id(), actor, principal, command);
-        let settled = self.writing.commands.principal(request).await?;
-        self.directory.reached(settled.position).await;
-        Ok(())
     }
 }
 

@@ -1,18 +1,17 @@
 //! The roles that a provider's groups give, settled at each login beside those that people have given. Used by [`super::Login`].
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Login, Provider};
+use super::{Login, Provider, Visitor};
 use crate::{
     app::Error,
-    commands::{self, Actor, Request},
+    commands,
     domain::{
         access::{GrantSource, Identity, Rejection, Role, SpaceCommand},
         ids::{PrincipalId, SpaceId},
     },
-    journal::envelope::Via,
     ports::identity::Person,
 };
 
@@ -33,7 +32,7 @@ pub fn of(login: &Login, provider: &Provider, person: &Person) -> BTreeMap<Space
 pub async fn settle(
     login: &Login,
     provider: &Provider,
-    (principal, from): (PrincipalId, Option<IpAddr>),
+    (principal, visitor): (PrincipalId, &Visitor),
     roles: &BTreeMap<SpaceId, Role>,
 ) -> Result<(), Error> {
     let source = || GrantSource::Provider(provider.id.clone());
@@ -46,7 +45,7 @@ pub async fn settle(
             (Some(_), None) => SpaceCommand::Remove { principal, source: Some(source()) },
             (None, None) => continue,
         };
-        match login.writing.commands.space(request(login, (principal, from), space.id.clone(), command)).await {
+        match login.writing.commands.space(login.request(principal, visitor, space.id.clone(), command)).await {
             Ok(settled) => login.directory.reached(settled.position).await,
             Err(commands::Error::Access(Rejection::LastOwner)) => {
                 tracing::warn!(space = %space.id, %principal, provider = %provider.id, "groups no longer give a role, but a space keeps its last owner");
@@ -55,11 +54,4 @@ pub async fn settle(
         }
     }
     Ok(())
-}
-
-/// A command of the one who logs in, from where they do.
-pub fn request<Id, Action>(login: &Login, who: (PrincipalId, Option<IpAddr>), id: Id, action: Action) -> Request<Id, Action> {
-    let (principal, address) = who;
-    let actor = Actor { space: SpaceId::sys(), principal, via: Some(Via { address, ..Via::default() }) };
-    Request::once(login.writing.ids.command_id(), actor, id, action)
 }
