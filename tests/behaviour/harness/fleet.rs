@@ -9,7 +9,10 @@ use std::{
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{Reply, World, create_database, done, fresh_name, reply};
+use super::{
+    Reply, World, done, reply,
+    servers::{create_database, fresh_name},
+};
 
 pub struct Fleet {
     name: String,

@@ -1,4 +1,4 @@
-//! One nats-server and one Postgres for all tests of this process; a prefix, a database and a brain for each test.
+//! A brain for each test, on a prefix and a database of its own, and the way to talk with it.
 
 pub mod alone;
 pub mod drafts;
@@ -8,154 +8,40 @@ mod memories;
 pub mod npm;
 mod proxy;
 pub mod scan;
+mod servers;
 mod sink;
 pub mod socket;
+mod stores;
 mod transit;
 mod waiting;
 
-use std::{
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    process::Stdio,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
-use futures::{StreamExt, TryStreamExt};
 use reqwest::{Method, StatusCode};
 use second_brain::{
-    adapters::{
-        nats::{Access, Nats},
-        postgres::Postgres,
-        system::SystemClock,
-        vault::{self, MasterKey},
-    },
+    adapters::{system::SystemClock, vault::MasterKey},
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Auth, Config, Security, Webhooks},
-    domain::{
-        ids::{MemoryId, Revision, SpaceId},
-        memory::ScriptTags,
-    },
+    config::{Auth, Security, Webhooks},
+    domain::memory::ScriptTags,
     fanout::webhooks::Settings,
-    journal::{
-        delegation::Kept,
-        derived::{self, FactKey},
-        subject::Prefix,
-    },
-    ports::{Clock, EventAppender, EventLog, storage::Storage, webhooks::Vault},
-    projectors::{Definition, keeper::prepare},
-    runtime::{Durability, Options, Programs, Servers},
+    journal::subject::Prefix,
+    ports::{Clock, storage::Storage},
+    runtime::{Durability, Options, Servers},
     wiring::{Brain, Inward, Links, Outward, Place, Roles, credentials},
 };
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use self::servers::{Lease, create_database, fresh_name, programs, servers};
 pub use fleet::{Fleet, Member};
 pub use memories::{canary, code};
 pub use proxy::Proxy;
+pub use servers::{Tables, reachable};
 pub use sink::{Answer, Request, Sink};
 pub use transit::Transit;
 pub use waiting::{DEADLINE, WORK_MAX, done, eventually, finished, output_of, soon, within};
-
-static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
-static NEXT: AtomicU32 = AtomicU32::new(1);
-
-struct Shared {
-    servers: Arc<Servers>,
-    folder: PathBuf,
-    users: usize,
-}
-
-/// Starts the servers for the first test and stops them after the last one that runs.
-fn servers() -> Arc<Servers> {
-    let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(running) = shared.as_mut() {
-        running.users += 1;
-        return running.servers.clone();
-    }
-    let folder = std::env::temp_dir().join(format!("second-brain-behaviour-{}", std::process::id()));
-    let progress = Arc::new(|step: &str| eprintln!("{step}"));
-    let options = Options { data_dir: folder.clone(), durability: Durability::Os, programs: programs(), progress };
-    let servers = Arc::new(Servers::start(options).expect("the embedded servers start"));
-    *shared = Some(Shared { servers: servers.clone(), folder, users: 1 });
-    servers
-}
-
-/// What the environment says of the servers' programs.
-fn programs() -> Programs {
-    Config::of_environment().expect("good settings").servers.programs
-}
-
-/// One use of the servers ends; the last user stops them and removes their folder.
-struct Lease;
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let mut shared = SHARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Some(running) = shared.as_mut() else { return };
-        running.users -= 1;
-        if running.users == 0 {
-            let Some(Shared { servers, folder, .. }) = shared.take() else { return };
-            drop(servers);
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
-}
-
-/// A folder for a brain's own servers: their account can reach it also when root runs the test.
-pub fn reachable() -> tempfile::TempDir {
-    let place = tempfile::tempdir_in("/tmp").expect("a folder");
-    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).expect("its own");
-    place
-}
-
-fn fresh_name() -> String {
-    format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-async fn create_database(servers: &Servers, name: &str) {
-    let mut admin = sqlx::PgConnection::connect(&servers.postgres().admin_url("postgres")).await.expect("connects");
-    let create = format!("CREATE DATABASE {name} OWNER brain_owner");
-    admin.execute(AssertSqlSafe(create)).await.expect("creates a database");
-    // As where one user owns the database and readers take their role on.
-    admin.execute("GRANT brain_app TO brain_owner").await.expect("granted");
-}
-
-/// Projections' tables in a database of a test's own, without a brain that fills them.
-pub struct Tables {
-    pub postgres: Postgres,
-    pub owner_url: String,
-    servers: Arc<Servers>,
-    lease: Lease,
-}
-
-impl Tables {
-    pub async fn new(definitions: &[Definition]) -> Self {
-        let servers = tokio::task::spawn_blocking(servers).await.expect("starts");
-        let name = fresh_name();
-        create_database(&servers, &name).await;
-        let owner_url = servers.postgres().owner_url(&name);
-        let postgres = Postgres::connect(&owner_url, &servers.postgres().app_url(&name)).await.expect("connects");
-        let store = postgres.projection_store();
-        for definition in definitions {
-            prepare(&*store, definition).await.expect("installs");
-        }
-        Self { postgres, owner_url, servers, lease: Lease }
-    }
-
-    pub async fn end(self) {
-        let Self { postgres, servers, lease, .. } = self;
-        postgres.close().await;
-        drop(servers);
-        drop(lease);
-    }
-}
 
 /// A brain of a test's own.
 pub struct World {
@@ -193,81 +79,59 @@ pub struct Reply {
 
 impl World {
     pub async fn new() -> Self {
-        let mut world = Self::unstarted().await;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|_| ()).await
+    }
+
+    /// Sets something of a brain that does not run yet, and starts it.
+    async fn that(mut self, is_set: impl FnOnce(&mut Self)) -> Self {
+        is_set(&mut self);
+        self.start().await;
+        self
     }
 
     /// A brain that switches failing endpoints off after this.
     pub async fn that_disables_after(limit: Duration) -> Self {
-        let mut world = Self::unstarted().await;
-        world.settings.disable_after = limit;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.settings.disable_after = limit).await
     }
 
     /// A brain that pages of this site may call.
     pub async fn that_allows(origin: &str) -> Self {
-        let mut world = Self::unstarted().await;
-        world.origins = vec![origin.to_owned()];
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.origins = vec![origin.to_owned()]).await
     }
 
     /// A brain that lets clients in so.
     pub async fn that_lets_in(inward: Inward) -> Self {
-        let mut world = Self::unstarted().await;
-        world.inward = inward;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.inward = inward).await
     }
 
     /// A brain that treats secrets so.
     pub async fn with_security(security: Security) -> Self {
-        let mut world = Self::unstarted().await;
-        world.security = security;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.security = security).await
     }
 
     /// A brain that treats webhooks so.
     pub async fn with_webhooks(webhooks: Webhooks) -> Self {
-        let mut world = Self::unstarted().await;
-        world.webhooks = webhooks;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.webhooks = webhooks).await
     }
 
     /// A brain on this port by which people log in.
     pub async fn that_people_log_in_to(auth: Auth, port: u16) -> Self {
-        let mut world = Self::unstarted().await;
-        world.auth = (auth, port);
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.auth = (auth, port)).await
     }
 
     /// A brain that keeps script tags.
     pub async fn that_allows_script_tags() -> Self {
-        let mut world = Self::unstarted().await;
-        world.script_tags = ScriptTags::Allow;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.script_tags = ScriptTags::Allow).await
     }
 
     /// A brain that asks every kept answer again and counts those that are stale.
     pub async fn that_audits() -> Self {
-        let mut world = Self::unstarted().await;
-        world.caching.audit_every = 1;
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.caching.audit_every = 1).await
     }
 
     /// A brain that asks this whether there is room on its disk.
     pub async fn that_asks_for_room(storage: Arc<dyn Storage>) -> Self {
-        let mut world = Self::unstarted().await;
-        world.storage = Some(storage);
-        world.start().await;
-        world
+        Self::unstarted().await.that(|world| world.storage = Some(storage)).await
     }
 
     /// A brain whose ways to its servers can be cut.
@@ -413,31 +277,6 @@ impl World {
         self.servers_folder.as_deref().expect("its own servers")
     }
 
-    /// The newest message of every data key, by its subject; empty where the key was destroyed.
-    pub async fn data_keys(&self) -> std::collections::BTreeMap<String, Vec<u8>> {
-        let (_, stream) = self.stream_of("KEYS_1").await;
-        let config = async_nats::jetstream::consumer::pull::OrderedConfig {
-            filter_subject: format!("{}.key.1.*.*", self.name),
-            ..Default::default()
-        };
-        let consumer = stream.create_consumer(config).await.expect("a consumer");
-        let (mut found, mut pending) = (std::collections::BTreeMap::new(), consumer.cached_info().num_pending);
-        let mut messages = consumer.messages().await.expect("messages");
-        while pending > 0 {
-            let message = messages.try_next().await.expect("read").expect("more");
-            pending = message.info().expect("of a stream").pending;
-            found.insert(message.subject.to_string(), message.payload.to_vec());
-        }
-        found
-    }
-
-    /// Forgets what the log knows of master keys, as if an earlier version had written it.
-    pub async fn forget_key_ring(&self) {
-        let (context, stream) = self.stream_of("VAULT").await;
-        let name = stream.cached_info().config.name.clone();
-        context.delete_stream(name).await.expect("deleted");
-    }
-
     /// Throws the read models away and starts again: the log alone must be enough.
     pub async fn restart_without_read_models(&mut self) {
         self.stop().await;
@@ -491,19 +330,6 @@ impl World {
         .await
     }
 
-    /// Runs statements in the read models' database, as its owner.
-    pub async fn sql(&self, statements: &str) {
-        let url = self.servers.as_ref().expect("held").postgres().owner_url(&self.name);
-        let mut owner = sqlx::PgConnection::connect(&url).await.expect("connects");
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut owner).await.expect("the statements run");
-    }
-
-    /// A connection to the read models' database as the role of those who answer questions.
-    pub async fn as_reader(&self) -> sqlx::PgConnection {
-        let url = self.servers.as_ref().expect("held").postgres().app_url(&self.name);
-        sqlx::PgConnection::connect(&url).await.expect("connects")
-    }
-
     /// Runs a verb of the command line against this brain.
     pub async fn brain(&self, arguments: &[&str]) -> std::process::Output {
         finished(self.command(arguments)).await
@@ -515,127 +341,6 @@ impl World {
         command.args(arguments).env("BRAIN_URL", self.url()).env("BRAIN_API_KEY", self.key());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
-    }
-
-    async fn nats(&self) -> Nats {
-        let access = self.servers.as_ref().expect("held").nats();
-        let access =
-            Access { url: access.url.clone(), user: access.user.clone(), password: access.password.clone(), replicas: 1 };
-        Nats::connect(&access, Prefix::parse(&self.name).expect("a good prefix")).await.expect("connects")
-    }
-
-    /// The name and the seed of the key that signs access tokens.
-    pub async fn signing_key(&self) -> (String, [u8; 32]) {
-        let mut told = self.nats().await.delegations().tell().await.expect("tells");
-        let place = vault::place::Place { path: self.folder.path().join("master.key"), source: vault::place::Source::File };
-        let vault = MasterKey::open(place).await.expect("the master key").expect("is there");
-        loop {
-            let next = done("a key is told of", told.next()).await.expect("goes on").expect("told");
-            if let Some(Kept::Key(key)) = next.kept {
-                let seed = vault.unseal(&format!("signing key {}", key.id), &key.sealed_seed).expect("sealed here");
-                return (key.id, seed.try_into().expect("32 bytes"));
-            }
-        }
-    }
-
-    /// Where nats-server tells how it is.
-    pub fn monitor_url(&self) -> String {
-        self.servers.as_ref().expect("held").nats().monitor_url.clone()
-    }
-
-    /// A number that is kept beside the sessions.
-    pub async fn mark(&self, name: &str) -> Option<u64> {
-        self.nats().await.marks().read(name).await.expect("the stream answers").map(|(_, number)| number)
-    }
-
-    /// The log itself, beside the brain.
-    pub async fn log(&self) -> Arc<dyn EventLog> {
-        self.nats().await.log()
-    }
-
-    /// A way into the log, past all that a brain checks.
-    pub async fn appender(&self) -> Arc<dyn EventAppender> {
-        self.nats().await.appender()
-    }
-
-    /// The stream of events, and the way to it.
-    async fn stream(&self) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
-        self.stream_of("EVENTS").await
-    }
-
-    async fn stream_of(&self, stem: &str) -> (async_nats::jetstream::Context, async_nats::jetstream::stream::Stream) {
-        let access = self.servers.as_ref().expect("held").nats();
-        let options = async_nats::ConnectOptions::with_user_and_password(access.user.clone(), access.password.clone());
-        let context = async_nats::jetstream::new(options.connect(&access.url).await.expect("connects"));
-        let stream = context.get_stream(format!("{}_{stem}", self.name)).await.expect("the stream");
-        (context, stream)
-    }
-
-    /// Deletes everybody's places in the log, as nats-server does of those that are silent for long.
-    pub async fn forget_readers(&self) {
-        let (_, stream) = self.stream().await;
-        let names: Vec<String> = stream.consumer_names().try_collect().await.expect("the names");
-        assert!(!names.is_empty(), "somebody reads");
-        for name in names {
-            stream.delete_consumer(&name).await.expect("deleted");
-        }
-    }
-
-    /// Lets the log forget message ids after this long.
-    pub async fn forget_duplicates_after(&self, window: Duration) {
-        let (context, stream) = self.stream().await;
-        let mut config = stream.cached_info().config.clone();
-        config.duplicate_window = window;
-        context.update_stream(config).await.expect("updated");
-    }
-
-    /// Defines the stream of vectors as the first releases had it.
-    pub async fn define_vectors_as_before(&self) {
-        let (context, stream) = self.stream_of("DERIVED").await;
-        let mut config = stream.cached_info().config.clone();
-        (config.max_messages_per_subject, config.allow_rollup) = (1, false);
-        context.update_stream(config).await.expect("updated");
-    }
-
-    /// How many vectors of a memory the stream holds.
-    pub async fn vectors_of(&self, id: &str) -> usize {
-        let derived = self.nats().await.derived();
-        derived.of_aggregate(&SpaceId::default_space(), ("embedding", id)).await.expect("the log answers").len()
-    }
-
-    /// How many messages with a data key of this memory there are.
-    pub async fn keys_of(&self, id: &str) -> usize {
-        let (_, stream) = self.stream_of("KEYS_1").await;
-        let (mut keys, state) = (0, stream.cached_info().state.clone());
-        for seq in state.first_sequence..=state.last_sequence {
-            let Ok(message) = stream.get_raw_message(seq).await else { continue };
-            keys += usize::from(message.subject.ends_with(id) && !message.payload.is_empty());
-        }
-        keys
-    }
-
-    /// Destroys the data key of a memory and nothing else.
-    pub async fn lose_key_of(&self, id: &str) {
-        self.nats().await.data_keys().destroy(&SpaceId::default_space(), id).await.expect("destroyed");
-    }
-
-    /// Up to where the log was told that webhooks have had everything.
-    pub async fn settled(&self) -> u64 {
-        let recorded = self.nats().await.derived().newest(&FactKey::Dispatcher).await.expect("the log answers");
-        recorded.map_or(0, |recorded| derived::dispatcher(&recorded.event).expect("its shape").position)
-    }
-
-    /// Records a vector of a text that a memory had before, as an embedder does that comes too late; answers its place among vectors.
-    pub async fn embed_late(&self, id: &str, text: &str) -> u64 {
-        let (nats, space, id) = (self.nats().await, SpaceId::default_space(), MemoryId(id.parse().expect("an id")));
-        let key = FactKey::embedding("minilm-l6-v2", &space, id);
-        let newest = nats.derived().newest(&key).await.expect("the log answers").expect("it has a vector");
-        let mut data = derived::embedding(&newest.event).expect("its shape");
-        data.content_hash = derived::content_hash(text);
-        // Two vectors for one position would be the same wish.
-        data.memory_position -= 1;
-        let event = derived::embedding_event(&space, id, &data, Revision(1), SystemClock.now());
-        nats.fact_appender().append(&key, &event, Some(newest.seq)).await.expect("recorded").0
     }
 
     /// A key to another space, known to the brain when this returns.
