@@ -20,7 +20,12 @@ use ground::{
     median, quantile, setting,
 };
 use second_brain::{
-    adapters::{candle::MiniLm, nats::Nats, postgres::Postgres, tantivy::TantivyIndex},
+    adapters::{
+        encoder::{Computing, MiniLm},
+        nats::Nats,
+        postgres::Postgres,
+        tantivy::TantivyIndex,
+    },
     domain::ids::SpaceId,
     journal::derived,
     ports::{EmbedError, Embedder, Filter, KeywordIndex, Urgency},
@@ -52,7 +57,10 @@ async fn main() -> anyhow::Result<()> {
 
     let questions: Vec<String> = (0..queries).map(|n| language.question(n)).collect();
     let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
-    let model = MiniLm::new(Arc::new(move || Ok(second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?)))?;
+    let model = MiniLm::new(
+        Arc::new(move || Ok(second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?)),
+        Computing::default(),
+    )?;
     let (known, embedding) = vectors(&model, &questions).await?;
     let parts = SearchParts { reads: postgres.search_reads(), keyword: index.clone(), embedder: Arc::new(Known(known.clone())) };
     let mut raw = PgConnection::connect(&ground.servers.postgres().owner_url("search")).await?;

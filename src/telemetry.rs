@@ -61,6 +61,8 @@ const METRICS: &[(&str, Kind, &str)] = &[
     ("brain_embedder_batch_seconds", Kind::Histogram, "time of the model for a batch of texts"),
     ("brain_erasures_completed", Kind::Counter, "erased memories of which this process has destroyed what was left"),
     ("brain_embedder_texts", Kind::Counter, "texts embedded by this process"),
+    ("brain_model_bytes", Kind::Gauge, "memory of a model that is loaded, by kind; 0 when it is not"),
+    ("brain_model_load_seconds", Kind::Histogram, "time until a model was loaded, by kind"),
     ("brain_embeddings_pending", Kind::Gauge, "memories that wait for their vector"),
     ("brain_cache_hits", Kind::Counter, "answers that were kept, by kind of question"),
     ("brain_cache_misses", Kind::Counter, "answers that had to be asked for"),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use second_brain::{
-    adapters::candle::MiniLm,
+    adapters::encoder::{Computing, MiniLm},
     ports::{DIMENSIONS, Embedder, Urgency},
 };
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Language {
         let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
         let folder = second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?;
         let words = vocabulary(&serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json"))?)?);
-        let model = MiniLm::new(Arc::new(move || Ok(folder.clone())))?;
+        let model = MiniLm::new(Arc::new(move || Ok(folder.clone())), Computing::default())?;
         let mut language = Self { words, topics: vec![] };
         language.topics = (0..TOPICS).map(|topic| language.topic(topic)).collect();
         let questions = language.topics.iter().flat_map(|topic| &topic.questions).map(|words| language.join(words));

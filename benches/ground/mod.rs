@@ -115,6 +115,7 @@ pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Resu
         auth: Default::default(),
         caching: caches::Settings::default(),
         script_tags: Default::default(),
+        models: Config::of_environment()?.models,
         cache_dir: Config::of_environment()?.folders.cache_dir,
     })
 }

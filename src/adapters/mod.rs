@@ -1,6 +1,6 @@
 //! The outbound edge: one folder per foreign system, each behind a port. No adapter knows another.
 
-pub mod candle;
+pub mod encoder;
 pub mod http;
 pub mod nats;
 pub mod oidc;

@@ -4,7 +4,8 @@
 //! - [`resolve`]: flag, variable, file, default: which of them has the say. Pure.
 //! - [`mod@file`]: `brain.toml`, in the data folder or where `--config` says.
 //! - [`fault`], [`nearest`], [`mask`]: what is said of mistakes, without secrets.
-//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`auth`], [`memories`], [`logging`], [`client`].
+//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`auth`], [`memories`], [`models`], [`logging`],
+//!   [`client`].
 //!
 //! Used by the command line and by wiring. The help, `brain config` and all checks are made from [`all`]; a setting stands nowhere else.
 
@@ -18,6 +19,7 @@ pub mod http;
 pub mod logging;
 pub mod mask;
 pub mod memories;
+pub mod models;
 pub mod nearest;
 pub mod resolve;
 mod roles;
@@ -40,6 +42,7 @@ pub use self::{
     http::Http,
     logging::Logging,
     memories::Memories,
+    models::Models,
     resolve::{Effective, Flags, Given, Origin, Row},
     roles::{Role, Roles},
     security::Security,
@@ -50,7 +53,7 @@ pub use self::{
 };
 
 /// The settings of each concern, in the order in which they are shown.
-static CONCERNS: [&[&Setting]; 11] = [
+static CONCERNS: [&[&Setting]; 12] = [
     &folders::SETTINGS,
     &http::SETTINGS,
     &servers::SETTINGS,
@@ -60,6 +63,7 @@ static CONCERNS: [&[&Setting]; 11] = [
     &auth::SETTINGS,
     &auth::simple::SETTINGS,
     &memories::SETTINGS,
+    &models::SETTINGS,
     &logging::SETTINGS,
     &client::SETTINGS,
 ];
@@ -80,6 +84,7 @@ pub struct Config {
     pub security: Security,
     pub auth: Auth,
     pub memories: Memories,
+    pub models: Models,
     pub logging: Logging,
 }
 
@@ -94,6 +99,7 @@ impl Config {
             security: Security::of(effective),
             auth: Auth::of(effective),
             memories: Memories::of(effective),
+            models: Models::of(effective),
             logging: Logging::of(effective),
         }
     }

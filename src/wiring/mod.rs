@@ -67,6 +67,7 @@ pub struct Place<'a> {
     pub auth: config::Auth,
     pub caching: Settings,
     pub script_tags: ScriptTags,
+    pub models: config::Models,
     /// Where the embedding model is unpacked.
     pub cache_dir: PathBuf,
 }
@@ -74,7 +75,7 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// As the settings have it.
     pub fn of(config: Config, data_dir: &'a Path, roles: Roles) -> Self {
-        let Config { folders, http, servers, cache, webhooks, security, auth, memories, logging: _ } = config;
+        let Config { folders, http, servers, cache, webhooks, security, auth, memories, models, logging: _ } = config;
         let mut allowed_hosts = http.allowed_hosts;
         if http.listen.ip().is_loopback() || !allowed_hosts.is_empty() {
             // A proxy calls it what browsers do.
@@ -91,6 +92,7 @@ impl<'a> Place<'a> {
             auth,
             caching: cache.settings(),
             script_tags: memories.script_tags,
+            models,
             cache_dir: folders.cache_dir,
         }
     }
@@ -124,7 +126,7 @@ impl Brain {
     /// Connects to the servers, starts the parts of its roles, and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir } = place;
+        let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
@@ -138,7 +140,7 @@ impl Brain {
         }
         // Only those who embed something need it.
         let needs_model = roles.include(Role::Reactor) || roles.include(Role::Api);
-        let model = needs_model.then(|| reactor::model(cache_dir)).transpose()?;
+        let model = needs_model.then(|| reactor::model(&core, cache_dir, &models)).transpose()?;
         if let Some(model) = model.clone().filter(|_| roles.include(Role::Reactor)) {
             reactor::start(&core, model);
         }

@@ -5,9 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context;
+use bert::{kernels::Kernel, shape::Precision};
+
 use super::core::Core;
 use crate::{
-    adapters::candle::MiniLm,
+    adapters::encoder::{Computing, MiniLm},
+    config::Models,
     ports::Embedder,
     reactors::embedder::{self, Reactor},
     runtime,
@@ -17,8 +21,26 @@ use crate::{
 pub(super) const MODEL: &str = MiniLm::NAME;
 
 /// The embedding model, whose files are looked for in the cache folder when it is first asked.
-pub(super) fn model(cache_dir: PathBuf) -> anyhow::Result<Arc<dyn Embedder>> {
-    Ok(Arc::new(MiniLm::new(Arc::new(move || model_folder(&cache_dir)))?))
+/// Errors: the processor does not have the instructions that a setting names.
+pub(super) fn model(core: &Core, cache_dir: PathBuf, models: &Models) -> anyhow::Result<Arc<dyn Embedder>> {
+    let model = Arc::new(MiniLm::new(Arc::new(move || model_folder(&cache_dir)), computing(models)?)?);
+    if let Some(idle) = models.idle {
+        let (idle_model, stop) = (model.clone(), core.stop.clone());
+        core.tasks.spawn(async move { idle_model.unload_idle(idle, stop).await });
+    }
+    Ok(model)
+}
+
+fn computing(models: &Models) -> anyhow::Result<Computing> {
+    let kernel = match &models.kernel {
+        None => Kernel::best(),
+        Some(name) => Kernel::named(name).with_context(|| {
+            let here: Vec<&str> = Kernel::all().iter().map(|kernel| kernel.name()).collect();
+            format!("models.kernel is {name}, which this processor does not have; it has {}", here.join(", "))
+        })?,
+    };
+    let precision = Precision::named(&models.precision).with_context(|| format!("there is no precision {}", models.precision))?;
+    Ok(Computing { precision, kernel })
 }
 
 /// Where the model's files are; fetched at the first call if need be.

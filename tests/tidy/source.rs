@@ -82,7 +82,12 @@ pub fn of(path: &str, text: &str) -> Facts {
     let file = syn::parse_file(text).unwrap_or_else(|cause| panic!("src/{path} is no Rust: {cause}"));
     let module = module_of(path);
     let read = reading::read(&file, &module);
-    let names = names::resolve(&read, crates());
+    let mut names = names::resolve(&read, crates());
+    if let Some(package) = package_of(path) {
+        for name in &mut names {
+            name.path = within(package, &name.path);
+        }
+    }
     let in_tests: usize = {
         let lines: BTreeSet<usize> = read.test_lines.iter().cloned().flatten().collect();
         lines.len()
@@ -100,6 +105,21 @@ pub fn of(path: &str, text: &str) -> Facts {
         opens_with_doc: text.starts_with("//!"),
         test_modules: read.test_modules,
         module,
+    }
+}
+
+/// Packages within `src`, each in a folder of its name.
+const PACKAGES: [&str; 1] = ["bert"];
+
+fn package_of(path: &str) -> Option<&'static str> {
+    PACKAGES.into_iter().find(|package| path.split('/').next() == Some(package))
+}
+
+/// A path of a package as the program would have it, whose module the package's folder is.
+fn within(package: &str, path: &str) -> String {
+    match path.strip_prefix("crate::") {
+        Some(rest) if !is_in(rest, package) => format!("crate::{package}::{rest}"),
+        _ => path.to_owned(),
     }
 }
 
@@ -143,9 +163,14 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The crates that the program is built with, as code spells them, and those of the language.
 fn crates() -> &'static BTreeSet<String> {
     static CRATES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("readable");
-        let manifest: toml::Table = manifest.parse().expect("TOML");
-        let dependencies = manifest["dependencies"].as_table().expect("a table").keys().map(|name| name.replace('-', "_"));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = PACKAGES.into_iter().map(|package| root.join("src").join(package)).chain([root.to_owned()]);
+        let dependencies = folders.flat_map(|folder| {
+            let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("readable");
+            let manifest: toml::Table = manifest.parse().expect("TOML");
+            let dependencies = manifest["dependencies"].as_table().expect("a table").keys().cloned();
+            dependencies.map(|name| name.replace('-', "_")).collect::<Vec<_>>()
+        });
         dependencies.chain(["std", "core", "alloc"].map(str::to_owned)).collect()
     });
     &CRATES

@@ -15,7 +15,7 @@ const SPAWNING: &[(&str, &[&str])] = &[
     (
         "tokio::task::spawn_blocking",
         &[
-            "adapters/candle/mod.rs",
+            "adapters/encoder/loader.rs",
             "adapters/nats/reader.rs",
             "adapters/tantivy/mod.rs",
             "adapters/vault/place.rs",
@@ -30,9 +30,10 @@ const SPAWNING: &[(&str, &[&str])] = &[
     ("actix_web::rt::Arbiter", &[]),
     ("actix_web::rt::System", &[]),
     ("std::thread::spawn", &[]),
-    ("std::thread::scope", &[]),
+    // Threads of one computation, which waits for them.
+    ("std::thread::scope", &["bert/lib.rs"]),
     // The models' thread, and the one that watches over the servers; both are joined.
-    ("std::thread::Builder", &["adapters/candle/background.rs", "runtime/mod.rs"]),
+    ("std::thread::Builder", &["adapters/encoder/worker.rs", "runtime/mod.rs"]),
 ];
 
 fn wrong(facts: &Facts) -> Vec<String> {

@@ -23,7 +23,7 @@ use second_brain::{
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Auth, Security, Webhooks},
+    config::{Auth, Config, Security, Webhooks},
     domain::memory::ScriptTags,
     fanout::webhooks::Settings,
     journal::subject::Prefix,
@@ -223,7 +223,8 @@ impl World {
         let outward = Outward { webhooks, security, settings, allowed_origins };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
         let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
-        let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, cache_dir };
+        let models = Config::of_environment()?.models;
+        let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {
