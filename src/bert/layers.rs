@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    form::{Linear, Products, Weights},
+    form::{Ending, Linear, Products, Weights},
     kernels::{
         COLUMNS, ROWS_MAX, Ready, Sums,
         bytes::Aligned,
@@ -12,6 +12,20 @@ use super::{
     },
     shape::Pooling,
 };
+
+/// Token ids, and the place where those of a pair's second text begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    pub tokens: &'a [u32],
+    pub second: usize,
+}
+
+impl<'a> Text<'a> {
+    /// One that is no pair.
+    pub fn alone(tokens: &'a [u32]) -> Self {
+        Self { tokens, second: tokens.len() }
+    }
+}
 
 /// Memory of one thread, kept between batches.
 pub struct Workspace {
@@ -46,18 +60,19 @@ impl Watch for () {
     fn input(&mut self, _layer: usize, _which: usize, _rows: &[f32]) {}
 }
 
-/// One vector of unit length a text, in the order of `texts`.
+/// What `take` makes of the rows `[tokens, width]` of each text, in the order of `texts`.
 ///
 /// Texts have 1 to `positions` tokens, each below `words`; [`super::Encoder`] has checked it.
-pub fn forward(
+pub fn forward<T>(
     weights: &Weights,
     ready: &Ready,
-    texts: &[&[u32]],
+    texts: &[Text<'_>],
     space: &mut Workspace,
     watch: &mut impl Watch,
-) -> Vec<Vec<f32>> {
+    take: impl Fn(&[f32]) -> T,
+) -> Vec<T> {
     let shape = *weights.shape();
-    let tokens: usize = texts.iter().map(|text| text.len()).sum();
+    let tokens: usize = texts.iter().map(|text| text.tokens.len()).sum();
     let (kernel, width) = (ready.kernel(), shape.width);
     space.make_room(weights, texts, tokens);
     let Workspace { hidden, wide, context, scratch, .. } = &mut *space;
@@ -84,25 +99,29 @@ pub fn forward(
         linear(3, &wide[..tokens * shape.inner], &mut hidden, After::Add);
         floats::normalise(kernel, &mut hidden, norm.0, norm.1, shape.epsilon);
     }
-    let vectors = places(texts).map(|text| pool(&hidden[text.start * width..text.end * width], width, shape.pooling)).collect();
+    let taken = places(texts).map(|text| take(&hidden[text.start * width..text.end * width])).collect();
     (space.hidden, space.wide, space.context, space.scratch) = (hidden, wide, context, scratch);
-    vectors
+    taken
 }
 
 /// Which rows are whose.
-fn places(texts: &[&[u32]]) -> impl Iterator<Item = Range<usize>> {
+fn places(texts: &[Text<'_>]) -> impl Iterator<Item = Range<usize>> {
     texts.iter().scan(0, |end, text| {
         let from = *end;
-        *end += text.len();
+        *end += text.tokens.len();
         Some(from..*end)
     })
 }
 
-fn begin(weights: &Weights, ready: &Ready, texts: &[&[u32]], hidden: &mut [f32]) {
+fn begin(weights: &Weights, ready: &Ready, texts: &[Text<'_>], hidden: &mut [f32]) {
     let shape = weights.shape();
-    let tokens = texts.iter().flat_map(|text| text.iter().enumerate());
-    for ((position, word), row) in tokens.zip(hidden.chunks_exact_mut(shape.width)) {
-        weights.embed(*word as usize, position, row);
+    let second = weights.ending().map(|ending| ending.second);
+    let places = texts.iter().flat_map(|text| (0..text.tokens.len()).map(move |place| (text, place)));
+    for ((text, place), row) in places.zip(hidden.chunks_exact_mut(shape.width)) {
+        weights.embed(text.tokens[place] as usize, place, row);
+        if let Some(second) = second.filter(|_| place >= text.second) {
+            row.iter_mut().zip(second).for_each(|(value, beside)| *value += beside);
+        }
     }
     let (gain, shift) = weights.norm();
     floats::normalise(ready.kernel(), hidden, gain, shift, shape.epsilon);
@@ -141,7 +160,7 @@ fn apply(linear: &Linear<'_>, ready: &Ready, rows: &[f32], to: &mut [f32], after
 }
 
 /// A text's rows as one vector of unit length.
-fn pool(rows: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
+pub fn pool(rows: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
     let mut vector = rows[..width].to_vec();
     if pooling == Pooling::Mean {
         for row in rows.chunks_exact(width).skip(1) {
@@ -150,15 +169,33 @@ fn pool(rows: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
             }
         }
     }
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|value| *value /= length);
+    to_unit(&mut vector);
     vector
 }
 
+/// How well a pair fits, of its rows: a number of the model's own scale, higher for better.
+pub fn score(rows: &[f32], ending: &Ending<'_>) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let width = ending.score.len();
+    let pooled: Vec<f32> = ending
+        .dense
+        .chunks_exact(width)
+        .zip(ending.dense_bias)
+        .map(|(weights, bias)| (dot(weights, &rows[..width]) + bias).tanh())
+        .collect();
+    dot(&pooled, ending.score) + ending.score_bias
+}
+
+/// Brings a vector to the length 1.
+pub fn to_unit(vector: &mut [f32]) {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|value| *value /= length);
+}
+
 impl Workspace {
-    fn make_room(&mut self, weights: &Weights, texts: &[&[u32]], tokens: usize) {
+    fn make_room(&mut self, weights: &Weights, texts: &[Text<'_>], tokens: usize) {
         let shape = weights.shape();
-        let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
+        let longest = texts.iter().map(|text| text.tokens.len()).max().unwrap_or_default();
         let heads = Heads { count: shape.heads, width: shape.width / shape.heads };
         self.hidden.resize(tokens * shape.width, 0.0);
         self.context.resize(tokens * shape.width, 0.0);

@@ -23,7 +23,7 @@ use std::{
 use self::{
     form::{OpenError, Weights},
     kernels::Kernel,
-    layers::Workspace,
+    layers::{Text, Workspace},
 };
 
 /// Tokens that go through the layers together: enough to use weights that were loaded, few enough to stay in a core's own cache.
@@ -34,6 +34,8 @@ const BATCH_TOKENS: usize = 192;
 pub enum Misfit {
     #[error("text {text} has {found} tokens, and may have 1 to {most}")]
     Length { text: usize, found: usize, most: usize },
+    #[error("the model was not made to score pairs")]
+    NoPairs,
     #[error("text {text} has the token {found}, and the model knows {words}")]
     Word { text: usize, found: u32, words: usize },
 }
@@ -64,9 +66,32 @@ impl Encoder {
     /// them; others are started for the call, with this one's priority.
     /// Errors: the first text that is empty, too long, or has an unknown token; nothing is computed then.
     pub fn embed<T: AsRef<[u32]>>(&self, texts: &[T], threads: usize) -> Result<Vec<Vec<f32>>, Misfit> {
-        let texts: Vec<&[u32]> = texts.iter().map(AsRef::as_ref).collect();
+        let shape = *self.weights.shape();
+        self.run(alone(texts), threads, move |rows| layers::pool(rows, shape.width, shape.pooling))
+    }
+
+    /// What each token of each text has come to mean among the others, those at its ends included.
+    /// Shape: a text has `[tokens, width]`, each row of unit length. Threads and errors are those of [`Self::embed`].
+    pub fn tokens<T: AsRef<[u32]>>(&self, texts: &[T], threads: usize) -> Result<Vec<Vec<f32>>, Misfit> {
+        let width = self.weights.shape().width;
+        self.run(alone(texts), threads, move |rows| {
+            let mut rows = rows.to_vec();
+            rows.chunks_exact_mut(width).for_each(layers::to_unit);
+            rows
+        })
+    }
+
+    /// How well each pair fits: higher is better, on the model's own scale. A pair is its tokens, those at the ends and between the two
+    /// included, and the place where the second text's begin. Threads and errors are those of [`Self::embed`], and `NoPairs`.
+    pub fn score<T: AsRef<[u32]>>(&self, pairs: &[(T, usize)], threads: usize) -> Result<Vec<f32>, Misfit> {
+        let ending = self.weights.ending().ok_or(Misfit::NoPairs)?;
+        let texts = pairs.iter().map(|(tokens, second)| Text { tokens: tokens.as_ref(), second: *second }).collect();
+        self.run(texts, threads, |rows| layers::score(rows, &ending))
+    }
+
+    fn run<V: Send>(&self, texts: Vec<Text<'_>>, threads: usize, take: impl Fn(&[f32]) -> V + Sync) -> Result<Vec<V>, Misfit> {
         self.check(&texts)?;
-        let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+        let lengths: Vec<usize> = texts.iter().map(|text| text.tokens.len()).collect();
         // So many that no thread waits long for the last one.
         let most = BATCH_TOKENS.min(lengths.iter().sum::<usize>().div_ceil(threads.max(1)) + 32);
         let batches = batches(&lengths, most);
@@ -74,7 +99,7 @@ impl Encoder {
         let work = || {
             let mut done = vec![];
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((batch.start, self.forward(&texts[batch.clone()])));
+                done.push((batch.start, self.forward(&texts[batch.clone()], &take)));
             }
             done
         };
@@ -85,12 +110,12 @@ impl Encoder {
             done
         });
         done.sort_unstable_by_key(|(first, _)| *first);
-        Ok(done.into_iter().flat_map(|(_, vectors)| vectors).collect())
+        Ok(done.into_iter().flat_map(|(_, taken)| taken).collect())
     }
 
-    fn check(&self, texts: &[&[u32]]) -> Result<(), Misfit> {
+    fn check(&self, texts: &[Text<'_>]) -> Result<(), Misfit> {
         let shape = self.weights.shape();
-        for (text, tokens) in texts.iter().enumerate() {
+        for (text, Text { tokens, .. }) in texts.iter().enumerate() {
             if tokens.is_empty() || tokens.len() > shape.positions {
                 return Err(Misfit::Length { text, found: tokens.len(), most: shape.positions });
             }
@@ -101,16 +126,20 @@ impl Encoder {
         Ok(())
     }
 
-    fn forward(&self, texts: &[&[u32]]) -> Vec<Vec<f32>> {
+    fn forward<V>(&self, texts: &[Text<'_>], take: impl Fn(&[f32]) -> V) -> Vec<V> {
         let mut space = self.spaces().pop().unwrap_or_default();
-        let vectors = layers::forward(&self.weights, &self.kernel.ready(), texts, &mut space, &mut ());
+        let taken = layers::forward(&self.weights, &self.kernel.ready(), texts, &mut space, &mut (), take);
         self.spaces().push(space);
-        vectors
+        taken
     }
 
     fn spaces(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
         self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn alone<T: AsRef<[u32]>>(texts: &[T]) -> Vec<Text<'_>> {
+    texts.iter().map(|text| Text::alone(text.as_ref())).collect()
 }
 
 /// Texts one after the other, as many together as have `most` tokens; a longer one goes alone.

@@ -6,14 +6,14 @@
 //! words through the model in f32.
 //!
 //! Decision 2026-11-28: words drawn at random from the vocabulary, not texts. It is a property of the model which inputs are large, so
-//! the result is as good (NOTES.md has both), and no text of any language or licence needs to be kept.
+//! the result is as good (cosine to f32 .99901 against .99905 with four hundred texts), and no text of any language or licence needs to be kept.
 
 use std::path::Path;
 
 use super::{
-    form::{Image, OpenError, Plan, Refused, Sealed, Weights, WriteError},
+    form::{End, Image, OpenError, Plan, Refused, Sealed, Weights, WriteError},
     kernels::Kernel,
-    layers::{self, Watch, Workspace},
+    layers::{self, Text, Watch, Workspace},
     shape::{Precision, Shape},
     source::{Source, SourceError, WORDS},
 };
@@ -64,6 +64,9 @@ fn image(source: &Source, precision: Precision, largest: &[[Vec<f32>; 4]]) -> Re
     let mut image = Image::new(shape, precision);
     let plan = image.plan.clone();
     embeddings(source, &plan, &mut image)?;
+    if let Some(end) = &plan.end {
+        ending(source, end, shape.width, &mut image)?;
+    }
     let (width, inner) = (shape.width, shape.inner);
     for (number, layer) in plan.layers.iter().enumerate() {
         let floats = |name: &str, shape: &[usize]| source.floats(&format!("encoder.layer.{number}.{name}"), shape);
@@ -114,6 +117,28 @@ fn embeddings(source: &Source, plan: &Plan, image: &mut Image) -> Result<(), Sou
     Ok(())
 }
 
+/// What scores pairs. BERT has a pooler before its classifier, XLM-R a classifier of two layers.
+fn ending(source: &Source, end: &End, width: usize, image: &mut Image) -> Result<(), SourceError> {
+    let types = "embeddings.token_type_embeddings.weight";
+    let second: Vec<f32> = match source.floats(types, &[2, width]) {
+        Ok(both) => both[width..].iter().zip(&both).map(|(second, first)| second - first).collect(),
+        Err(_) => vec![0.0; width],
+    };
+    image.put(&end.second, &second);
+    let is_bert = source.has("pooler.dense.weight");
+    let outer = |name: &str, shape: &[usize]| source.outer_floats(&format!("classifier.{name}"), shape);
+    let (dense, dense_bias) = match is_bert {
+        true => (source.floats("pooler.dense.weight", &[width, width])?, source.floats("pooler.dense.bias", &[width])?),
+        false => (outer("dense.weight", &[width, width])?, outer("dense.bias", &[width])?),
+    };
+    let score = if is_bert { "" } else { "out_proj." };
+    image.put(&end.dense, &dense);
+    image.put(&end.dense_bias, &dense_bias);
+    image.put(&end.score, &outer(&format!("{score}weight"), &[1, width])?);
+    image.put(&end.score_bias, &outer(&format!("{score}bias"), &[1])?);
+    Ok(())
+}
+
 /// What each input's activations are multiplied with, so that neither they nor the weights have all of its size.
 fn factors(weights: &[f32], largest: &[f32]) -> Vec<f32> {
     let mut of_weights = vec![0.0_f32; largest.len()];
@@ -144,7 +169,7 @@ fn largest(weights: &Weights, texts: &[Vec<u32>]) -> Vec<[Vec<f32>; 4]> {
     let mut seen = Seen(vec![inputs; shape.layers]);
     let (ready, mut space) = (Kernel::best().ready(), Workspace::default());
     for text in texts {
-        layers::forward(weights, &ready, &[text.as_slice()], &mut space, &mut seen);
+        layers::forward(weights, &ready, &[Text::alone(text)], &mut space, &mut seen, |_| ());
     }
     seen.0
 }

@@ -54,6 +54,8 @@ pub struct Shape {
     pub positions: usize,
     pub epsilon: f32,
     pub pooling: Pooling,
+    /// Whether it was made to say how well two texts fit each other, and so has what it takes at its end (a cross-encoder).
+    pub scores_pairs: bool,
 }
 
 /// Why a model cannot be computed here.
@@ -108,8 +110,8 @@ pub mod tests {
 
     /// A model as small as models can be.
     pub fn small() -> Shape {
-        let (epsilon, pooling) = (1e-12, Pooling::Mean);
-        Shape { layers: 2, width: 32, heads: 2, inner: 80, words: 50, positions: 40, epsilon, pooling }
+        let (epsilon, pooling, scores_pairs) = (1e-12, Pooling::Mean, false);
+        Shape { layers: 2, width: 32, heads: 2, inner: 80, words: 50, positions: 40, epsilon, pooling, scores_pairs }
     }
 
     #[test]

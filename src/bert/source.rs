@@ -66,6 +66,10 @@ struct Config {
     pad_token_id: usize,
     #[serde(default = "absolute")]
     position_embedding_type: String,
+    #[serde(default)]
+    architectures: Vec<String>,
+    #[serde(default)]
+    id2label: HashMap<String, String>,
 }
 
 fn absolute() -> String {
@@ -116,9 +120,19 @@ impl Source {
         Ok(Self { shape, first_position, hash, bytes, entries, data, prefix })
     }
 
+    /// Whether the model itself has such a tensor.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(&format!("{}{name}", self.prefix))
+    }
+
     /// All numbers of a tensor of this shape, as f32. Errors: another shape or kind, or a number that is none.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, SourceError> {
-        let name = format!("{}{name}", self.prefix);
+        self.outer_floats(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// The same of what was put around the model, whose name has nothing before it.
+    pub fn outer_floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, SourceError> {
+        let name = name.to_owned();
         let Some(entry) = self.entries.get(&name) else { return Err(SourceError::Missing(name)) };
         let size = match entry.dtype.as_str() {
             "F32" => 4,
@@ -178,6 +192,10 @@ fn shape(config: &Config, pooling: Pooling) -> Result<(Shape, usize), SourceErro
             return Err(SourceError::Feature { what, found: found.clone() });
         }
     }
+    let scores_pairs = config.architectures.iter().any(|it| it.ends_with("ForSequenceClassification"));
+    if scores_pairs && config.id2label.len() > 1 {
+        return Err(SourceError::Feature { what: "number of labels", found: config.id2label.len().to_string() });
+    }
     let shape = Shape {
         layers: config.num_hidden_layers,
         width: config.hidden_size,
@@ -187,6 +205,7 @@ fn shape(config: &Config, pooling: Pooling) -> Result<(Shape, usize), SourceErro
         positions: config.max_position_embeddings.saturating_sub(first_position),
         epsilon: config.layer_norm_eps,
         pooling,
+        scores_pairs,
     };
     shape.check()?;
     Ok((shape, first_position))

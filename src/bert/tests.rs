@@ -156,8 +156,21 @@ impl Plain {
     }
 
     fn embed(&self, text: &[u32]) -> Vec<f32> {
-        let of_type = self.row("embeddings.token_type_embeddings.weight", 0);
+        let rows = self.rows(text, text.len());
+        let sums: Vec<f64> = (0..WIDTH).map(|place| rows.iter().map(|row| row[place]).sum()).collect();
+        let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
+        sums.into_iter().map(|sum| (sum / length) as f32).collect()
+    }
+
+    fn score(&self, text: &[u32], second: usize) -> f64 {
+        let mut pooled = self.linear("pooler.dense", &self.rows(text, second)[..1]);
+        pooled[0].iter_mut().for_each(|value| *value = value.tanh());
+        self.linear("classifier", &pooled)[0][0]
+    }
+
+    fn rows(&self, text: &[u32], second: usize) -> Vec<Vec<f64>> {
         let token = |(position, word): (usize, &u32)| {
+            let of_type = self.row("embeddings.token_type_embeddings.weight", usize::from(position >= second));
             let word = self.row("embeddings.word_embeddings.weight", *word as usize);
             let position = self.row("embeddings.position_embeddings.weight", position);
             (0..WIDTH).map(|place| word[place] + position[place] + of_type[place]).collect()
@@ -177,9 +190,7 @@ impl Plain {
             add(&mut rows, self.linear(&format!("{layer}.output.dense"), &up));
             self.norm(&format!("{layer}.output"), &mut rows);
         }
-        let sums: Vec<f64> = (0..WIDTH).map(|place| rows.iter().map(|row| row[place]).sum()).collect();
-        let length = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
-        sums.into_iter().map(|sum| (sum / length) as f32).collect()
+        rows
     }
 }
 
@@ -334,4 +345,66 @@ fn batches_keep_the_order_and_the_limit() {
     assert_eq!(batches(&[9, 1], 8), [0..1, 1..2]);
     assert_eq!(batches(&[8, 8], 8), [0..1, 1..2]);
     assert!(batches(&[], 8).is_empty());
+}
+
+/// The tensors of a cross-encoder, by BERT's names.
+fn cross_encoder() -> (Tensors, serde_json::Value) {
+    let mut state = 7_u64;
+    let mut number = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1_u64 << 24) as f32 - 0.5
+    };
+    let mut drawn = |count: usize| (0..count).map(|_| number()).collect::<Vec<f32>>();
+    let mut all = Tensors::new();
+    for (name, tensor) in tensors() {
+        all.insert(format!("bert.{name}"), tensor);
+    }
+    all.insert("bert.pooler.dense.weight".into(), (vec![WIDTH, WIDTH], drawn(WIDTH * WIDTH)));
+    all.insert("bert.pooler.dense.bias".into(), (vec![WIDTH], drawn(WIDTH)));
+    all.insert("classifier.weight".into(), (vec![1, WIDTH], drawn(WIDTH)));
+    all.insert("classifier.bias".into(), (vec![1], drawn(1)));
+    let mut config = config();
+    config["architectures"] = serde_json::json!(["BertForSequenceClassification"]);
+    config["id2label"] = serde_json::json!({"0": "LABEL_0"});
+    (all, config)
+}
+
+#[test]
+fn a_cross_encoder_scores_pairs_as_it_is_written_down() {
+    let (tensors, config) = cross_encoder();
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), &tensors, config.clone());
+    let own: Tensors =
+        tensors.iter().map(|(name, tensor)| (name.trim_start_matches("bert.").to_owned(), tensor.clone())).collect();
+    let plain = Plain(own);
+    let pairs: Vec<(Vec<u32>, usize)> = vec![(vec![1, 5, 9, 2, 33, 41, 2], 4), (vec![1, 2, 2], 2), (vec![1, 60, 2, 61, 2], 3)];
+    let expected: Vec<f32> = pairs.iter().map(|(tokens, second)| plain.score(tokens, *second) as f32).collect();
+    let exact = encoder(folder.path(), Precision::F32, Kernel::best());
+    for (found, expected) in exact.score(&pairs, 2).unwrap().iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+    }
+    let other = exact.score(&[(pairs[0].0.clone(), pairs[0].0.len())], 1).unwrap();
+    assert!((other[0] - expected[0]).abs() > 1e-3, "which text is the second makes a difference");
+    for precision in [Precision::Int8, Precision::Int4] {
+        let small = encoder(folder.path(), precision, Kernel::best()).score(&pairs, 1).unwrap();
+        assert!(small.iter().all(|score| score.is_finite()));
+    }
+    let mut two = config;
+    two["id2label"] = serde_json::json!({"0": "no", "1": "yes"});
+    save(folder.path(), &tensors, two);
+    let refused = make(folder.path(), Precision::F32, None).err().unwrap();
+    assert!(matches!(refused, QuantiseError::Source(SourceError::Feature { .. })), "{refused}");
+}
+
+#[test]
+fn tokens_have_vectors_of_their_own_whose_mean_is_the_text_s() {
+    let folder = folder();
+    let encoder = encoder(folder.path(), Precision::F32, Kernel::best());
+    assert_eq!(encoder.score(&[(vec![1, 2], 1)], 1), Err(Misfit::NoPairs));
+    let tokens = encoder.tokens(&texts(), 2).unwrap();
+    for (text, rows) in texts().iter().zip(&tokens) {
+        assert_eq!(rows.len(), text.len() * WIDTH);
+        assert!(rows.chunks_exact(WIDTH).all(|row| (cosine(row, row) - 1.0).abs() < 1e-4));
+    }
+    assert!(cosine(&tokens[0], &encoder.embed(&texts()[..1], 1).unwrap()[0]) > 0.9999, "of one token");
 }

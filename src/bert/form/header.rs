@@ -61,7 +61,8 @@ impl Header {
         };
         let sizes = [shape.layers, shape.width, shape.heads, shape.inner, shape.words, shape.positions];
         let numbers = [VERSION, precision].into_iter().chain(sizes.map(|size| size as u32));
-        for (place, number) in numbers.chain([shape.epsilon.to_bits(), pooling]).enumerate() {
+        let rest = [shape.epsilon.to_bits(), pooling, shape.scores_pairs.into()];
+        for (place, number) in numbers.chain(rest).enumerate() {
             bytes[8 + place * 4..][..4].copy_from_slice(&number.to_le_bytes());
         }
         bytes[64..96].copy_from_slice(&self.source);
@@ -107,9 +108,15 @@ impl Header {
             1 => Pooling::First,
             found => return Err(Refused::Unknown { what: "pooling", found }),
         };
+        let scores_pairs = match number(10) {
+            0 => false,
+            1 => true,
+            found => return Err(Refused::Unknown { what: "end", found }),
+        };
         let size = |place| number(place) as usize;
         let [layers, width, heads, inner, words, positions] = [2, 3, 4, 5, 6, 7].map(size);
-        let shape = Shape { layers, width, heads, inner, words, positions, epsilon: f32::from_bits(number(8)), pooling };
+        let epsilon = f32::from_bits(number(8));
+        let shape = Shape { layers, width, heads, inner, words, positions, epsilon, pooling, scores_pairs };
         shape.check()?;
         let mut source = [0; 32];
         source.copy_from_slice(&bytes[64..96]);
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_header_that_lies_is_refused() {
-        for place in 1..10 {
+        for place in 1..11 {
             for number in [0, 1, 2, 3, 5, 17, 48, 64, 4_095, 65_536, 1 << 31, u32::MAX] {
                 let mut bad = file(small(), Precision::Int8);
                 let before = bad.clone();

@@ -17,6 +17,6 @@ mod write;
 
 pub use header::{Header, Refused, SourceHash};
 pub use packed::Levels;
-pub use plan::{GROUP, Layer, Matrix, Norm, Plan, Table, VERSION};
-pub use read::{Linear, OpenError, Products, Weights};
+pub use plan::{End, GROUP, Layer, Matrix, Norm, Plan, Table, VERSION};
+pub use read::{Ending, Linear, OpenError, Products, Weights};
 pub use write::{Image, Sealed, WriteError};

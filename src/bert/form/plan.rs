@@ -88,6 +88,19 @@ impl Layer {
     }
 }
 
+/// What says how well two texts fit each other, f32.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// What the tokens of the second text have that those of the first have not: one for each of the width.
+    pub second: Place,
+    /// `[width, width]`, an output's weights one after the other.
+    pub dense: Place,
+    pub dense_bias: Place,
+    pub score: Place,
+    /// One number.
+    pub score_bias: Place,
+}
+
 /// All places, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -96,6 +109,8 @@ pub struct Plan {
     pub positions: Table,
     pub norm: Norm,
     pub layers: Vec<Layer>,
+    /// Of models that score pairs.
+    pub end: Option<End>,
     /// Bytes of the whole file.
     pub len: usize,
 }
@@ -121,7 +136,8 @@ impl Plan {
                 norm: cursor.norm(width),
             });
         }
-        Self { words, positions, norm, layers, len: cursor.at }
+        let end = shape.scores_pairs.then(|| cursor.end(width));
+        Self { words, positions, norm, layers, end, len: cursor.at }
     }
 }
 
@@ -170,6 +186,16 @@ impl Cursor {
         matrix
     }
 
+    fn end(&mut self, width: usize) -> End {
+        End {
+            second: self.take(width * 4),
+            dense: self.take(width * width * 4),
+            dense_bias: self.take(width * 4),
+            score: self.take(width * 4),
+            score_bias: self.take(4),
+        }
+    }
+
     fn norm(&mut self, width: usize) -> Norm {
         Norm { gain: self.take(width * 4), shift: self.take(width * 4) }
     }
@@ -178,7 +204,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::{Pooling, tests::small};
+    use crate::shape::tests::small;
 
     fn places(plan: &Plan) -> Vec<Place> {
         let table = |table: &Table| [table.numbers.clone(), table.scales.clone(), table.multipliers.clone()];
@@ -192,6 +218,9 @@ mod tests {
             }
             places.extend(norm(&layer.attention_norm).into_iter().chain(norm(&layer.norm)));
         }
+        places.extend(plan.end.iter().flat_map(|end| {
+            [end.second.clone(), end.dense.clone(), end.dense_bias.clone(), end.score.clone(), end.score_bias.clone()]
+        }));
         places.retain(|place| !place.is_empty());
         places.sort_by_key(|place| place.start);
         places
@@ -199,8 +228,9 @@ mod tests {
 
     #[test]
     fn places_are_aligned_and_apart_and_within_the_file() {
-        for precision in [Precision::F32, Precision::Int8, Precision::Int4] {
-            let plan = Plan::new(&small(), precision);
+        for (precision, scores_pairs) in Precision::ALL.into_iter().flat_map(|precision| [(precision, false), (precision, true)])
+        {
+            let plan = Plan::new(&Shape { scores_pairs, ..small() }, precision);
             let mut end = header::LEN;
             for place in places(&plan) {
                 assert!(place.start >= end && place.start.is_multiple_of(LINE), "{place:?} after {end}");
@@ -212,9 +242,16 @@ mod tests {
 
     #[test]
     fn the_largest_shape_that_is_admitted_has_a_length() {
-        let (epsilon, pooling) = (1e-12, Pooling::Mean);
-        let shape =
-            Shape { layers: 64, width: 4_096, heads: 256, inner: 16_384, words: 1_000_000, positions: 8_192, epsilon, pooling };
+        let shape = Shape {
+            layers: 64,
+            width: 4_096,
+            heads: 256,
+            inner: 16_384,
+            words: 1_000_000,
+            positions: 8_192,
+            scores_pairs: true,
+            ..small()
+        };
         assert_eq!(shape.check(), Ok(()));
         assert!(Plan::new(&shape, Precision::F32).len < 1 << 40);
     }
@@ -222,8 +259,7 @@ mod tests {
     /// The promise of the size of all-MiniLM-L6-v2: a quarter and an eighth, and little beside.
     #[test]
     fn small_precisions_are_small() {
-        let (epsilon, pooling) = (1e-12, Pooling::Mean);
-        let shape = Shape { layers: 6, width: 384, heads: 12, inner: 1_536, words: 30_522, positions: 512, epsilon, pooling };
+        let shape = Shape { layers: 6, width: 384, heads: 12, inner: 1_536, words: 30_522, positions: 512, ..small() };
         let len = |precision| Plan::new(&shape, precision).len as f64;
         let whole = len(Precision::F32);
         assert!(len(Precision::Int8) / whole < 0.27, "{}", len(Precision::Int8) / whole);

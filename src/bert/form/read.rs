@@ -40,6 +40,15 @@ pub struct Linear<'a> {
     pub products: Products<'a>,
 }
 
+/// What makes a score of a pair: see [`super::End`].
+pub struct Ending<'a> {
+    pub second: &'a [f32],
+    pub dense: &'a [f32],
+    pub dense_bias: &'a [f32],
+    pub score: &'a [f32],
+    pub score_bias: f32,
+}
+
 /// In what numbers a layer is computed.
 pub enum Products<'a> {
     Floats(&'a [f32]),
@@ -124,6 +133,18 @@ impl Weights {
 
     fn gain_and_shift(&self, norm: &Norm) -> (&[f32], &[f32]) {
         (self.bytes.numbers(norm.gain.clone()), self.bytes.numbers(norm.shift.clone()))
+    }
+
+    /// What the tokens of a pair's second text have beside; `None` of a model that does not score pairs.
+    pub fn ending(&self) -> Option<Ending<'_>> {
+        let end = self.plan.end.as_ref()?;
+        Some(Ending {
+            second: self.bytes.numbers(end.second.clone()),
+            dense: self.bytes.numbers(end.dense.clone()),
+            dense_bias: self.bytes.numbers(end.dense_bias.clone()),
+            score: self.bytes.numbers(end.score.clone()),
+            score_bias: self.bytes.numbers::<f32>(end.score_bias.clone())[0],
+        })
     }
 
     /// A layer's matrix: 0 query, key and value; 1 what comes after attention; 2 up; 3 down.
