@@ -268,12 +268,13 @@ impl Inner {
         let searcher = self.reader.searcher();
         let weights = question::weights(&self.fields, &asked, &searcher)?;
         let question = question::within(&self.fields, space, &asked, &weights);
+        let statistics = question::Lengthened { searcher: &searcher, content: self.fields.content };
         let best = TopDocs::with_limit(limit).order_by_score();
         let found = match among {
-            None => searcher.search(&question, &best)?,
+            None => searcher.search_with_statistics_provider(&question, &best, &statistics)?,
             Some(ids) => {
                 let ids: Arc<HashSet<Ipv6Addr>> = Arc::new(ids.into_iter().map(fields::address).collect());
-                searcher.search(&question, &only(ids, best))?
+                searcher.search_with_statistics_provider(&question, &only(ids, best), &statistics)?
             }
         };
         Ok(KeywordHits { hits: hits(&searcher, found)?, weights })

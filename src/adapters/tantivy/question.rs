@@ -22,6 +22,11 @@ use crate::{
 const WORDS_MAX: usize = 64;
 /// BM25's k1, as the index has it.
 const K1: f32 = 1.2;
+/// How many times as long texts count as they are on the mean. The index has b = 0.75; seen so, it is BM25 with k1 = 0.53 and b = 0.43.
+///
+/// Decision 2026-11-28: a short text that holds a word is not as much better than a long one as b = 0.75 has it. On 997 questions about
+/// conversations, whose turns have 5 to 100 words, MRR rose from .47 to .51 and R@5 from 55.2 to 58.4.
+const CONTENT_LENGTHENED: u64 = 4;
 /// A word among the tags says more than one in the text, and one in the title more than both.
 const TAG_BOOST: f32 = 1.5;
 const TITLE_BOOST: f32 = 2.0;
@@ -91,6 +96,27 @@ pub fn within(fields: &Fields, space: &SpaceId, asked: &Asked, weights: &Keyword
     BooleanQuery::new(vec![(Occur::Must, here), (Occur::Must, Box::new(BooleanQuery::new(any)))])
 }
 
+/// The statistics of all documents, where texts are told to be longer on the mean.
+pub struct Lengthened<'a> {
+    pub searcher: &'a Searcher,
+    pub content: Field,
+}
+
+impl Bm25StatisticsProvider for Lengthened<'_> {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        let tokens = self.searcher.total_num_tokens(field)?;
+        Ok(if field == self.content { tokens * CONTENT_LENGTHENED } else { tokens })
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        self.searcher.total_num_docs()
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        Bm25StatisticsProvider::doc_freq(self.searcher, term)
+    }
+}
+
 /// What the words are worth by the statistics that the searcher shows, as the index itself scores them.
 pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::Result<KeywordWeights> {
     let documents = searcher.total_num_docs()?;
@@ -117,7 +143,7 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
         phrases: in_text.chain(in_title).collect::<tantivy::Result<_>>()?,
         name: Some((asked.line.as_str().into(), weight(fields.names, &asked.line)? * NAME_BOOST + NAME_WORTH_MIN)),
         title_len_mean: mean(fields.title)?,
-        content_len_mean: mean(fields.content)?,
+        content_len_mean: mean(fields.content)? * CONTENT_LENGTHENED as f32,
         tags_len_mean: mean(fields.tags)?,
         documents,
     })

@@ -3,6 +3,7 @@
 //! - [`scripts`]: what each character is.
 //! - [`fold`]: what is the same though it is written differently.
 //! - [`parts`]: the words within names of programs.
+//! - [`common`]: words of a question that say little.
 //!
 //! A word of a script with spaces is one, folded and cut to its stem, with its parts beside it. A script without spaces has no words that
 //! could be found without a dictionary: its text is kept as pairs of neighbouring characters, and as single ones for who asks for one.
@@ -10,11 +11,12 @@
 //!
 //! Whatever changes here changes the index: raise `FORMAT` with it, the test below says when.
 
+mod common;
 mod fold;
 mod parts;
 mod scripts;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use frostem::{Algorithm, Stemmer};
 use unicode_normalization::char::is_combining_mark;
@@ -27,12 +29,6 @@ const WORD_CHARS_MAX: usize = 64;
 /// Stands between the title of a note and those of its parts, as imports write them.
 const PART: &str = " › ";
 
-/// Words that stand in nearly every English text. A question leaves them out if it has others.
-const STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of", "on", "or",
-    "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
-];
-
 /// A word with its place in the text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
@@ -40,7 +36,7 @@ pub struct Token {
     pub position: usize,
     /// Whether the text is a row of these: one for each place.
     pub is_in_row: bool,
-    /// Whether it says little: a stop word that is not written in capitals among others that are not.
+    /// Whether it says little in a question, and is not written in capitals among others that are not.
     pub is_common: bool,
     /// The stretch of a script without spaces that it belongs to, numbered through the text.
     pub run: Option<usize>,
@@ -128,9 +124,16 @@ fn is_regional(c: char) -> bool {
 
 fn analysed(text: &str, side: Side) -> Vec<Token> {
     let plain = fold::plain(text);
-    let mut writing =
-        Writing { side, stems: Stems::default(), tokens: vec![], position: 0, capitals_tell: plain.contains(char::is_lowercase) };
-    for (number, run) in runs(&plain).into_iter().enumerate() {
+    let runs = runs(&plain);
+    let common = match side {
+        Side::Text => HashSet::new(),
+        Side::Question => common::common(
+            &runs.iter().filter(|run| run.class == Class::Word).map(|run| fold::word(run.text)).collect::<Vec<_>>(),
+        ),
+    };
+    let capitals_tell = plain.contains(char::is_lowercase);
+    let mut writing = Writing { side, stems: Stems::default(), tokens: vec![], position: 0, capitals_tell, common };
+    for (number, run) in runs.into_iter().enumerate() {
         match run.class {
             Class::Word => writing.word(&run),
             Class::Symbol => writing.symbol(run.text),
@@ -147,6 +150,8 @@ struct Writing {
     position: usize,
     /// Whether the text has small letters, so that a word in capitals stands out.
     capitals_tell: bool,
+    /// Words of a question that say little.
+    common: HashSet<&'static str>,
 }
 
 impl Writing {
@@ -162,7 +167,7 @@ impl Writing {
             return;
         }
         let is_loud = self.capitals_tell && word.len() > 1 && word.chars().all(char::is_uppercase);
-        let is_common = !is_loud && STOP_WORDS.contains(&&*folded);
+        let is_common = !is_loud && self.common.contains(&*folded);
         self.push(self.stems.of(&folded).into_owned(), offset, is_in_row);
         if let Some(token) = self.tokens.last_mut() {
             token.is_common = is_common;
