@@ -70,8 +70,15 @@ async fn main() -> anyhow::Result<()> {
         let (mut ours, mut limit) = (vec![], vec![]);
         for query in &questions {
             let started = Instant::now();
-            let question =
-                SearchQuery { query: query.clone(), limit: LIMIT, mode: Mode::Hybrid, filter: Filter::none(), min_score: 0.0 };
+            let question = SearchQuery {
+                query: query.clone(),
+                limit: LIMIT,
+                mode: Mode::Hybrid,
+                filter: Filter::none(),
+                min_score: 0.0,
+                without: vec![],
+                explain: false,
+            };
             let answer = search::ask(&space, &question, &parts).await?;
             ours.push(started.elapsed());
             anyhow::ensure!(answer.results.len() == LIMIT && answer.degraded.is_empty(), "a search found too little");

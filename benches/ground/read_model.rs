@@ -11,7 +11,8 @@ use second_brain::{
         list,
         search::{
             fusion::{Arm, fuse},
-            judge::{ArmJudge, Judge},
+            judge::{ArmJudge, Beside, Judge},
+            second::Reaches,
         },
     },
 };
@@ -24,6 +25,8 @@ pub const TAGS: usize = 3;
 /// Candidates of an arm, and results.
 const DEPTH: usize = 12;
 pub const LIMIT: usize = 4;
+/// How many of the first ranking are looked at again.
+const SEEDS: usize = 6;
 
 /// A memory at one of its states.
 #[derive(Clone)]
@@ -112,7 +115,8 @@ pub fn page(view: &View, query: &ListQuery) -> list::Page {
     list::Page { memories: rows, next, behind }
 }
 
-/// Both arms and their fusion, as a search does it; a third of the questions is filtered by tag.
+/// Both arms, their fusion and what stands beside the best, as a search does it: everything that was looked at, in no order. A third of the
+/// questions is filtered by tag.
 pub fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
     let filter = match question % 3 {
         0 => Filter::Is(Test::TagsAny(vec![format!("t{}", question % TAGS)])),
@@ -137,7 +141,12 @@ pub fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
     let silent_score = (words.len() < DEPTH).then_some(0.0);
     let arms = [Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)];
     let ranking = fuse(&arms);
-    let members: Vec<usize> = ranking.best.iter().take(LIMIT).map(|one| one.id.0.as_u128() as usize - 1).collect();
+    let seeds: Vec<usize> = ranking.best.iter().take(SEEDS).map(|one| one.id.0.as_u128() as usize - 1).collect();
+    let reaches = Reaches::of(seeds.iter().map(|memory| &view.memories[memory].candidate.memory.body));
+    let beside = passing.iter().filter(|(_, it)| reaches.reach(it.place())).map(|(memory, _)| *memory);
+    let mut looked_at: Vec<usize> = seeds.iter().copied().chain(beside).collect();
+    looked_at.sort_unstable();
+    looked_at.dedup();
     let judge = Judge {
         filter,
         semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
@@ -145,8 +154,9 @@ pub fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
         floor: -1.0,
         bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
         least: None,
+        beside: Some(Beside { reaches, bar: ranking.best.get(SEEDS - 1).map(|last| last.logit), is_second: true }),
     };
-    (judge, members)
+    (judge, looked_at)
 }
 
 /// BM25's statistics of the living.

@@ -14,7 +14,7 @@ use second_brain::{
     },
     domain::{
         ids::{MemoryId, SpaceId, StreamSeq},
-        memory::{Draft, Memory},
+        memory::{self, Draft, Memory},
     },
     journal::derived::content_hash,
     ports::{
@@ -31,6 +31,8 @@ use super::{
 
 const MEMORIES: usize = 40;
 const QUERIES: usize = 24;
+/// Conversations that the memories are of.
+const SOURCES: usize = 4;
 /// One in so many changes cannot be looked at: the log is away, or nobody was interested.
 const UNKNOWN_EVERY: usize = 50;
 
@@ -111,7 +113,9 @@ impl Simulation {
         // No two texts are the same, as no two vectors are.
         let content = format!("{content} text{text}");
         let tags = vec![format!("t{}", self.dice.below(TAGS))];
-        let body = Draft { content, tags, ..Draft::default() }.validate().expect("valid");
+        let (id_of_source, position) = (Some(format!("s{}", memory % SOURCES)), Some((memory / SOURCES) as u64));
+        let source = memory::Source { id: id_of_source, position, ..memory::Source::default() };
+        let body = Draft { content, tags, source, ..Draft::default() }.validate().expect("valid");
         let is_deleted = before.is_some() && self.dice.below(6) == 0;
         let created_at = at + TimeDelta::seconds((memory * 7 % MEMORIES) as i64);
         let state = Memory { body, created_at, updated_at: at, deleted_at: is_deleted.then_some(at), erased_at: None };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 use super::flight::{Flights, Ticket};
-use crate::ports::{EmbedError, Embedder, Urgency};
+use crate::ports::{Cosines, EmbedError, Embedder, Urgency};
 
 /// Most bytes of vectors and their texts: some forty thousand queries.
 const BYTES_MAX: u64 = 64 << 20;
@@ -42,6 +42,10 @@ impl Embedder for RememberedQueries {
 
     fn floor(&self) -> f32 {
         self.model.floor()
+    }
+
+    fn cosines(&self) -> Cosines {
+        self.model.cosines()
     }
 
     fn reads(&self, text: &str) -> bool {

@@ -12,6 +12,7 @@ pub mod connect;
 pub mod delegations;
 pub mod erase;
 mod events;
+mod explained;
 pub mod export;
 mod filters;
 pub mod get;

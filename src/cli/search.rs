@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use reqwest::Method;
 
-use super::{client::Connection, filters::Conditions, layout::Layout, table};
+use super::{client::Connection, explained, filters::Conditions, layout::Layout, table};
 use crate::api::v1::dto::search::{SearchAnswer, SearchInput};
 
 /// Find memories. Words count most, meaning helps; put a phrase between double quotes to prefer it.
@@ -22,6 +22,9 @@ pub struct Args {
     /// Leave out results with a lower score, 0 to 1
     #[arg(long)]
     min_score: Option<f64>,
+    /// Say how the order came about
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     conditions: Conditions,
     /// Wait until everything written so far can be found by its meaning
@@ -38,6 +41,8 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         wait: args.wait.then(|| "embedded".to_owned()),
         filters: Some(args.conditions.filter().into()),
         min_position: None,
+        explain: args.explain,
+        without: vec![],
     };
     let answer = connection.request(Method::POST, "/api/v1/search").body(&input).send().await;
     connection.show(answer, |answer: SearchAnswer| {
@@ -46,6 +51,8 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         } else {
             table::found(&answer.results).into()
         };
+        let told = answer.explain.iter().flat_map(|explain| explained::lines(explain, &answer.results));
+        let found = told.fold(found, Layout::hint);
         if answer.degraded.is_empty() {
             return found;
         }

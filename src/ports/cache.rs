@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{KeywordText, Statistics, Words};
 use crate::domain::{
     ids::{MemoryId, RelationshipId, Revision, SpaceId, StreamSeq},
-    memory::Memory,
+    memory::{Body, Memory, Source},
 };
 
 /// Something that an answer depends on, as 32 bits of xxh3: two that collide only end each other's answers. Of a million things one
@@ -73,16 +73,34 @@ pub struct Candidate {
     pub changed: Option<Vec<String>>,
     tokenize: Tokenize,
     words: OnceLock<Words>,
+    place: OnceLock<Option<Place>>,
+}
+
+/// A place in a conversation or a document: which one, as 64 bits of xxh3, and where in it.
+pub type Place = (u64, u64);
+
+/// Where a memory stands: by its source (kind, address and id), its run and its position; `None` if it does not say.
+pub fn place_of(body: &Body) -> Option<Place> {
+    let Source { kind, uri, id: Some(id), position: Some(position) } = &body.source else { return None };
+    let run = body.scope.run_id.as_deref().unwrap_or_default();
+    let parts = [kind.as_deref().unwrap_or_default(), uri.as_deref().unwrap_or_default(), id, run];
+    Some((xxh3_64(parts.join("\u{1f}").as_bytes()), *position))
 }
 
 impl Candidate {
     pub fn new(id: MemoryId, memory: Memory, vector: Option<Arc<[f32]>>, tokenize: Tokenize) -> Self {
-        Self { id, memory, vector, changed: None, tokenize, words: OnceLock::new() }
+        let (words, place) = (OnceLock::new(), OnceLock::new());
+        Self { id, memory, vector, changed: None, tokenize, words, place }
     }
 
     /// The same after a change that left text and tags as they were.
     pub fn changed_only(self, fields: Vec<String>) -> Self {
         Self { changed: Some(fields), ..self }
+    }
+
+    /// Where it stands; found out when first asked for.
+    pub fn place(&self) -> Option<Place> {
+        *self.place.get_or_init(|| place_of(&self.memory.body))
     }
 
     /// Its words as the index has them; found out when first asked for.

@@ -130,6 +130,26 @@ impl KeywordWeights {
         self.words.iter().map(word).sum::<f32>() + self.phrases.iter().map(phrase).sum::<f32>() + name
     }
 
+    /// BM25 of a text by those words of it alone that `counts` lets count; phrases and names do not.
+    pub fn score_of(&self, text: &Words, counts: &dyn Fn(&str) -> bool) -> f32 {
+        let place = Place { words: &text.content, norm: norm(text.content_len, self.content_len_mean) };
+        let words = self.words.iter().filter(|it| counts(&it.word));
+        words.map(|it| place.worth(it.in_content, place.times(&it.word))).sum()
+    }
+
+    /// What a text has more when the words of others are lent to it, each for a share of once; of the words that `counts` lets count.
+    /// Source: Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields", 2004.
+    pub fn lent(&self, text: &Words, others: &[(&Words, f32)], counts: &dyn Fn(&str) -> bool) -> f32 {
+        let place = Place { words: &text.content, norm: norm(text.content_len, self.content_len_mean) };
+        let more = |it: &WordWeight| {
+            let own = place.times(&it.word);
+            let lent = |(other, share): &(&Words, f32)| share * other.content.get(&*it.word).copied().unwrap_or(0) as f32;
+            let all = own + others.iter().map(lent).sum::<f32>();
+            place.worth(it.in_content, all) - place.worth(it.in_content, own)
+        };
+        self.words.iter().filter(|it| counts(&it.word)).map(more).sum()
+    }
+
     /// What a text of mean length scores in which every word stands once: as good as words alone can say.
     pub fn score_of_all(&self) -> f32 {
         self.words.iter().map(|word| word.in_content / (K1 + 1.0)).sum()

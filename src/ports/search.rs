@@ -132,6 +132,16 @@ pub trait SearchReads: Send + Sync {
     /// The rows of those of `ids` that live and pass the filter, in no order.
     async fn rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, QueryError>;
 
+    /// The same, and the rows of those that live, pass the filter and stand at most `reach` places from one of them in the same
+    /// conversation or document, in no order; none twice.
+    async fn around(
+        &self,
+        space: &SpaceId,
+        ids: &[MemoryId],
+        filter: &Filter,
+        reach: u32,
+    ) -> Result<Vec<MemoryRecord>, QueryError>;
+
     /// Living memories whose newest state the embedder has not passed yet, in all spaces.
     async fn embeddings_pending(&self) -> Result<u64, QueryError>;
 

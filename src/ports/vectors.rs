@@ -17,6 +17,34 @@ pub enum Urgency {
     Ingest,
 }
 
+/// What a model's cosines are worth: a score is made of them by these, so that models can be told apart by their scores no more than by
+/// their answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cosines {
+    /// Below it two texts have nothing to do with each other.
+    pub floor: f32,
+    /// Where as much speaks for two texts being about the same as against it.
+    pub even: f32,
+    /// How fast that changes: the factor before the cosine in the logistic.
+    pub steepness: f32,
+}
+
+impl Cosines {
+    /// By the floor alone: a model with a higher one has its cosines nearer together.
+    ///
+    /// Decision 2026-11-28, measured with all-MiniLM-L6-v2, floor .2: on the 1,383 sections of a manual the best cosine of 20 questions about
+    /// it was .46 to .83, of 18 without an answer .15 to .36; on 2,760 turns of conversations .33 to .73, and at most .32.
+    pub fn of_floor(floor: f32) -> Self {
+        let above = (1.0 - floor).max(0.05);
+        Self { floor, even: floor + 0.34 * above, steepness: 9.6 / above }
+    }
+
+    /// How much a cosine speaks for two texts being about the same, 0 to 1.
+    pub fn nearness(&self, cosine: f32) -> f32 {
+        if cosine < self.floor { 0.0 } else { 1.0 / (1.0 + (self.steepness * (self.even - cosine)).exp()) }
+    }
+}
+
 /// Why there are no vectors.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
@@ -51,6 +79,11 @@ pub trait Embedder: Send + Sync {
     /// The cosine below which two texts have nothing to do with each other; -1 for a model of which nobody knows.
     fn floor(&self) -> f32 {
         -1.0
+    }
+
+    /// What its cosines are worth.
+    fn cosines(&self) -> Cosines {
+        Cosines::of_floor(self.floor().max(0.0))
     }
 
     /// Whether the model knows words of the text: of what it does not, its vectors tell little more than the length.

@@ -173,16 +173,16 @@ fn count(words: impl IntoIterator<Item = impl AsRef<str>>, word: &str) -> f64 {
 }
 
 /// BM25 of every living row for the words of a query, tags worth half as much again. Source: Robertson and Zaragoza,
-/// "The Probabilistic Relevance Framework", with k1 = 1.2 and b = 0.75.
+/// "The Probabilistic Relevance Framework", with k1 = 1.2 and b = 0.75, where contents are told to be four times as long on the mean.
 fn bm25(rows: &[Row], query: &str) -> HashMap<MemoryId, f64> {
     let living: Vec<&Row> = rows.iter().filter(|row| !row.deleted).collect();
     let mut words: Vec<&str> = query.split(' ').collect();
     words.sort_unstable();
     words.dedup();
     let mut scores: HashMap<MemoryId, f64> = HashMap::new();
-    for (boost, texts) in [
-        (1.0, living.iter().map(|row| row.content.split(' ').collect::<Vec<_>>()).collect::<Vec<_>>()),
-        (1.5, living.iter().map(|row| row.tags.iter().map(String::as_str).collect()).collect()),
+    for (boost, longer, texts) in [
+        (1.0, 4.0, living.iter().map(|row| row.content.split(' ').collect::<Vec<_>>()).collect::<Vec<_>>()),
+        (1.5, 1.0, living.iter().map(|row| row.tags.iter().map(String::as_str).collect()).collect()),
     ] {
         let total = living.len() as f64;
         let average = texts.iter().map(Vec::len).sum::<usize>() as f64 / total;
@@ -191,7 +191,7 @@ fn bm25(rows: &[Row], query: &str) -> HashMap<MemoryId, f64> {
             let idf = (1.0 + (total - holding + 0.5) / (holding + 0.5)).ln();
             for (row, text) in living.iter().zip(&texts) {
                 let often = count(text, word);
-                let norm = 1.2 * (0.25 + 0.75 * text.len() as f64 / average);
+                let norm = 1.2 * (0.25 + 0.75 * text.len() as f64 / (longer * average));
                 if often > 0.0 {
                     *scores.entry(row.id).or_default() += boost * idf * 2.2 * often / (often + norm);
                 }
@@ -234,7 +234,8 @@ fn brute_force(qualifying: &[&Row], words: &HashMap<MemoryId, f64>, query: usize
 }
 
 async fn ask(parts: &SearchParts, space: &str, mode: Mode, query: usize, filter: Filter) -> Answer {
-    let question = SearchQuery { query: QUERIES[query].into(), limit: FEW, mode, filter, min_score: 0.0 };
+    let question =
+        SearchQuery { query: QUERIES[query].into(), limit: FEW, mode, filter, min_score: 0.0, without: vec![], explain: false };
     let answer = search::ask(&space.parse().expect("a space"), &question, parts).await.expect("an answer");
     assert!(answer.degraded.is_empty());
     answer

@@ -1,7 +1,7 @@
 //! The Postgres side of a search: what qualifies, what lies nearest, and the rows of what was found. Called by `queries::search`.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -24,6 +24,9 @@ use crate::{
 /// How the approximate index is walked: in order of distance, on and on until enough rows passed the filter.
 const WALK: &str = "SET LOCAL hnsw.iterative_scan = 'strict_order'; SET LOCAL hnsw.ef_search = 200; \
     SET LOCAL hnsw.max_scan_tuples = 200000; SET LOCAL hnsw.scan_mem_multiplier = 16";
+
+/// Memories that are read of one place: several conversations may have one name.
+const PLACE_ROWS_MAX: i64 = 8;
 
 /// How long a space that was found to be large is not counted again.
 const LARGE_FOR: Duration = Duration::from_secs(60);
@@ -89,7 +92,14 @@ impl PgSearchReads {
         Ok(ids.into_iter().map(MemoryId).collect())
     }
 
-    async fn fetch_rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, sqlx::Error> {
+    /// The rows of these, and of those within reach of one of them; with a reach of 0 only theirs.
+    async fn fetch_around(
+        &self,
+        space: &SpaceId,
+        ids: &[MemoryId],
+        filter: &Filter,
+        reach: u32,
+    ) -> Result<Vec<MemoryRecord>, sqlx::Error> {
         let mut sql = QueryBuilder::new("SELECT ");
         sql.push(COLUMNS).push(" FROM live.memories m WHERE ");
         living(&mut sql, space, filter);
@@ -97,9 +107,47 @@ impl PgSearchReads {
         sql.push(" AND m.sealed IS NULL AND m.id = ANY(").push_bind(uuids(ids)).push(")");
         let mut transaction = snapshot::begin(&self.app, space).await?;
         let rows = sql.build().persistent(filter.is_none()).fetch_all(&mut *transaction).await?;
+        let mut rows = readable(&rows, record);
+        if reach > 0 {
+            rows.extend(fetch_beside(&mut transaction, space, &rows, (filter, reach)).await?);
+        }
         transaction.commit().await?;
-        Ok(readable(&rows, record))
+        Ok(rows)
     }
+}
+
+/// The rows that stand within reach of one of these, and the next after them. One look into the index for each place: asked as one
+/// range for each row, the planner reads the whole source where it is short.
+async fn fetch_beside(
+    connection: &mut PgConnection,
+    space: &SpaceId,
+    rows: &[MemoryRecord],
+    (filter, reach): (&Filter, u32),
+) -> Result<Vec<MemoryRecord>, sqlx::Error> {
+    let wanted = beside(rows, reach);
+    if wanted.is_empty() {
+        return Ok(vec![]);
+    }
+    let (sources, positions): (Vec<String>, Vec<i64>) = wanted.into_iter().unzip();
+    let mut sql = QueryBuilder::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM unnest(").push_bind(sources).push("::text[], ").push_bind(positions);
+    sql.push("::bigint[]) AS wanted (source, position) CROSS JOIN LATERAL (SELECT * FROM live.memories m WHERE ");
+    living(&mut sql, space, filter);
+    sql.push(" AND m.sealed IS NULL AND m.source_id = wanted.source AND m.source_position = wanted.position LIMIT ");
+    sql.push_bind(PLACE_ROWS_MAX).push(") m");
+    let found = sql.build().persistent(filter.is_none()).fetch_all(connection).await?;
+    Ok(readable(&found, record))
+}
+
+/// The places beside these rows that none of them has: the source, and the position in it.
+fn beside(rows: &[MemoryRecord], reach: u32) -> BTreeSet<(String, i64)> {
+    let place = |row: &MemoryRecord| Some((row.memory.body.source.id.clone()?, row.memory.body.source.position?));
+    let places: BTreeSet<(String, u64)> = rows.iter().filter_map(place).collect();
+    let around = places.iter().flat_map(|(source, at)| {
+        let near = at.saturating_sub(reach.into())..=at.saturating_add(reach.into());
+        near.map(move |position| (source.clone(), position))
+    });
+    around.filter(|place| !places.contains(place)).filter_map(|(source, at)| Some((source, i64::try_from(at).ok()?))).collect()
 }
 
 /// What `nearest` asks for; the vector as pgvector reads it.
@@ -245,7 +293,17 @@ impl SearchReads for PgSearchReads {
     }
 
     async fn rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, QueryError> {
-        self.fetch_rows(space, ids, filter).await.map_err(unavailable)
+        self.fetch_around(space, ids, filter, 0).await.map_err(unavailable)
+    }
+
+    async fn around(
+        &self,
+        space: &SpaceId,
+        ids: &[MemoryId],
+        filter: &Filter,
+        reach: u32,
+    ) -> Result<Vec<MemoryRecord>, QueryError> {
+        self.fetch_around(space, ids, filter, reach).await.map_err(unavailable)
     }
 
     async fn embeddings_pending(&self) -> Result<u64, QueryError> {

@@ -49,6 +49,8 @@ pub async fn handle(
         min_score: input.min_score,
         wait: input.wait.as_deref(),
         min_position: input.min_position,
+        without: &input.without,
+        explain: input.explain,
     };
     kept::respond(&request, search.search(&caller, wanted, &V1).await?)
 }

@@ -69,6 +69,7 @@ pub const TABLE: &[(&str, Kind, bool)] = &[
     ("search.bad_min_score", Kind::Invalid, false),
     ("search.bad_filter", Kind::Invalid, false),
     ("search.bad_wait", Kind::Invalid, false),
+    ("search.bad_without", Kind::Invalid, false),
     ("search.unavailable", Kind::Unavailable, true),
     ("read.bad_as_of", Kind::Invalid, false),
     ("read.bad_limit", Kind::Invalid, false),

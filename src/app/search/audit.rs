@@ -9,7 +9,10 @@ use crate::{
     caches::entry::Entry,
     domain::ids::{MemoryId, Revision, StreamSeq},
     journal::{Recorded, catalog, derived::FactKey},
-    ports::{EXACT_ROWS_MAX, VectorOf, cache::Candidate},
+    ports::{
+        EXACT_ROWS_MAX, VectorOf,
+        cache::{Candidate, Dep},
+    },
     queries::search::{self, LIMIT_MAX, SearchQuery, tests_any},
 };
 
@@ -34,7 +37,9 @@ impl Search {
         let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let limit = (question.limit * DEEPER).min(LIMIT_MAX);
         let now = search::ask(space, &SearchQuery { limit, ..question.clone() }, parts).await?;
-        for found in now.results.into_iter().filter(|found| !ids.contains(&found.record.id)) {
+        // What was looked at and not shown is a dependency as well: its changes end the answer.
+        let is_known = |id: MemoryId| kept.deps.contains(&Dep::memory(space, id));
+        for found in now.results.into_iter().filter(|found| !is_known(found.record.id)) {
             // A vector that the log has and searches do not show yet is nobody's mistake.
             let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
             let record = found.record;

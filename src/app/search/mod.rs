@@ -2,7 +2,7 @@
 
 mod audit;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -22,7 +22,7 @@ use crate::{
     queries::{
         KEYWORD, MEMORIES, VECTORS,
         freshness::MIN_POSITION_WAIT_MS,
-        search::{self, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RankedMemory, SearchParts},
+        search::{self, LIMIT_DEFAULT, LIMIT_MAX, Mode, QUERY_CHARS_MAX, RankedMemory, SearchParts, second::Mechanism},
     },
 };
 
@@ -51,6 +51,10 @@ pub struct Wanted<'a> {
     /// `embedded`: until the vectors of what the caller has written are there.
     pub wait: Option<&'a str>,
     pub min_position: Option<u64>,
+    /// What a hybrid search does without: `neighbours`, `speaker`, `walk`, `asks`.
+    pub without: &'a [String],
+    /// Whether the answer says how it came about.
+    pub explain: bool,
 }
 
 /// What was found, the best first. `degraded` names the arms that could not answer.
@@ -58,6 +62,8 @@ pub struct Wanted<'a> {
 pub struct Ranked {
     pub results: Vec<RankedMemory>,
     pub degraded: Vec<&'static str>,
+    /// How long each stage took, where that was asked.
+    pub stages: Option<Vec<(&'static str, Duration)>>,
 }
 
 /// Writes what was found, and can say what an answer that it wrote shows.
@@ -68,7 +74,8 @@ pub trait RenderSearch: Render<Ranked> {
 
 impl Search {
     /// Errors: `search.query_empty`, `search.query_too_long`, `search.bad_limit`, `search.bad_mode`, `search.bad_min_score`,
-    /// `search.bad_wait`, `search.unavailable`, and those of waiting.
+    /// `search.bad_wait`, `search.bad_without`,
+    /// `search.unavailable`, and those of waiting.
     pub async fn search<R: RenderSearch>(&self, caller: &Caller, wanted: Wanted<'_>, render: &R) -> Result<Kept, Error> {
         let question = question(&wanted)?;
         if must_wait_for_vectors(wanted.wait)? {
@@ -107,11 +114,12 @@ impl Search {
 
 /// What is kept of a search, and until when it is true.
 fn answer<R: Render<Ranked>>(space: &SpaceId, found: search::Answer, render: &R) -> Result<Answer, Error> {
-    let search::Answer { results, degraded, is_whole, judge, statistics } = found;
-    let deps = results.iter().map(|found| Dep::memory(space, found.record.id)).collect();
+    let search::Answer { results, degraded, is_whole, judge, looked_at, statistics, stages } = found;
+    let ids: HashSet<MemoryId> = results.iter().map(|found| found.record.id).chain(looked_at).collect();
+    let deps = ids.into_iter().map(|id| Dep::memory(space, id)).collect();
     // What an outage has cut short is nobody's to give again.
     let membership = judge.map(|judge| Arc::new(judge) as Arc<dyn Membership>);
-    Ok(Answer { membership, statistics, is_whole, ..cached::answer(render, Ranked { results, degraded }, deps)? })
+    Ok(Answer { membership, statistics, is_whole, ..cached::answer(render, Ranked { results, degraded, stages }, deps)? })
 }
 
 fn must_wait_for_vectors(wait: Option<&str>) -> Result<bool, Error> {
@@ -153,5 +161,18 @@ fn question(wanted: &Wanted<'_>) -> Result<search::SearchQuery, Error> {
         return Err(Error::new("search.bad_min_score", detail).at("min_score", Some(json!([0, 1])), Some(min_score.into())));
     }
     let filter = wanted.filter.clone().unwrap_or_else(Filter::none);
-    Ok(search::SearchQuery { query: query.to_owned(), limit, mode, filter, min_score: min_score as f32 })
+    let (without, explain) = (without(wanted.without)?, wanted.explain);
+    Ok(search::SearchQuery { query: query.to_owned(), limit, mode, filter, min_score: min_score as f32, without, explain })
+}
+
+/// The mechanisms of these names, each once, in one order: the same wish is the same question.
+fn without(names: &[String]) -> Result<Vec<Mechanism>, Error> {
+    for name in names {
+        if Mechanism::of(name).is_none() {
+            let known = Mechanism::ALL.map(Mechanism::as_str);
+            let detail = format!("a search can do without {}", known.join(", "));
+            return Err(Error::new("search.bad_without", detail).at("without", Some(json!(known)), Some(short(name).into())));
+        }
+    }
+    Ok(Mechanism::ALL.into_iter().filter(|it| names.iter().any(|name| name == it.as_str())).collect())
 }

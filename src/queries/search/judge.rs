@@ -8,6 +8,7 @@ use super::{
     evidence::Evidence,
     fits::{may_pass, tests_any},
     fusion::Scale,
+    second::Reaches,
 };
 use crate::ports::{
     Filter, KeywordWeights, PhraseWeight, WordWeight,
@@ -38,6 +39,19 @@ pub struct Least {
     pub last: Option<f32>,
 }
 
+/// What was looked at again, and where somebody new would be.
+///
+/// Decision 2026-11-28: whoever would be among the seeds ends the answer, wherever they come to stand by the second look, and so does every
+/// change within reach of a seed; what was looked at is the answer's dependency. To tell more exactly would be to keep the hundred texts.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    pub reaches: Reaches,
+    /// The log-odds of the last seed; `None` when there was room for more.
+    pub bar: Option<f32>,
+    /// Whether the second look made the order. Without, only who stands somewhere can bring it about.
+    pub is_second: bool,
+}
+
 /// What a change could mean for one search.
 #[derive(Clone, Debug)]
 pub struct Judge {
@@ -51,6 +65,8 @@ pub struct Judge {
     pub bar: Option<f32>,
     /// `None` when every score will do.
     pub least: Option<Least>,
+    /// `None` where only one arm was wanted.
+    pub beside: Option<Beside>,
 }
 
 impl Judge {
@@ -94,19 +110,28 @@ impl Judge {
         if candidate.memory.deleted_at.is_some() || !may_pass(&self.filter, candidate.id, &candidate.memory) {
             return false;
         }
+        if self.beside.as_ref().is_some_and(|beside| !beside.reaches.is_empty() && beside.reaches.reach(candidate.place())) {
+            return true;
+        }
         if let Some(changed) = &candidate.changed {
             // Who was outside by its score is so still; whether the filter kept it out is not known.
             return side < 0.0 && tests_any(&self.filter, changed);
         }
         let Some((logit, margin)) = self.logit(candidate) else { return false };
-        self.bar.is_none_or(|bar| logit >= bar + side * margin) && self.has_least(candidate, (logit, margin), side)
+        let again = self.beside.as_ref().filter(|beside| beside.is_second || candidate.place().is_some());
+        match again {
+            // Where it comes to stand, and with what score, is the second look's to say.
+            Some(beside) => beside.bar.is_none_or(|bar| logit >= bar + side * margin) && (side < 0.0 || beside.is_second),
+            None => self.bar.is_none_or(|bar| logit >= bar + side * margin) && self.has_least(candidate, (logit, margin), side),
+        }
     }
 
     /// Whether its score will do: its own, or that of somebody whom it comes before.
     fn has_least(&self, candidate: &Candidate, (logit, margin): (f32, f32), side: f32) -> bool {
         let Some(Least { score, evidence, last }) = &self.least else { return true };
         let (words, near) = self.seen(candidate);
-        let own = evidence.of(near.filter(|cosine| *cosine >= self.floor + side * MARGIN), words);
+        let near = near.filter(|cosine| *cosine >= self.floor + side * MARGIN);
+        let own = if side < 0.0 { evidence.alone(near, words) } else { evidence.of(near, words) };
         own >= score + side * MARGIN || (side < 0.0 && last.is_some_and(|last| logit >= last - margin))
     }
 }
@@ -134,7 +159,7 @@ impl Membership for Judge {
                 |it: &PhraseWeight| size_of_val(it) + it.words.iter().map(|word| size_of_val(word) + word.len()).sum::<usize>();
             arm.by.words.iter().map(word).sum::<usize>() + arm.by.phrases.iter().map(phrase).sum::<usize>()
         });
-        size_of::<Self>() + words
+        size_of::<Self>() + words + self.beside.as_ref().map_or(0, |beside| beside.reaches.bytes())
     }
 }
 
@@ -149,7 +174,7 @@ mod tests {
             ids::MemoryId,
             memory::{Draft, Memory},
         },
-        ports::{Bound, Hit, Test},
+        ports::{Bound, Cosines, Hit, Test},
         queries::search::fusion::{Arm, fuse},
     };
 
@@ -163,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_change_that_leaves_the_text_alone_lets_in_only_whom_the_filter_may_have_kept_out() {
-        let judge = |filter| Judge { filter, keyword: None, semantic: None, floor: -1.0, bar: None, least: None };
+        let judge = |filter| Judge { filter, keyword: None, semantic: None, floor: -1.0, bar: None, least: None, beside: None };
         let important = Filter::Is(Test::Importance(Bound { gte: Some(0.0), ..Bound::default() }));
         let old =
             Filter::Not(Box::new(Filter::Is(Test::CreatedAt(Bound { gt: Some(DateTime::UNIX_EPOCH), ..Bound::default() }))));
@@ -184,7 +209,15 @@ mod tests {
         let bar = ranking.best[9].clone();
         assert!(bar.logit > 4.0, "{}", bar.logit);
         let semantic = Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
-        let judge = Judge { filter: Filter::none(), keyword: None, semantic, floor: -1.0, bar: Some(bar.logit), least: None };
+        let judge = Judge {
+            filter: Filter::none(),
+            keyword: None,
+            semantic,
+            floor: -1.0,
+            bar: Some(bar.logit),
+            least: None,
+            beside: None,
+        };
         assert!(judge.must_admit(&candidate(0.892)));
         assert!(judge.may_admit(&candidate(0.891)) && !judge.must_admit(&candidate(0.891)), "a tie enters, perhaps");
         assert!(!judge.may_admit(&candidate(0.889)) && !judge.may_admit(&candidate(0.5)));
@@ -195,10 +228,24 @@ mod tests {
         let hits = (0..5).map(|place| Hit { id: MemoryId(Uuid::from_u128(place)), score: 0.9 - place as f32 * 0.1 }).collect();
         let ranking = fuse(&[Arm::semantic(hits, 0.2)]);
         let semantic = || Some(ArmJudge { by: [1.0, 0.0].into(), scale: ranking.scales[0] });
-        let judge = |least| Judge { filter: Filter::none(), keyword: None, semantic: semantic(), floor: 0.2, bar: None, least };
+        let judge = |least| Judge {
+            filter: Filter::none(),
+            keyword: None,
+            semantic: semantic(),
+            floor: 0.2,
+            bar: None,
+            least,
+            beside: None,
+        };
         assert!(judge(None).must_admit(&candidate(0.21)) && !judge(None).may_admit(&candidate(0.19)));
         assert!(judge(None).may_admit(&candidate(0.2)) && !judge(None).must_admit(&candidate(0.2)), "perhaps");
-        let least = |last| Some(Least { score: 0.5, evidence: Evidence::new(None, true), last });
+        let least = |last| {
+            Some(Least {
+                score: 0.3,
+                evidence: Evidence::new(None, Some(Cosines { floor: 0.2, even: 0.42, steepness: 12.0 })),
+                last,
+            })
+        };
         assert!(judge(least(None)).must_admit(&candidate(0.5)) && !judge(least(None)).may_admit(&candidate(0.3)));
         let last = least(Some(ranking.best[4].logit - 1.0));
         assert!(judge(last).may_admit(&candidate(0.41)), "it comes before one whose score does");

@@ -1,24 +1,32 @@
 //! Finding memories by meaning and by words. Called by `POST /api/v1/search`; never shows what does not pass the filter.
 //!
-//! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows are fetched from Postgres,
-//! which has the last word on what lives.
+//! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows of the best are fetched from Postgres,
+//! which has the last word on what lives, with those that stand beside them; [`second`] ranks them once more.
 
 pub mod evidence;
 pub mod fits;
 pub mod fusion;
+mod glance;
 pub mod judge;
 mod keyword;
+mod ranking;
+pub mod second;
+mod speakers;
+mod stages;
+mod walk;
 
 pub use fits::tests_any;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Duration};
 
 use evidence::Evidence;
-use fusion::{Arm, Fused, Ranking, Standing, fuse};
-use judge::{ArmJudge, Judge, Least};
+use fusion::{Arm, Standing, fuse};
+use judge::Judge;
+use second::{Mechanism, Parts};
+use stages::Stages;
 
 use crate::{
-    domain::ids::SpaceId,
+    domain::ids::{MemoryId, SpaceId},
     ports::{EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, SearchReads, Statistics},
 };
 
@@ -49,6 +57,10 @@ pub struct SearchQuery {
     pub filter: Filter,
     /// Results below this score are left out; 0 to 1.
     pub min_score: f32,
+    /// What a hybrid search does without.
+    pub without: Vec<Mechanism>,
+    /// Whether the answer says how it came about; such a one is not kept.
+    pub explain: bool,
 }
 
 /// What a search asks.
@@ -59,12 +71,13 @@ pub struct SearchParts {
     pub embedder: Arc<dyn Embedder>,
 }
 
-/// A memory that was found: its score from 0 to 1, and how each arm saw it.
+/// A memory that was found: its score from 0 to 1, how each arm saw it, and what the second look did for it, if there was one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RankedMemory {
     pub record: MemoryRecord,
     pub score: f32,
     pub arms: Vec<(&'static str, Standing)>,
+    pub parts: Option<Parts>,
 }
 
 /// The best first. `degraded` names the arms that could not answer, or not find by what they cannot read.
@@ -76,8 +89,12 @@ pub struct Answer {
     pub is_whole: bool,
     /// What could enter it later; `None` when an arm did not answer.
     pub judge: Option<Judge>,
+    /// Everything that was looked at: the order depends on each.
+    pub looked_at: Vec<MemoryId>,
     /// `None` when the keyword index was not asked.
     pub statistics: Option<Statistics>,
+    /// How long each stage took, for a question that wants to know.
+    pub stages: Option<Vec<(&'static str, Duration)>>,
 }
 
 /// Why there is no answer at all.
@@ -94,8 +111,9 @@ pub enum Error {
 /// Errors: `Query` when Postgres is away; when the only arm of the mode is. A hybrid search goes on with the other arm.
 pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -> Result<Answer, Error> {
     let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
-    let near = semantic(space, question, parts, depth);
-    let words = async { timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
+    let stages = Stages::default();
+    let near = semantic(space, question, parts, (depth, &stages));
+    let words = async { stages.timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
     let (near, words) = match question.mode {
         Mode::Semantic => (Some(near.await?), None),
         Mode::Keyword => (None, Some(words.await?)),
@@ -110,23 +128,16 @@ pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -
     let (near, vector) = near.unzip();
     let (words, weights) = words.unzip();
     let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
-    let ranking = fuse(&arms);
-    let evidence = Evidence::new(weights.as_ref(), is_read);
-    let scores = evidence.scores(&ranking.best);
-    let best = ranking.best.iter().zip(scores).take_while(|(_, score)| *score >= question.min_score);
-    let results = timed("rows", rows(space, question, parts, best)).await?;
+    let first = fuse(&arms);
+    let cosines = (vector.is_some() && is_read).then(|| parts.embedder.cosines());
+    let evidence = Evidence::new(weights.as_ref(), cosines);
+    let mut asked = ranking::Asked { space, question, parts, arms: &arms, first: &first, weights: weights.as_ref(), evidence };
+    let found = ranking::rank(&mut asked, &stages).await?;
     let statistics = weights.as_ref().map(KeywordWeights::statistics);
-    let floor = arms.iter().find(|arm| arm.name == "semantic").map_or(f32::INFINITY, |arm| arm.floor);
-    let judge = is_whole.then(|| judge(question, &results, (&ranking, floor, evidence), (vector, weights)));
-    Ok(Answer { results, degraded, is_whole, judge, statistics })
-}
-
-/// Tells how long a stage took: what dominates a search differs by corpus and machine.
-async fn timed<T>(stage: &'static str, work: impl Future<Output = T>) -> T {
-    let started = Instant::now();
-    let done = work.await;
-    metrics::histogram!("brain_search_seconds", "stage" => stage).record(started.elapsed());
-    done
+    let judge = is_whole.then(|| found.judge(&asked, (vector, weights.clone())));
+    let ranking::Found { results, looked_at, .. } = found;
+    let stages = question.explain.then(|| stages.so_far());
+    Ok(Answer { results, degraded, is_whole: is_whole && !question.explain, judge, looked_at, statistics, stages })
 }
 
 type Near = (Arm, Arc<[f32]>);
@@ -147,51 +158,16 @@ fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Resul
     }
 }
 
-async fn semantic(space: &SpaceId, question: &SearchQuery, parts: &SearchParts, depth: usize) -> Result<Near, Error> {
-    let vector = timed("embed", parts.embedder.query(&question.query)).await?;
-    let hits = timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
+async fn semantic(
+    space: &SpaceId,
+    question: &SearchQuery,
+    parts: &SearchParts,
+    (depth, stages): (usize, &Stages),
+) -> Result<Near, Error> {
+    let vector = stages.timed("embed", parts.embedder.query(&question.query)).await?;
+    let hits = stages.timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
     // What the model cannot read lies near to anything: by it alone nobody is found, where there is another way.
     let is_blind = question.mode == Mode::Hybrid && !parts.embedder.reads(&question.query);
     let floor = if is_blind { f32::INFINITY } else { parts.embedder.floor() };
     Ok((Arm::semantic(hits, floor), vector))
-}
-
-/// What could enter the answer later, by the statistics that it was made with.
-fn judge(
-    question: &SearchQuery,
-    results: &[RankedMemory],
-    (ranking, floor, evidence): (&Ranking, f32, Evidence),
-    (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>),
-) -> Judge {
-    let mut scales = ranking.scales.iter().copied();
-    let semantic = vector.map(|by| ArmJudge { by, scale: scales.next().flatten() });
-    let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
-    let last =
-        results.last().and_then(|last| ranking.best.iter().find(|fused| fused.id == last.record.id)).map(|fused| fused.logit);
-    let bar = last.filter(|_| results.len() >= question.limit);
-    let least = (question.min_score > 0.0).then_some(Least { score: question.min_score, evidence, last });
-    Judge { filter: question.filter.clone(), keyword, semantic, floor, bar, least }
-}
-
-/// The rows of the best candidates. Those that vanished since the arms looked are passed over for the next ones.
-async fn rows(
-    space: &SpaceId,
-    question: &SearchQuery,
-    parts: &SearchParts,
-    mut candidates: impl Iterator<Item = (&Fused, f32)>,
-) -> Result<Vec<RankedMemory>, QueryError> {
-    let mut results = Vec::with_capacity(question.limit);
-    loop {
-        let next: Vec<(&Fused, f32)> = candidates.by_ref().take(question.limit - results.len()).collect();
-        if next.is_empty() {
-            return Ok(results);
-        }
-        let ids: Vec<_> = next.iter().map(|(one, _)| one.id).collect();
-        let found = parts.reads.rows(space, &ids, &question.filter).await?;
-        let mut records: HashMap<_, _> = found.into_iter().map(|record| (record.id, record)).collect();
-        results.extend(next.into_iter().filter_map(|(one, score)| {
-            let arms = one.arms.iter().map(|(name, standing)| (*name, *standing)).collect();
-            Some(RankedMemory { record: records.remove(&one.id)?, score, arms })
-        }));
-    }
 }

@@ -224,6 +224,7 @@ fn the_rest_of_the_table() {
     search.bad_min_score 400 false
     search.bad_filter 400 false
     search.bad_wait 400 false
+    search.bad_without 400 false
     search.unavailable 503 true
     read.bad_as_of 400 false
     read.bad_limit 400 false

@@ -1,6 +1,6 @@
 //! What searches look like on the wire. Filters are read by `api::v1::filters`, because their shape is a language.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::MemoryView;
 use crate::{
     app::search::Ranked,
-    queries::search::{RankedMemory, fusion::Standing},
+    queries::search::{RankedMemory, fusion::Standing, second::Parts},
 };
 
 /// The body of a search. Only `query` must be there.
@@ -49,6 +49,14 @@ pub struct SearchInput {
     /// `embedded` waits until the vectors up to the position are there as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<String>,
+    /// Whether the answer says how it came about: see `explain` there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub explain: bool,
+    /// What a hybrid search does without: `neighbours` (words of what stands beside a memory in its conversation or document are lent to it),
+    /// `speaker` (more for what is said by whom the question names), `walk` (more for what stands among others that were found), `asks` (less
+    /// for what only asks). With all four the order is that of the two arms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
 }
 
 /// How one arm saw a memory: its rank from 1, and its score on the arm's own scale (cosine, BM25).
@@ -66,6 +74,30 @@ pub struct SearchResult {
     pub score: f32,
     /// The arms that named the memory: `semantic`, `keyword`.
     pub arms: BTreeMap<String, ArmView>,
+    /// What each mechanism did for it; only where that was asked and something stands beside something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<PartsView>,
+}
+
+/// What each mechanism did for one result, each on its own scale.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PartsView {
+    /// BM25 that the words of its neighbours add.
+    pub neighbours: f32,
+    /// BM25 that it has more because the question names who speaks; below 0 where only the name was found in it.
+    pub speaker: f32,
+    /// The walk's part of the value that results are ordered by, which goes from 0 to 1.
+    pub walk: f32,
+    /// What is taken from that value because the memory asks something itself: 0 or less.
+    pub asks: f32,
+}
+
+/// How an answer came about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AnswerView {
+    /// Milliseconds of each stage: `embed` (the query's vector), `meaning`, `words` (the arms; both at the same time), `around` (rows of the
+    /// best and of what stands beside them), `second` (the second look), `rows`.
+    pub stages_ms: BTreeMap<String, f64>,
 }
 
 /// The answer to a search, the best first.
@@ -75,19 +107,27 @@ pub struct SearchAnswer {
     /// Arms that could not answer, or that cannot read the query (`semantic`, of what is not written in Latin letters); the results are
     /// those of the other.
     pub degraded: Vec<String>,
+    /// Only where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<AnswerView>,
 }
 
 impl From<Ranked> for SearchAnswer {
     fn from(found: Ranked) -> Self {
         let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
+        let is_asked = found.stages.is_some();
+        let parts = |it: Parts| PartsView { neighbours: it.neighbours, speaker: it.speaker, walk: it.walk, asks: it.asks };
         let result = |found: RankedMemory| SearchResult {
             memory: found.record.into(),
             score: found.score,
             arms: found.arms.into_iter().map(arm).collect(),
+            explain: found.parts.filter(|_| is_asked).map(parts),
         };
+        let stage = |(name, took): (&str, Duration)| (name.to_owned(), took.as_secs_f64() * 1e3);
         Self {
             results: found.results.into_iter().map(result).collect(),
             degraded: found.degraded.into_iter().map(str::to_owned).collect(),
+            explain: found.stages.map(|stages| AnswerView { stages_ms: stages.into_iter().map(stage).collect() }),
         }
     }
 }

@@ -1,0 +1,189 @@
+//! From the first ranking to the results: the rows of the best and of what stands beside them, the second look, the scores, and what could
+//! enter the answer later. Called by the search alone.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
+
+use super::{
+    Mode, RankedMemory, SearchParts, SearchQuery,
+    evidence::Evidence,
+    fusion::{Arm, Fused, Ranking, Standing},
+    judge::{ArmJudge, Beside, Judge, Least},
+    second::{self, Look, Parts, REACH, Reaches, SEEDS_MIN, Seen},
+    stages::Stages,
+};
+use crate::{
+    domain::ids::{MemoryId, SpaceId},
+    ports::{KeywordWeights, MemoryRecord, QueryError},
+};
+
+/// What was asked, and what the arms said.
+pub struct Asked<'a> {
+    pub space: &'a SpaceId,
+    pub question: &'a SearchQuery,
+    pub parts: &'a SearchParts,
+    pub arms: &'a [Arm],
+    pub first: &'a Ranking,
+    pub weights: Option<&'a KeywordWeights>,
+    /// Compares with the best once these are known.
+    pub evidence: Evidence,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Found {
+    pub results: Vec<RankedMemory>,
+    /// Everything that was looked at beside the results.
+    pub looked_at: Vec<MemoryId>,
+    /// Where somebody new would be looked at as well; empty without a second look.
+    reaches: Reaches,
+    /// Whether something stands beside something, so that the order is the second look's.
+    is_second: bool,
+}
+
+/// One in the order that results are taken from, best first.
+struct Listed {
+    id: MemoryId,
+    cosine: Option<f32>,
+    words: Option<f32>,
+    parts: Option<Parts>,
+}
+
+impl Asked<'_> {
+    /// How many of the first ranking are looked at again; 0 where only one arm was wanted.
+    fn seeds(&self) -> usize {
+        let wanted = self.question.mode == Mode::Hybrid && self.question.without.len() < second::Mechanism::ALL.len();
+        if wanted { SEEDS_MIN.max(self.question.limit).min(self.first.best.len()) } else { 0 }
+    }
+
+    fn scores(&self, arm: &str) -> HashMap<MemoryId, f32> {
+        let hits = self.arms.iter().filter(|it| it.name == arm).flat_map(|it| &it.hits);
+        hits.map(|hit| (hit.id, hit.score)).collect()
+    }
+
+    fn place(&self, fused: &Fused) -> Listed {
+        let score = |arm: &str| fused.arms.get(arm).map(|standing| standing.score);
+        Listed { id: fused.id, cosine: score("semantic"), words: score("keyword"), parts: None }
+    }
+}
+
+/// The results. Those that vanished since the arms looked are passed over for the next ones.
+/// Errors: those of the rows.
+pub async fn rank(asked: &mut Asked<'_>, stages: &Stages) -> Result<Found, QueryError> {
+    let seeds: Vec<MemoryId> = asked.first.best.iter().take(asked.seeds()).map(|one| one.id).collect();
+    let mut found = Found::default();
+    let mut records: HashMap<MemoryId, MemoryRecord> = HashMap::new();
+    let mut places: Vec<Listed> = vec![];
+    if !seeds.is_empty() {
+        let read = asked.parts.reads.around(asked.space, &seeds, &asked.question.filter, REACH);
+        let seen = seen(asked, stages.timed("around", read).await?);
+        let started = Instant::now();
+        places = look_again(asked, &seen, &mut found);
+        stages.took("second", started);
+        found.reaches = Reaches::of(seen.iter().filter(|it| seeds.contains(&it.record.id)).map(|it| &it.record.memory.body));
+        let beside = seen.iter().map(|it| it.record.id).filter(|id| !seeds.contains(id));
+        found.looked_at = seeds.iter().copied().chain(beside).collect();
+        records = seen.into_iter().map(|it| (it.record.id, it.record)).collect();
+    }
+    let known: HashSet<MemoryId> = places.iter().map(|it| it.id).collect();
+    let rest = asked.first.best.iter().filter(|one| !known.contains(&one.id));
+    places.extend(rest.map(|one| asked.place(one)));
+    asked.evidence = std::mem::take(&mut asked.evidence).behind(places.iter().map(|it| (it.cosine, it.words)));
+    let scores = falling(&places, &asked.evidence);
+    let wanted = places.iter().zip(scores).take_while(|(_, score)| *score >= asked.question.min_score);
+    found.results = stages.timed("rows", results(asked, wanted, records, &seeds)).await?;
+    Ok(found)
+}
+
+/// The score of each: no result has less than one behind it.
+fn falling(places: &[Listed], evidence: &Evidence) -> Vec<f32> {
+    let mut scores: Vec<f32> = places.iter().map(|it| evidence.of(it.cosine, it.words)).collect();
+    for place in (1..scores.len()).rev() {
+        scores[place - 1] = scores[place - 1].max(scores[place]);
+    }
+    scores
+}
+
+fn seen(asked: &Asked<'_>, records: Vec<MemoryRecord>) -> Vec<Seen> {
+    let (near, words) = (asked.scores("semantic"), asked.scores("keyword"));
+    let mut seen: Vec<Seen> = records
+        .into_iter()
+        .map(|record| Seen { cosine: near.get(&record.id).copied(), words: words.get(&record.id).copied(), record })
+        .collect();
+    seen.sort_by_key(|it| it.record.id);
+    seen
+}
+
+/// The order of the second look; nothing where there is nothing to see, so that the first ranking stands.
+fn look_again(asked: &Asked<'_>, seen: &[Seen], found: &mut Found) -> Vec<Listed> {
+    let semantic = asked.arms.iter().find(|arm| arm.name == "semantic");
+    let look = Look {
+        question: &asked.question.query,
+        weights: asked.weights,
+        cosine_least: semantic.and_then(|arm| arm.hits.last()).map_or(0.0, |last| last.score),
+        floor: semantic.map_or(f32::INFINITY, |arm| arm.floor),
+        without: &asked.question.without,
+    };
+    let Some(placed) = second::rank(seen, &look, &*asked.parts.keyword) else { return vec![] };
+    found.is_second = true;
+    let place = |it: second::Placed| {
+        let one = &seen[it.seen];
+        Listed { id: one.record.id, cosine: one.cosine, words: Some(it.words), parts: Some(it.parts) }
+    };
+    placed.into_iter().map(place).collect()
+}
+
+/// Takes the wanted until there are enough; what was read before is not read again, and what is not among it has vanished.
+async fn results(
+    asked: &Asked<'_>,
+    mut wanted: impl Iterator<Item = (&Listed, f32)>,
+    mut records: HashMap<MemoryId, MemoryRecord>,
+    read: &[MemoryId],
+) -> Result<Vec<RankedMemory>, QueryError> {
+    let limit = asked.question.limit;
+    let standings: HashMap<MemoryId, &Fused> = asked.first.best.iter().map(|one| (one.id, one)).collect();
+    let mut results = Vec::with_capacity(limit);
+    loop {
+        let next: Vec<(&Listed, f32)> = wanted.by_ref().take(limit - results.len()).collect();
+        if next.is_empty() {
+            return Ok(results);
+        }
+        let unread = next.iter().map(|(one, _)| one.id).filter(|id| !records.contains_key(id) && !read.contains(id));
+        let unread: Vec<MemoryId> = unread.collect();
+        if !unread.is_empty() {
+            let rows = asked.parts.reads.rows(asked.space, &unread, &asked.question.filter).await?;
+            records.extend(rows.into_iter().map(|record| (record.id, record)));
+        }
+        results.extend(next.into_iter().filter_map(|(one, score)| {
+            let arms: Vec<(&'static str, Standing)> =
+                standings.get(&one.id).into_iter().flat_map(|fused| fused.arms.iter().map(|(name, it)| (*name, *it))).collect();
+            Some(RankedMemory { record: records.remove(&one.id)?, score, arms, parts: one.parts })
+        }));
+    }
+}
+
+impl Found {
+    /// What could enter the answer later, by the statistics that it was made with.
+    pub fn judge(&self, asked: &Asked<'_>, (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>)) -> Judge {
+        let Asked { question, first, evidence, .. } = asked;
+        let mut scales = first.scales.iter().copied();
+        let semantic = vector.map(|by| ArmJudge { by, scale: scales.next().flatten() });
+        let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
+        let floor = asked.arms.iter().find(|arm| arm.name == "semantic").map_or(f32::INFINITY, |arm| arm.floor);
+        let place = |id: MemoryId| first.best.iter().position(|one| one.id == id);
+        // The deepest of the first ranking that is shown: those between it and the seeds have vanished.
+        let deepest = self.results.iter().filter_map(|it| place(it.record.id)).max();
+        let last = deepest.map(|place| first.best[place].logit);
+        let bar = last.filter(|_| self.results.len() >= question.limit);
+        let seeds = asked.seeds();
+        let is_full = seeds >= SEEDS_MIN.max(question.limit);
+        let seeds_bar =
+            (is_full && bar.is_some()).then(|| first.best[deepest.map_or(seeds - 1, |place| place.max(seeds - 1))].logit);
+        let beside = (seeds > 0).then(|| Beside { reaches: self.reaches.clone(), bar: seeds_bar, is_second: self.is_second });
+        let least = (question.min_score > 0.0).then(|| Least { score: question.min_score, evidence: evidence.clone(), last });
+        Judge { filter: question.filter.clone(), keyword, semantic, floor, bar, least, beside }
+    }
+}
