@@ -11,6 +11,7 @@ pub mod config;
 pub mod connect;
 pub mod delegations;
 pub mod erase;
+pub mod eval;
 mod events;
 mod explained;
 pub mod export;
@@ -153,6 +154,7 @@ async fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Keys(verb) => keys::run(verb.args, &verb.connection.open()?).await,
         Verb::Members(verb) => members::run(verb.args, verb.connection).await,
         Verb::Spaces(verb) => spaces::run(verb.args, &verb.connection.open()?).await,
+        Verb::Eval(verb) => eval::run(verb.args, &verb.connection.open()?).await,
         Verb::Caches(verb) => caches::run(verb.args, &verb.connection.open()?).await,
         Verb::Vault(args) => vault::run(args).await,
         Verb::Config(args) => config::run(&args),

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    add, audit, caches, config, connect, delegations, erase, events, export, get, graph, history, import, keys, list, login,
-    login_link, members, relate, replay, rm, search, serve, spaces, status, up, update, vault, webhooks,
+    add, audit, caches, config, connect, delegations, erase, eval, events, export, get, graph, history, import, keys, list,
+    login, login_link, members, relate, replay, rm, search, serve, spaces, status, up, update, vault, webhooks,
 };
 
 /// What holds for every verb.
@@ -154,6 +154,11 @@ pub enum Verb {
     /// Write memories and relationships to files that import reads back identically
     #[command(after_help = "Examples:\n  brain export > brain.jsonl\n  brain export --format markdown ~/notes-of-the-brain")]
     Export(Client<export::Args>),
+    /// Measure how good searches are, on conversations or on pairs of your own
+    #[command(
+        after_help = "Examples:\n  brain eval file my-questions.jsonl\n  brain eval file my-questions.jsonl --ablate\n  brain eval locomo locomo10.json\n\nR@k is the share of what was expected among the first k, hit@1 how often the first result was, MRR the mean of 1 / rank of the first that was;\nbehind ± stands half of the 95 % interval. Nothing is kept of the questions."
+    )]
+    Eval(Client<eval::Args>),
     /// Show what answers are kept in memory, or let them go
     #[command(after_help = "Examples:\n  brain caches --limit 5\n  brain caches --flush")]
     Caches(Client<caches::Args>),

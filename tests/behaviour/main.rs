@@ -10,6 +10,7 @@ mod connections;
 mod deletion;
 mod erasure;
 mod erasure_canary;
+mod evaluation;
 mod export;
 mod filter_meaning;
 mod filters;
