@@ -62,7 +62,12 @@ async fn main() -> anyhow::Result<()> {
         Computing::default(),
     )?;
     let (known, embedding) = vectors(&model, &questions).await?;
-    let parts = SearchParts { reads: postgres.search_reads(), keyword: index.clone(), embedder: Arc::new(Known(known.clone())) };
+    let parts = SearchParts {
+        reads: postgres.search_reads(),
+        keyword: index.clone(),
+        embedder: Arc::new(Known(known.clone())),
+        reranker: None,
+    };
     let mut raw = PgConnection::connect(&ground.servers.postgres().owner_url("search")).await?;
 
     let (mut rows, space) = (vec![], SpaceId::default_space());
@@ -78,6 +83,7 @@ async fn main() -> anyhow::Result<()> {
                 min_score: 0.0,
                 without: vec![],
                 explain: false,
+                rerank: false,
             };
             let answer = search::ask(&space, &question, &parts).await?;
             ours.push(started.elapsed());

@@ -5,6 +5,7 @@
 
 pub mod form;
 pub mod kernels;
+pub mod late;
 mod layers;
 pub mod quantise;
 pub mod shape;

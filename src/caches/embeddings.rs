@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 use super::flight::{Flights, Ticket};
-use crate::ports::{Cosines, EmbedError, Embedder, Urgency};
+use crate::ports::{Cosines, EmbedError, Embedder, TokenMatch, Urgency};
 
 /// Most bytes of vectors and their texts: some forty thousand queries.
 const BYTES_MAX: u64 = 64 << 20;
@@ -54,6 +54,10 @@ impl Embedder for RememberedQueries {
 
     async fn embed(&self, texts: Vec<String>, urgency: Urgency) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.model.embed(texts, urgency).await
+    }
+
+    async fn interact(&self, question: &str, texts: Vec<String>) -> Result<Vec<TokenMatch>, EmbedError> {
+        self.model.interact(question, texts).await
     }
 
     async fn query(&self, text: &str) -> Result<Vector, EmbedError> {

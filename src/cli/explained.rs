@@ -12,10 +12,16 @@ pub fn lines(answer: &AnswerView, results: &[SearchResult]) -> Vec<String> {
 fn parts(result: &SearchResult) -> String {
     let arm = |(name, ArmView { rank, score }): (&String, &ArmView)| format!("{name} {score:.2} (rank {rank})");
     let arms = result.arms.iter().map(arm);
-    let explained = result.explain.iter().flat_map(|PartsView { neighbours, speaker, walk, asks }| {
-        [("neighbours", neighbours), ("speaker", speaker), ("walk", walk), ("asks", asks)]
+    let explained = result.explain.iter().flat_map(|PartsView { neighbours, speaker, walk, asks, rerank }| {
+        [
+            ("neighbours", *neighbours),
+            ("speaker", *speaker),
+            ("walk", *walk),
+            ("asks", *asks),
+            ("rerank", rerank.unwrap_or_default()),
+        ]
     });
-    let told = explained.filter(|(_, part)| **part != 0.0).map(|(name, part)| format!("{name} {part:+.2}"));
+    let told = explained.filter(|(_, part)| *part != 0.0).map(|(name, part)| format!("{name} {part:+.2}"));
     let all: Vec<String> = arms.chain(told).collect();
     if all.is_empty() { "it stands beside others that were found".to_owned() } else { all.join(", ") }
 }

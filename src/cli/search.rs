@@ -25,6 +25,9 @@ pub struct Args {
     /// Say how the order came about
     #[arg(long)]
     explain: bool,
+    /// Hold the best against the question once more: better first places, a little later
+    #[arg(long)]
+    rerank: bool,
     #[command(flatten)]
     conditions: Conditions,
     /// Wait until everything written so far can be found by its meaning
@@ -42,6 +45,7 @@ pub async fn run(args: Args, connection: &Connection) -> anyhow::Result<ExitCode
         filters: Some(args.conditions.filter().into()),
         min_position: None,
         explain: args.explain,
+        rerank: args.rerank.then_some(true),
         without: vec![],
     };
     let answer = connection.request(Method::POST, "/api/v1/search").body(&input).send().await;

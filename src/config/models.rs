@@ -1,6 +1,6 @@
 //! Models that run in this process (specification §1.2).
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     resolve::Effective,
@@ -42,7 +42,28 @@ pub static IDLE_S: Setting = Setting {
     ..Setting::BASE
 };
 
-pub static SETTINGS: [&Setting; 3] = [&PRECISION, &KERNEL, &IDLE_S];
+pub static RERANK: Setting = Setting {
+    name: "models.rerank",
+    variables: &["BRAIN_RERANK"],
+    flag: Some("rerank"),
+    kind: Kind::Switch,
+    fallback: Fallback::Is("false"),
+    about: "Whether searches hold their best thirty against the question once more, unless they say otherwise",
+    ..Setting::BASE
+};
+
+pub static RERANKER: Setting = Setting {
+    name: "models.reranker",
+    variables: &["BRAIN_RERANKER"],
+    flag: Some("reranker"),
+    kind: Kind::Path,
+    fallback: Fallback::Absent("the embedding model compares token by token"),
+    about: "Folder of a cross-encoder of BERT's or XLM-R's family (config.json, tokenizer.json, model.safetensors) that reranks; without it \
+            the embedding model compares token by token",
+    ..Setting::BASE
+};
+
+pub static SETTINGS: [&Setting; 5] = [&PRECISION, &KERNEL, &IDLE_S, &RERANK, &RERANKER];
 
 /// How models are computed and kept, as the settings say it; what the words mean is for whoever computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +73,8 @@ pub struct Models {
     pub kernel: Option<String>,
     /// `None` for ever.
     pub idle: Option<Duration>,
+    pub rerank: bool,
+    pub reranker: Option<PathBuf>,
 }
 
 impl Models {
@@ -60,6 +83,8 @@ impl Models {
         Self {
             precision: effective.of(&PRECISION),
             kernel: (kernel != "auto").then_some(kernel),
+            rerank: effective.of(&RERANK),
+            reranker: effective.maybe(&RERANKER),
             idle: (idle_s > 0).then(|| Duration::from_secs(idle_s)),
         }
     }

@@ -35,7 +35,7 @@ pub use self::{
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, End, Filter, Hit, Optional, SearchReads, Test, ValueTest},
     selection::{SelectionReads, Which},
-    vectors::{Cosines, DIMENSIONS, EmbedError, Embedder, Urgency, unit},
+    vectors::{Cosines, DIMENSIONS, EmbedError, Embedder, Reranker, TokenMatch, Urgency, unit},
 };
 
 use crate::domain::ids::{CommandId, Timestamp};

@@ -63,6 +63,23 @@ pub fn unit(vector: &[f32]) -> Arc<[f32]> {
     halves.into_iter().map(|number| number / length).collect()
 }
 
+/// How near a text comes to each token of a question; of the same tokens for all texts of one question.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenMatch {
+    /// The cosine of the nearest token of the text, -1 to 1.
+    pub nearest: Vec<f32>,
+    /// Whether the text holds the very token.
+    pub holds: Vec<bool>,
+}
+
+/// Scores texts against a question, each read together with it: a cross-encoder.
+/// Errors: see [`EmbedError`].
+#[async_trait]
+pub trait Reranker: Send + Sync {
+    /// In the order of `texts`, on the model's own scale; higher is better.
+    async fn score(&self, question: &str, texts: Vec<String>) -> Result<Vec<f32>, EmbedError>;
+}
+
 /// Embeds texts; loads its model at the first call.
 /// Errors of each method: see [`EmbedError`]; a text that was refused by the model fails alone.
 #[async_trait]
@@ -89,6 +106,12 @@ pub trait Embedder: Send + Sync {
     /// Whether the model knows words of the text: of what it does not, its vectors tell little more than the length.
     fn reads(&self, _text: &str) -> bool {
         true
+    }
+
+    /// Compares a question with each text token by token, each read by itself: for reranking. Texts beyond the model's limit are cut.
+    /// Errors: `Unavailable` also of a model that has no vectors of tokens.
+    async fn interact(&self, _question: &str, _texts: Vec<String>) -> Result<Vec<TokenMatch>, EmbedError> {
+        Err(EmbedError::Unavailable("the model does not compare token by token".into()))
     }
 
     /// The vector of a query, as [`unit()`] makes it.

@@ -35,7 +35,7 @@ use crate::{
     config,
     domain::ids::{KeyId, SpaceId},
     fanout::{live::Hub, webhooks::Parts},
-    ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, SearchReads, webhooks::Vault},
+    ports::{AccessDirectory, Embedder, IdSource, KeywordIndex, Positions, Reranker, SearchReads, webhooks::Vault},
     projectors::{directory::Directory, keyword::Keyword},
     queries::{opened::Opened, search::SearchParts, status::Part},
     replay::Operator,
@@ -62,6 +62,8 @@ pub(super) struct Needs<'a> {
     /// Whether this process destroys what erased memories have left.
     pub erases: bool,
     pub ready: Ready,
+    /// What reranks, and whether every search is reranked that does not say it.
+    pub reranking: (Option<Arc<dyn Reranker>>, bool),
     pub requests_per_s: u32,
     /// Ends the live connections.
     pub stop_live: &'a CancellationToken,
@@ -69,8 +71,8 @@ pub(super) struct Needs<'a> {
 
 /// Follows what the role needs of the log, and puts the use cases together.
 pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> anyhow::Result<Edge> {
-    let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, requests_per_s } =
-        needs;
+    let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, .. } = needs;
+    let (requests_per_s, (reranker, reranks)) = (needs.requests_per_s, needs.reranking);
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
     core.tasks.spawn(keyword.clone().follow(core.nats.log(), core.stop.clone()));
@@ -94,7 +96,8 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
     });
     let writing = Arc::new(Writing { commands: core.commands.clone(), ids: ids.clone() });
     let reads = core.postgres.search_reads();
-    let search = SearchParts { reads: reads.clone(), keyword: index, embedder: Arc::new(RememberedQueries::new(model)) };
+    let embedder = Arc::new(RememberedQueries::new(model));
+    let search = SearchParts { reads: reads.clone(), keyword: index, embedder, reranker };
     let key = credentials::key_id(&credentials.api_key);
     let way = login::way(core)?;
     let status =
@@ -115,7 +118,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
         access: access(core, &writing, (&directory, delegations), &webhooks.vault),
         memories: memories(core, &reading, &writing, &directory),
         relationships: relationships(core, &reading, &writing),
-        search: Arc::new(Search { reading: reading.clone(), parts: search, derived: core.nats.derived() }),
+        search: Arc::new(Search { reading: reading.clone(), parts: search, reranks, derived: core.nats.derived() }),
         graph: Arc::new(Graph { reading: reading.clone(), graph: core.postgres.graph_reads() }),
         erasures: Arc::new(Erasures { reading: reading.clone(), erasures: core.postgres.erasure_reads() }),
         events,

@@ -164,6 +164,7 @@ impl Brain {
             Some((model, index)) => {
                 let origins = outward.allowed_origins.clone();
                 let (webhooks, stop_live) = (parts, &live);
+                let reranking = (reactor::reranker(&core, &models)?, models.rerank);
                 let (requests_per_s, erases) = (inward.requests_per_s, roles.include(Role::Projector));
                 let needs = api::Needs {
                     data_dir,
@@ -176,6 +177,7 @@ impl Brain {
                     index,
                     erases,
                     ready,
+                    reranking,
                     stop_live,
                     requests_per_s,
                 };

@@ -10,9 +10,9 @@ use bert::{kernels::Kernel, shape::Precision};
 
 use super::core::Core;
 use crate::{
-    adapters::encoder::{Computing, MiniLm},
+    adapters::encoder::{Computing, CrossEncoder, MiniLm},
     config::Models,
-    ports::Embedder,
+    ports::{Embedder, Reranker},
     reactors::embedder::{self, Reactor},
     runtime,
 };
@@ -29,6 +29,17 @@ pub(super) fn model(core: &Core, cache_dir: PathBuf, models: &Models) -> anyhow:
         core.tasks.spawn(async move { idle_model.unload_idle(idle, stop).await });
     }
     Ok(model)
+}
+
+/// The cross-encoder of the settings, if there is one. Errors: as of [`model()`].
+pub(super) fn reranker(core: &Core, models: &Models) -> anyhow::Result<Option<Arc<dyn Reranker>>> {
+    let Some(folder) = models.reranker.clone() else { return Ok(None) };
+    let model = Arc::new(CrossEncoder::new(folder, computing(models)?)?);
+    if let Some(idle) = models.idle {
+        let (idle_model, stop) = (model.clone(), core.stop.clone());
+        core.tasks.spawn(async move { idle_model.unload_idle(idle, stop).await });
+    }
+    Ok(Some(model))
 }
 
 fn computing(models: &Models) -> anyhow::Result<Computing> {

@@ -37,6 +37,7 @@ mod peers;
 mod poison;
 mod recovery;
 mod replay;
+mod reranking;
 mod rewrap;
 mod roles;
 mod row_security;

@@ -234,8 +234,16 @@ fn brute_force(qualifying: &[&Row], words: &HashMap<MemoryId, f64>, query: usize
 }
 
 async fn ask(parts: &SearchParts, space: &str, mode: Mode, query: usize, filter: Filter) -> Answer {
-    let question =
-        SearchQuery { query: QUERIES[query].into(), limit: FEW, mode, filter, min_score: 0.0, without: vec![], explain: false };
+    let question = SearchQuery {
+        query: QUERIES[query].into(),
+        limit: FEW,
+        mode,
+        filter,
+        min_score: 0.0,
+        without: vec![],
+        explain: false,
+        rerank: false,
+    };
     let answer = search::ask(&space.parse().expect("a space"), &question, parts).await.expect("an answer");
     assert!(answer.degraded.is_empty());
     answer
@@ -268,7 +276,7 @@ async fn a_filter_is_exact_among_a_hundred_thousand() {
     let rows = rows();
     futures::join!(fill_tables(&tables, &rows), fill_index(&index, &rows));
     let keyword: Arc<dyn KeywordIndex> = Arc::new(index);
-    let parts = SearchParts { reads: tables.postgres.search_reads(), keyword, embedder: Arc::new(Known) };
+    let parts = SearchParts { reads: tables.postgres.search_reads(), keyword, embedder: Arc::new(Known), reranker: None };
     let even = || Filter::Is(Test::TagsAll(vec!["even".into()]));
     let few = || Filter::Is(Test::UserId(vec!["few".into()]));
     let episodic = || Filter::Is(Test::MemoryType(vec!["episodic".into()]));

@@ -2,12 +2,15 @@
 //! Never talks to the network, and never holds the model in f32 but while it is made small.
 //!
 //! - [`model`]: the encoder, a package of its own, with its tokenizer, as files of a folder.
+//! - [`interact`]: the same model, token by token. [`cross`]: one that reads two texts together.
 //! - [`loader`]: one loading for all who ask, and none kept that nobody needs.
 //! - [`worker`]: threads of their own, for those who wait and for texts that come in.
 //!
 //! Decision 2026-11-28: our own encoder in place of candle, whose f32 took 23 ms for a short question and a core for 25 texts a second;
 //! `cargo bench --bench encoder` compares both in one run.
 
+mod cross;
+mod interact;
 pub mod loader;
 pub mod model;
 mod worker;
@@ -19,12 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use bert::{kernels::Kernel, shape::Precision};
 
+pub use self::cross::CrossEncoder;
 use self::{
     loader::Loader,
     model::Model,
     worker::{Pace, Worker},
 };
-use crate::ports::{EmbedError, Embedder, Urgency};
+use crate::ports::{EmbedError, Embedder, TokenMatch, Urgency};
 
 /// How long a question waits for a model that is being loaded: longer than loading takes, shorter than fetching.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -58,6 +62,8 @@ pub struct MiniLm {
     model: Loader<Model>,
     computing: Computing,
     questions: Worker,
+    /// Questions wait for nothing that takes longer.
+    reranking: Worker,
     /// Texts that come in, one turn at a time: the rest of the machine is for those who wait.
     ingest: Worker,
     ingest_threads: usize,
@@ -74,6 +80,7 @@ impl MiniLm {
             model: Loader::new(Arc::new(load)),
             computing,
             questions: Worker::start("questions", Pace::Foreground)?,
+            reranking: Worker::start("reranking", Pace::Foreground)?,
             ingest: Worker::start("ingest", Pace::Background)?,
             // Half of the machine at most, however much there is to embed.
             ingest_threads: thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2)),
@@ -142,6 +149,12 @@ impl Embedder for MiniLm {
             Urgency::Query => self.ask(texts).await,
             Urgency::Ingest => self.take_in(texts).await,
         }
+    }
+
+    async fn interact(&self, question: &str, texts: Vec<String>) -> Result<Vec<TokenMatch>, EmbedError> {
+        let model = self.model.get(Some(PATIENCE)).await.map_err(EmbedError::Unavailable)?;
+        let (question, threads) = (question.to_owned(), self.ingest_threads);
+        done(self.reranking.run(move || interact::interact(&model, &question, texts, threads)).await)
     }
 }
 

@@ -25,29 +25,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// Maps the small model, which is made beside the published one when it is not there or is refused.
+    /// Errors: the folder lacks what a model needs, or is none that can be computed.
     pub fn load(folder: &Path, precision: Precision, kernel: Kernel) -> Result<Self, Cause> {
-        let mut tokenizer = Tokenizer::from_file(folder.join("tokenizer.json"))?;
-        // The file asks for padding to 128 tokens, which would make every short text as dear as a long one.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(Some(TruncationParams { max_length: TOKENS_MAX, ..TruncationParams::default() }))?;
-        let small = folder.join(format!("encoder-v{VERSION}.{precision}"));
-        let encoder = Encoder::open(&small, kernel).or_else(|cause| {
-            tracing::debug!(%cause, "the model is made small");
-            Self::make(folder, precision, &small, kernel)
-        })?;
-        Ok(Self { encoder, tokenizer })
+        let truncation = TruncationParams { max_length: TOKENS_MAX, ..TruncationParams::default() };
+        Ok(Self { tokenizer: tokenizer(folder, truncation)?, encoder: open(folder, precision, kernel)? })
     }
 
-    fn make(folder: &Path, precision: Precision, small: &Path, kernel: Kernel) -> Result<Encoder, Cause> {
-        let made = make(folder, precision, None)?;
-        match made.save(small) {
-            Ok(()) => Ok(Encoder::open(small, kernel)?),
-            Err(cause) => {
-                tracing::warn!(%cause, file = %small.display(), "the small model cannot be kept, and is made again at every start");
-                Ok(Encoder::new(Weights::of(made.into_bytes())?, kernel))
-            }
-        }
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     pub fn encode(&self, texts: Vec<String>) -> Result<Vec<Vec<u32>>, Cause> {
@@ -61,8 +46,36 @@ impl Model {
     }
 }
 
+/// The folder's tokenizer, without padding: its file may ask for it, which would make every short text as dear as a long one.
+pub fn tokenizer(folder: &Path, truncation: TruncationParams) -> Result<Tokenizer, Cause> {
+    let mut tokenizer = Tokenizer::from_file(folder.join("tokenizer.json"))?;
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(Some(truncation))?;
+    Ok(tokenizer)
+}
+
+/// Maps the folder's small model, which is made beside the published one when it is not there or is refused.
+pub fn open(folder: &Path, precision: Precision, kernel: Kernel) -> Result<Encoder, Cause> {
+    let small = folder.join(format!("encoder-v{VERSION}.{precision}"));
+    Encoder::open(&small, kernel).or_else(|cause| {
+        tracing::debug!(%cause, "the model is made small");
+        made(folder, precision, &small, kernel)
+    })
+}
+
+fn made(folder: &Path, precision: Precision, small: &Path, kernel: Kernel) -> Result<Encoder, Cause> {
+    let made = make(folder, precision, None)?;
+    match made.save(small) {
+        Ok(()) => Ok(Encoder::open(small, kernel)?),
+        Err(cause) => {
+            tracing::warn!(%cause, file = %small.display(), "the small model cannot be kept, and is made again at every start");
+            Ok(Encoder::new(Weights::of(made.into_bytes())?, kernel))
+        }
+    }
+}
+
 /// What the tokenizer takes, which cannot say so itself.
-const TOKENIZER_BYTES: usize = 9 << 20;
+pub const TOKENIZER_BYTES: usize = 9 << 20;
 
 impl Loaded for Model {
     const KIND: &'static str = "embedder";

@@ -51,6 +51,7 @@ pub async fn handle(
         min_position: input.min_position,
         without: &input.without,
         explain: input.explain,
+        rerank: input.rerank,
     };
     kept::respond(&request, search.search(&caller, wanted, &V1).await?)
 }

@@ -33,6 +33,8 @@ const EMBEDDED_POLL_MS: u64 = 20;
 pub struct Search {
     pub reading: Arc<Reading>,
     pub parts: SearchParts,
+    /// Whether searches are reranked that do not say it.
+    pub reranks: bool,
     pub derived: Arc<dyn DerivedLog>,
 }
 
@@ -55,6 +57,8 @@ pub struct Wanted<'a> {
     pub without: &'a [String],
     /// Whether the answer says how it came about.
     pub explain: bool,
+    /// Whether the best are held against the question once more; as the settings have it when absent.
+    pub rerank: Option<bool>,
 }
 
 /// What was found, the best first. `degraded` names the arms that could not answer.
@@ -77,7 +81,7 @@ impl Search {
     /// `search.bad_wait`, `search.bad_without`,
     /// `search.unavailable`, and those of waiting.
     pub async fn search<R: RenderSearch>(&self, caller: &Caller, wanted: Wanted<'_>, render: &R) -> Result<Kept, Error> {
-        let question = question(&wanted)?;
+        let question = question(&wanted, self.reranks)?;
         if must_wait_for_vectors(wanted.wait)? {
             let acknowledged = self.reading.commands.acknowledged(caller.principal());
             self.embedded(wanted.min_position.map_or(acknowledged, StreamSeq)).await?;
@@ -130,7 +134,7 @@ fn must_wait_for_vectors(wait: Option<&str>) -> Result<bool, Error> {
     }
 }
 
-fn question(wanted: &Wanted<'_>) -> Result<search::SearchQuery, Error> {
+fn question(wanted: &Wanted<'_>, reranks: bool) -> Result<search::SearchQuery, Error> {
     let query = wanted.query.trim();
     let count = query.chars().count();
     if count == 0 {
@@ -161,8 +165,17 @@ fn question(wanted: &Wanted<'_>) -> Result<search::SearchQuery, Error> {
         return Err(Error::new("search.bad_min_score", detail).at("min_score", Some(json!([0, 1])), Some(min_score.into())));
     }
     let filter = wanted.filter.clone().unwrap_or_else(Filter::none);
-    let (without, explain) = (without(wanted.without)?, wanted.explain);
-    Ok(search::SearchQuery { query: query.to_owned(), limit, mode, filter, min_score: min_score as f32, without, explain })
+    let (without, explain, rerank) = (without(wanted.without)?, wanted.explain, wanted.rerank.unwrap_or(reranks));
+    Ok(search::SearchQuery {
+        query: query.to_owned(),
+        limit,
+        mode,
+        filter,
+        min_score: min_score as f32,
+        without,
+        explain,
+        rerank,
+    })
 }
 
 /// The mechanisms of these names, each once, in one order: the same wish is the same question.

@@ -148,6 +148,9 @@ fn arrangements(looks: &Looks) -> Vec<Arrangement> {
     if let Some(mode) = &looks.mode {
         arrangements.retain(|it| it.name == *mode);
     }
+    if looks.mode.is_none() {
+        arrangements.push(Arrangement::with("hybrid, reranked", json!({"rerank": true})));
+    }
     if looks.ablate {
         let all = Mechanism::ALL.map(Mechanism::as_str);
         arrangements.push(Arrangement::with("hybrid without all of them", json!({"without": all})));

@@ -10,9 +10,11 @@ mod glance;
 pub mod judge;
 mod keyword;
 mod ranking;
+mod rerank;
 pub mod second;
 mod speakers;
 mod stages;
+mod times;
 mod walk;
 
 pub use fits::tests_any;
@@ -27,7 +29,9 @@ use stages::Stages;
 
 use crate::{
     domain::ids::{MemoryId, SpaceId},
-    ports::{EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, SearchReads, Statistics},
+    ports::{
+        EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, Reranker, SearchReads, Statistics,
+    },
 };
 
 pub const LIMIT_MAX: usize = 200;
@@ -61,6 +65,8 @@ pub struct SearchQuery {
     pub without: Vec<Mechanism>,
     /// Whether the answer says how it came about; such a one is not kept.
     pub explain: bool,
+    /// Whether the best are held against the question once more.
+    pub rerank: bool,
 }
 
 /// What a search asks.
@@ -69,6 +75,8 @@ pub struct SearchParts {
     pub reads: Arc<dyn SearchReads>,
     pub keyword: Arc<dyn KeywordIndex>,
     pub embedder: Arc<dyn Embedder>,
+    /// What reranks in place of the embedder, where the operator has it.
+    pub reranker: Option<Arc<dyn Reranker>>,
 }
 
 /// A memory that was found: its score from 0 to 1, how each arm saw it, and what the second look did for it, if there was one.
@@ -123,8 +131,6 @@ pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -
     let is_read = parts.embedder.reads(&question.query);
     let lacks_meaning = question.mode != Mode::Keyword && (near.is_none() || !is_read);
     let lacks_words = question.mode == Mode::Hybrid && words.is_none();
-    let degraded = [("semantic", lacks_meaning), ("keyword", lacks_words)];
-    let degraded = degraded.into_iter().filter_map(|(name, lacks)| lacks.then_some(name)).collect();
     let (near, vector) = near.unzip();
     let (words, weights) = words.unzip();
     let arms: Vec<Arm> = [near, words].into_iter().flatten().collect();
@@ -133,6 +139,9 @@ pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -
     let evidence = Evidence::new(weights.as_ref(), cosines);
     let mut asked = ranking::Asked { space, question, parts, arms: &arms, first: &first, weights: weights.as_ref(), evidence };
     let found = ranking::rank(&mut asked, &stages).await?;
+    let degraded = [("semantic", lacks_meaning), ("keyword", lacks_words), ("rerank", found.lacks_rerank)];
+    let degraded = degraded.into_iter().filter_map(|(name, lacks)| lacks.then_some(name)).collect();
+    let is_whole = is_whole && !found.lacks_rerank;
     let statistics = weights.as_ref().map(KeywordWeights::statistics);
     let judge = is_whole.then(|| found.judge(&asked, (vector, weights.clone())));
     let ranking::Found { results, looked_at, .. } = found;

@@ -12,11 +12,15 @@ use super::{
     evidence::Evidence,
     fusion::{Arm, Fused, Ranking, Standing},
     judge::{ArmJudge, Beside, Judge, Least},
+    rerank::{self, Candidate, RERANKED},
     second::{self, Look, Parts, REACH, Reaches, SEEDS_MIN, Seen},
     stages::Stages,
 };
 use crate::{
-    domain::ids::{MemoryId, SpaceId},
+    domain::{
+        ids::{MemoryId, SpaceId},
+        memory::Body,
+    },
     ports::{KeywordWeights, MemoryRecord, QueryError},
 };
 
@@ -40,23 +44,31 @@ pub struct Found {
     pub looked_at: Vec<MemoryId>,
     /// Where somebody new would be looked at as well; empty without a second look.
     reaches: Reaches,
-    /// Whether something stands beside something, so that the order is the second look's.
+    /// Whether the order is that of a later look: something stands beside something, or the best were reranked.
     is_second: bool,
+    /// Whether the best should have been reranked and could not.
+    pub lacks_rerank: bool,
 }
 
 /// One in the order that results are taken from, best first.
 struct Listed {
     id: MemoryId,
+    /// What it was ordered by.
+    value: f64,
     cosine: Option<f32>,
     words: Option<f32>,
     parts: Option<Parts>,
 }
 
 impl Asked<'_> {
-    /// How many of the first ranking are looked at again; 0 where only one arm was wanted.
+    /// Whether there is a second look: not where only one arm was wanted.
+    fn looks_again(&self) -> bool {
+        self.question.mode == Mode::Hybrid && self.question.without.len() < second::Mechanism::ALL.len()
+    }
+
+    /// How many of the first ranking are looked at again.
     fn seeds(&self) -> usize {
-        let wanted = self.question.mode == Mode::Hybrid && self.question.without.len() < second::Mechanism::ALL.len();
-        if wanted { SEEDS_MIN.max(self.question.limit).min(self.first.best.len()) } else { 0 }
+        if self.looks_again() || self.question.rerank { SEEDS_MIN.max(self.question.limit).min(self.first.best.len()) } else { 0 }
     }
 
     fn scores(&self, arm: &str) -> HashMap<MemoryId, f32> {
@@ -66,7 +78,7 @@ impl Asked<'_> {
 
     fn place(&self, fused: &Fused) -> Listed {
         let score = |arm: &str| fused.arms.get(arm).map(|standing| standing.score);
-        Listed { id: fused.id, cosine: score("semantic"), words: score("keyword"), parts: None }
+        Listed { id: fused.id, value: fused.logit.into(), cosine: score("semantic"), words: score("keyword"), parts: None }
     }
 }
 
@@ -81,7 +93,9 @@ pub async fn rank(asked: &mut Asked<'_>, stages: &Stages) -> Result<Found, Query
         let read = asked.parts.reads.around(asked.space, &seeds, &asked.question.filter, REACH);
         let seen = seen(asked, stages.timed("around", read).await?);
         let started = Instant::now();
-        places = look_again(asked, &seen, &mut found);
+        if asked.looks_again() {
+            places = look_again(asked, &seen, &mut found);
+        }
         stages.took("second", started);
         found.reaches = Reaches::of(seen.iter().filter(|it| seeds.contains(&it.record.id)).map(|it| &it.record.memory.body));
         let beside = seen.iter().map(|it| it.record.id).filter(|id| !seeds.contains(id));
@@ -91,6 +105,11 @@ pub async fn rank(asked: &mut Asked<'_>, stages: &Stages) -> Result<Found, Query
     let known: HashSet<MemoryId> = places.iter().map(|it| it.id).collect();
     let rest = asked.first.best.iter().filter(|one| !known.contains(&one.id));
     places.extend(rest.map(|one| asked.place(one)));
+    if asked.question.rerank {
+        let started = Instant::now();
+        rerank_best(asked, &mut places, &records, &mut found).await;
+        stages.took("rerank", started);
+    }
     asked.evidence = std::mem::take(&mut asked.evidence).behind(places.iter().map(|it| (it.cosine, it.words)));
     let scores = falling(&places, &asked.evidence);
     let wanted = places.iter().zip(scores).take_while(|(_, score)| *score >= asked.question.min_score);
@@ -131,9 +150,41 @@ fn look_again(asked: &Asked<'_>, seen: &[Seen], found: &mut Found) -> Vec<Listed
     found.is_second = true;
     let place = |it: second::Placed| {
         let one = &seen[it.seen];
-        Listed { id: one.record.id, cosine: one.cosine, words: Some(it.words), parts: Some(it.parts) }
+        Listed { id: one.record.id, value: it.value, cosine: one.cosine, words: Some(it.words), parts: Some(it.parts) }
     };
     placed.into_iter().map(place).collect()
+}
+
+/// Reranks those at the head whose rows were read; the order stands where the model cannot.
+async fn rerank_best(asked: &Asked<'_>, places: &mut Vec<Listed>, records: &HashMap<MemoryId, MemoryRecord>, found: &mut Found) {
+    let (near, words) = (asked.scores("semantic"), asked.scores("keyword"));
+    let candidate = |it: &Listed| {
+        let (cosine, words) = (near.get(&it.id).copied(), words.get(&it.id).copied());
+        let body = &records.get(&it.id)?.memory.body;
+        Some(Candidate { body, value: it.value, cosine: cosine.unwrap_or_default(), words: words.unwrap_or_default() })
+    };
+    let candidates: Vec<Candidate<'_>> = places.iter().take(RERANKED).map_while(candidate).collect();
+    let around: Vec<&Body> = records.values().map(|record| &record.memory.body).collect();
+    let models = (&*asked.parts.embedder, asked.parts.reranker.as_deref());
+    match rerank::order(&asked.question.query, &candidates, &around, models).await {
+        Ok(order) => {
+            found.is_second = true;
+            let mut head: Vec<Option<Listed>> = places.drain(..order.len()).map(Some).collect();
+            let reordered: Vec<Listed> = order
+                .into_iter()
+                .map(|(from, value)| {
+                    let mut one = head[from].take().expect("each has one place");
+                    one.parts.get_or_insert_default().rerank = Some(value as f32);
+                    one
+                })
+                .collect();
+            places.splice(..0, reordered);
+        }
+        Err(cause) => {
+            tracing::warn!(cause = &cause as &dyn std::error::Error, "searching without reranking");
+            found.lacks_rerank = true;
+        }
+    }
 }
 
 /// Takes the wanted until there are enough; what was read before is not read again, and what is not among it has vanished.

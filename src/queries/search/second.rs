@@ -80,6 +80,8 @@ pub struct Parts {
     pub walk: f32,
     /// What is taken from the value because it asks something itself.
     pub asks: f32,
+    /// What the reranked are ordered by, higher for better; only of those.
+    pub rerank: Option<f32>,
 }
 
 /// One of the second ranking.
@@ -231,7 +233,7 @@ fn walked(found: &[f64], next: &[Vec<usize>]) -> Vec<f64> {
 }
 
 /// As distances from the mean, in standard deviations; nothing where all are the same.
-fn standard(values: &[f64]) -> Vec<f64> {
+pub fn standard(values: &[f64]) -> Vec<f64> {
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();

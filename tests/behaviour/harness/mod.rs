@@ -23,7 +23,7 @@ use second_brain::{
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Auth, Config, Security, Webhooks},
+    config::{Auth, Config, Models, Security, Webhooks},
     domain::memory::ScriptTags,
     fanout::webhooks::Settings,
     journal::subject::Prefix,
@@ -59,6 +59,7 @@ pub struct World {
     security: Security,
     script_tags: ScriptTags,
     webhooks: Webhooks,
+    models: Models,
     /// Of servers that are the test's own.
     servers_folder: Option<PathBuf>,
     /// How people log in, and the port that they come back to.
@@ -107,6 +108,11 @@ impl World {
     /// A brain that treats secrets so.
     pub async fn with_security(security: Security) -> Self {
         Self::unstarted().await.that(|world| world.security = security).await
+    }
+
+    /// A brain with these models.
+    pub async fn with_models(models: Models) -> Self {
+        Self::unstarted().await.that(|world| world.models = models).await
     }
 
     /// A brain that treats webhooks so.
@@ -202,6 +208,7 @@ impl World {
             security: Security::default(),
             script_tags,
             webhooks,
+            models: Config::of_environment().expect("good settings").models,
             servers_folder: None,
             auth: Default::default(),
             proxies,
@@ -223,7 +230,7 @@ impl World {
         let outward = Outward { webhooks, security, settings, allowed_origins };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
         let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
-        let models = Config::of_environment()?.models;
+        let models = self.models.clone();
         let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);

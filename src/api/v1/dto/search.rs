@@ -52,6 +52,10 @@ pub struct SearchInput {
     /// Whether the answer says how it came about: see `explain` there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub explain: bool,
+    /// Whether the best thirty are held against the question once more, token by token or by a model that reads both together: the first
+    /// places are better, the answer comes a little later. As the server's settings have it unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<bool>,
     /// What a hybrid search does without: `neighbours` (words of what stands beside a memory in its conversation or document are lent to it),
     /// `speaker` (more for what is said by whom the question names), `walk` (more for what stands among others that were found), `asks` (less
     /// for what only asks). With all four the order is that of the two arms.
@@ -90,13 +94,16 @@ pub struct PartsView {
     pub walk: f32,
     /// What is taken from that value because the memory asks something itself: 0 or less.
     pub asks: f32,
+    /// What the reranked are ordered by, higher for better; only of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<f32>,
 }
 
 /// How an answer came about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AnswerView {
     /// Milliseconds of each stage: `embed` (the query's vector), `meaning`, `words` (the arms; both at the same time), `around` (rows of the
-    /// best and of what stands beside them), `second` (the second look), `rows`.
+    /// best and of what stands beside them), `second` (the second look), `rerank`, `rows`.
     pub stages_ms: BTreeMap<String, f64>,
 }
 
@@ -116,7 +123,13 @@ impl From<Ranked> for SearchAnswer {
     fn from(found: Ranked) -> Self {
         let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
         let is_asked = found.stages.is_some();
-        let parts = |it: Parts| PartsView { neighbours: it.neighbours, speaker: it.speaker, walk: it.walk, asks: it.asks };
+        let parts = |it: Parts| PartsView {
+            neighbours: it.neighbours,
+            speaker: it.speaker,
+            walk: it.walk,
+            asks: it.asks,
+            rerank: it.rerank,
+        };
         let result = |found: RankedMemory| SearchResult {
             memory: found.record.into(),
             score: found.score,
