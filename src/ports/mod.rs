@@ -29,7 +29,8 @@ pub use self::{
     graph::{Direction, GraphReads, Hop, Node, RelationshipQuery, RelationshipRecord, Stats, Step},
     history::{HistoryReads, MemoryRevision},
     keyword::{
-        KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, PhraseWeight, Statistics, WordWeight, Words,
+        KeywordChange, KeywordHits, KeywordIndex, KeywordText, KeywordWeights, PhraseWeight, Places, Statistics, WordPlace,
+        WordWeight, Words,
     },
     log::{DerivedLog, EventAppender, EventLog, EventReader, FactAppender, Readable, VectorOf},
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},

@@ -7,6 +7,7 @@
 mod analysis;
 mod damage;
 mod fields;
+mod places;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ use self::{
 };
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
-    ports::{Hit, KeywordChange, KeywordHits, KeywordIndex, KeywordText, QueryError, Words},
+    ports::{Hit, KeywordChange, KeywordHits, KeywordIndex, KeywordText, Places, QueryError, Words},
 };
 
 /// Raised when the fields or the words change; an index of another format is removed, and a new one filled from the log.
@@ -356,6 +357,12 @@ impl KeywordIndex for TantivyIndex {
     ) -> Result<KeywordHits, QueryError> {
         let (space, query) = (space.clone(), query.to_owned());
         self.blocking(move |inner| inner.search(&space, &query, among, limit)).await
+    }
+
+    async fn places(&self, query: &str, texts: Vec<KeywordText>) -> Result<Vec<Places>, QueryError> {
+        let query = query.to_owned();
+        let done = tokio::task::spawn_blocking(move || places::of(&query, &texts)).await;
+        done.map_err(|cause| QueryError::Unavailable(cause.into()))
     }
 
     fn words(&self, text: &KeywordText) -> Words {

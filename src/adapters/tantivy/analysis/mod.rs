@@ -4,6 +4,7 @@
 //! - [`fold`]: what is the same though it is written differently.
 //! - [`parts`]: the words within names of programs.
 //! - [`common`]: words of a question that say little.
+//! - [`origins`]: where in a text its words stand.
 //!
 //! A word of a script with spaces is one, folded and cut to its stem, with its parts beside it. A script without spaces has no words that
 //! could be found without a dictionary: its text is kept as pairs of neighbouring characters, and as single ones for who asks for one.
@@ -13,15 +14,19 @@
 
 mod common;
 mod fold;
+mod origins;
 mod parts;
 mod scripts;
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use frostem::{Algorithm, Stemmer};
 use unicode_normalization::char::is_combining_mark;
 
-use self::scripts::{Class, class_of};
+use self::{
+    origins::Origins,
+    scripts::{Class, class_of},
+};
 
 /// The beginning of a word that counts, in characters: whoever asks for a longer one has it cut likewise.
 const WORD_CHARS_MAX: usize = 64;
@@ -40,23 +45,37 @@ pub struct Token {
     pub is_common: bool,
     /// The stretch of a script without spaces that it belongs to, numbered through the text.
     pub run: Option<usize>,
+    /// Where it stands, in bytes: of the plain form while it is made, of the text where that was asked for by [`in_places`].
+    pub span: Range<usize>,
 }
 
 /// Who wants to know.
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     Text,
+    /// The same words, with where each of a script without spaces stands: that is dear to find out.
+    Place,
     Question,
 }
 
 /// Every word under which a text may be looked for.
 pub fn of_text(text: &str) -> Vec<Token> {
-    analysed(text, Side::Text)
+    analysed(&fold::plain(text), Side::Text)
+}
+
+/// Every word of [`of_text`], each with its span in the text.
+pub fn in_places(text: &str) -> Vec<Token> {
+    let (plain, origins) = Origins::of(text);
+    let mut tokens = analysed(&plain, Side::Place);
+    for token in &mut tokens {
+        token.span = origins.span(&token.span);
+    }
+    tokens
 }
 
 /// The words that a question looks for.
 pub fn of_question(text: &str) -> Vec<Token> {
-    analysed(text, Side::Question)
+    analysed(&fold::plain(text), Side::Question)
 }
 
 /// A whole text as one word: two lines that differ in nothing but case, accents and signs are equal. Empty when there is nothing in it.
@@ -80,6 +99,8 @@ pub fn names(title: &str) -> Vec<String> {
 struct Run<'a> {
     class: Class,
     text: &'a str,
+    /// Where it begins.
+    at: usize,
     /// What follows it makes a name of it that its letters alone are not: C++, C#.
     suffix: &'a str,
 }
@@ -103,7 +124,7 @@ fn runs(text: &str) -> Vec<Run<'_>> {
             continue;
         }
         if let Some((from, class)) = open.take() {
-            runs.push(Run { class, text: &text[from..at], suffix: suffix(&text[at..], class) });
+            runs.push(Run { class, text: &text[from..at], at: from, suffix: suffix(&text[at..], class) });
         }
         if matches!(class, Class::Word | Class::Spaceless | Class::Hangul | Class::Symbol) {
             open = Some((at, class));
@@ -122,9 +143,9 @@ fn is_regional(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-fn analysed(text: &str, side: Side) -> Vec<Token> {
-    let plain = fold::plain(text);
-    let runs = runs(&plain);
+/// `plain` as [`fold::plain`] makes it.
+fn analysed(plain: &str, side: Side) -> Vec<Token> {
+    let runs = runs(plain);
     let common = match side {
         Side::Text => HashSet::new(),
         Side::Question => common::common(
@@ -136,7 +157,7 @@ fn analysed(text: &str, side: Side) -> Vec<Token> {
     for (number, run) in runs.into_iter().enumerate() {
         match run.class {
             Class::Word => writing.word(&run),
-            Class::Symbol => writing.symbol(run.text),
+            Class::Symbol => writing.symbol(&run),
             _ => writing.spaceless(&run, number),
         }
     }
@@ -155,20 +176,20 @@ struct Writing {
 }
 
 impl Writing {
-    fn push(&mut self, text: String, offset: usize, is_in_row: bool) {
+    fn push(&mut self, text: String, offset: usize, is_in_row: bool, span: Range<usize>) {
         let position = self.position + offset;
-        self.tokens.push(Token { text, position, is_in_row, is_common: false, run: None });
+        self.tokens.push(Token { text, position, is_in_row, is_common: false, run: None, span });
     }
 
     /// A word, folded and cut, as it is and as its stem.
-    fn stem(&mut self, word: &str, offset: usize, is_in_row: bool) {
+    fn stem(&mut self, word: &str, offset: usize, is_in_row: bool, at: usize) {
         let folded: String = fold::word(word).chars().take(WORD_CHARS_MAX).collect();
         if folded.is_empty() {
             return;
         }
         let is_loud = self.capitals_tell && word.len() > 1 && word.chars().all(char::is_uppercase);
         let is_common = !is_loud && self.common.contains(&*folded);
-        self.push(self.stems.of(&folded).into_owned(), offset, is_in_row);
+        self.push(self.stems.of(&folded).into_owned(), offset, is_in_row, at..at + word.len());
         if let Some(token) = self.tokens.last_mut() {
             token.is_common = is_common;
         }
@@ -176,45 +197,70 @@ impl Writing {
 
     fn word(&mut self, run: &Run) {
         let parts = if run.text.chars().count() > WORD_CHARS_MAX { vec![] } else { parts::of(run.text) };
-        self.stem(run.text, 0, parts.is_empty());
+        self.stem(run.text, 0, parts.is_empty(), run.at);
+        let mut ahead = 0;
         for (place, part) in parts.iter().enumerate() {
+            // Parts follow each other, with nothing between them but what joins them.
+            let within = run.text[ahead..].find(part).map_or(ahead, |found| ahead + found);
+            ahead = within + part.len();
             // A single letter is found as part of the whole.
             if part.chars().nth(1).is_some() || part.chars().all(char::is_numeric) {
-                self.stem(part, place, true);
+                self.stem(part, place, true, run.at + within);
             }
         }
         if !run.suffix.is_empty() && run.text.chars().count() < WORD_CHARS_MAX {
-            self.push(fold::word(run.text) + run.suffix, 0, false);
+            let span = run.at..run.at + run.text.len() + run.suffix.len();
+            self.push(fold::word(run.text) + run.suffix, 0, false, span);
         }
         self.position += parts.len().max(1);
     }
 
     /// An emoji with what belongs to it: each figure of it is a word.
-    fn symbol(&mut self, text: &str) {
-        let shown: String = text.chars().filter(|c| class_of(*c) == Class::Symbol).collect();
-        self.push(shown, 0, true);
+    fn symbol(&mut self, run: &Run) {
+        let shown: String = run.text.chars().filter(|c| class_of(*c) == Class::Symbol).collect();
+        self.push(shown, 0, true, run.span());
         self.position += 1;
     }
 
     fn spaceless(&mut self, run: &Run, number: usize) {
         let folded = fold::word(run.text);
         let units = units(&folded);
-        if self.side == Side::Text || units.len() == 1 {
+        let spans = if self.side == Side::Place { spans(run, units.len()) } else { vec![run.span(); units.len()] };
+        if self.side != Side::Question || units.len() == 1 {
             for (place, unit) in units.iter().enumerate() {
-                self.push((*unit).to_owned(), place, units.len() == 1);
+                self.push((*unit).to_owned(), place, units.len() == 1, spans[place].clone());
             }
         }
         for (place, pair) in units.windows(2).enumerate() {
-            self.push(pair.concat(), place, true);
+            self.push(pair.concat(), place, true, spans[place].start..spans[place + 1].end);
             if let Some(token) = self.tokens.last_mut() {
                 token.run = Some(number);
             }
         }
         if run.class == Class::Hangul && (3..=WORD_CHARS_MAX).contains(&units.len()) {
-            self.push(folded.clone(), 0, false);
+            self.push(folded.clone(), 0, false, run.span());
         }
         self.position += units.len();
     }
+}
+
+impl Run<'_> {
+    fn span(&self) -> Range<usize> {
+        self.at..self.at + self.text.len()
+    }
+}
+
+/// Where each of so many characters of a run stands before it is folded; the whole run for each where they cannot be told apart.
+fn spans(run: &Run, count: usize) -> Vec<Range<usize>> {
+    let mut spans = Vec::with_capacity(count);
+    let mut from = run.at;
+    for unit in units(run.text) {
+        let span = from..from + unit.len();
+        from = span.end;
+        // What is folded into several characters has one place, and what is folded away none.
+        spans.extend(units(&fold::word(unit)).iter().map(|_| span.clone()));
+    }
+    if spans.len() == count { spans } else { vec![run.span(); count] }
 }
 
 /// The characters of a text, each with the marks on it.
@@ -380,6 +426,51 @@ mod tests {
         for odd in ["\u{301}", "a\u{301}\u{301}", "\u{200D}🎉\u{200D}", "\u{E33}", "🇩", "#", "++", "C+++", "\u{1F3FB}"] {
             of_text(odd);
             of_question(odd);
+        }
+    }
+
+    /// What is marked in a text for a question, word by word.
+    fn marked(question: &str, text: &str) -> Vec<String> {
+        let asked = of_question(question);
+        let found = in_places(text).into_iter().filter(|token| asked.iter().any(|other| other.text == token.text));
+        found.map(|token| text[token.span].to_owned()).collect()
+    }
+
+    #[test]
+    fn a_word_is_told_with_its_place_however_it_is_written() {
+        for (question, text, places) in [
+            ("kettle", "Two kettles boil", vec!["kettles"]),
+            ("resume", "Le re\u{301}sume\u{301} final", vec!["re\u{301}sume\u{301}"]),
+            ("final 12", "ﬁnal １２ ok", vec!["ﬁnal", "１２"]),
+            ("user", "getUserProfile", vec!["User"]),
+            ("http", "parseHTTP2Stream", vec!["HTTP"]),
+            ("c++", "some C++ code", vec!["C", "C++"]),
+            ("東京駅", "会議は東京駅の近く", vec!["東京", "京駅"]),
+            ("ガギ", "この ｶﾞｷﾞ だ", vec!["ｶﾞｷﾞ"]),
+            ("ต้มยำ", "กินต้มยำกุ้ง", vec!["ต้ม", "มยำ", "ยำ"]),
+            ("학교", "우리 학교에서", vec!["학교"]),
+            ("\u{1112}\u{1161}\u{11AB}국", "in 한국", vec!["한국"]),
+            ("👍", "ok 👍🏽!", vec!["👍🏽"]),
+            ("🇩🇪", "🇫🇷🇩🇪", vec!["🇩🇪"]),
+            ("שלום", "אמר שָׁלוֹם לכולם", vec!["שָׁלוֹם"]),
+            ("محمد", "قال مُحَمَّد", vec!["مُحَمَّد"]),
+            ("خواهم", "من می\u{200C}خواهم", vec!["خواهم"]),
+            ("tm", "½ Brand™ x", vec!["™"]),
+            ("b", "a\r\nb\r\n", vec!["b"]),
+        ] {
+            assert_eq!(marked(question, text), places, "{question} in {text}");
+        }
+        let long = "x".repeat(10_000);
+        assert_eq!(marked(&long, &format!("a {long}")), [long]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn places_change_no_word_and_lie_in_the_text(text in r"(\PC|[ -~]|[ぁ-んァ-ヶｦ-ﾟ]|[가-힣\u{1100}-\u{11FF}]|[\u{300}-\u{36F}]|[กขต้ำ]|[ﬁ™½²]|[\r\n\u{200D}]){0,40}") {
+            let (plain, placed) = (of_text(&text), in_places(&text));
+            let words = |tokens: &[Token]| tokens.iter().map(|it| (it.text.clone(), it.position, it.is_in_row)).collect::<Vec<_>>();
+            proptest::prop_assert_eq!(words(&plain), words(&placed));
+            proptest::prop_assert!(placed.iter().all(|it| it.span.start < it.span.end && text.get(it.span.clone()).is_some()));
         }
     }
 
