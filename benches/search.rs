@@ -84,6 +84,7 @@ async fn main() -> anyhow::Result<()> {
                 without: vec![],
                 explain: false,
                 rerank: false,
+                fold: true,
             };
             let answer = search::ask(&space, &question, &parts).await?;
             ours.push(started.elapsed());

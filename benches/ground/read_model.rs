@@ -10,7 +10,8 @@ use second_brain::{
     queries::{
         list,
         search::{
-            fusion::{Arm, fuse},
+            fold::Shown,
+            fusion::{Arm, Ranking, fuse},
             judge::{ArmJudge, Beside, Judge},
             second::Reaches,
         },
@@ -22,7 +23,7 @@ use super::dice::Dice;
 
 pub const WORDS: usize = 12;
 pub const TAGS: usize = 3;
-/// Candidates of an arm, and results.
+/// Candidates of an arm at first, and results.
 const DEPTH: usize = 12;
 pub const LIMIT: usize = 4;
 /// How many of the first ranking are looked at again.
@@ -131,32 +132,65 @@ pub fn search(view: &View, question: usize) -> (Judge, Vec<usize>) {
     let towards = vector(1_000 + question as u64);
     let near = |it: &Candidate| it.vector.as_ref().map(|vector| towards.iter().zip(&**vector).map(|(a, b)| a * b).sum());
     let by_words = |it: &Candidate| Some(weights.score(it.words())).filter(|score| *score > 0.0);
-    let best = |score: &dyn Fn(&Candidate) -> Option<f32>| {
+    let best = |score: &dyn Fn(&Candidate) -> Option<f32>, depth: usize| {
         let mut hits: Vec<Hit> = passing.iter().filter_map(|(_, it)| Some(Hit { id: it.id, score: score(it)? })).collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
-        hits.truncate(DEPTH);
+        hits.truncate(depth);
         hits
     };
-    let (near, words) = (best(&near), best(&by_words));
-    let silent_score = (words.len() < DEPTH).then_some(0.0);
-    let arms = [Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)];
-    let ranking = fuse(&arms);
+    let ranked = |depth: usize| {
+        let (near, words) = (best(&near, depth), best(&by_words, depth));
+        let silent_score = (words.len() < depth).then_some(0.0);
+        let is_cut = near.len() == depth || words.len() == depth;
+        (fuse(&[Arm::semantic(near, -1.0), Arm::keyword(words, silent_score)]), is_cut)
+    };
+    let judge = |ranking: &Ranking, bar: Option<f32>, beside: Option<Beside>| Judge {
+        filter: filter.clone(),
+        semantic: Some(ArmJudge { by: towards.clone(), scale: ranking.scales[0] }),
+        keyword: Some(ArmJudge { by: weights.clone(), scale: ranking.scales[1] }),
+        floor: -1.0,
+        bar,
+        least: None,
+        beside,
+    };
+    // Every other question folds copies, the others look again: together nobody could tell which rule it was.
+    if question.is_multiple_of(2) {
+        // As the product does it: where copies take the places, more candidates are ranked.
+        let mut depths = [DEPTH, DEPTH * 4, usize::MAX].map(ranked).into_iter();
+        let found = depths.find(|(ranking, is_cut)| !is_cut || walked(view, ranking).1 > LIMIT);
+        let (ranking, is_cut) = found.expect("the last is not cut");
+        let (members, results) = walked(view, &ranking);
+        assert!(results > LIMIT || !is_cut);
+        let bar = members.last().filter(|_| results > LIMIT).map(|_| ranking.best[members.len() - 1].logit);
+        return (judge(&ranking, bar, None), members);
+    }
+    let (ranking, _) = ranked(DEPTH);
     let seeds: Vec<usize> = ranking.best.iter().take(SEEDS).map(|one| one.id.0.as_u128() as usize - 1).collect();
     let reaches = Reaches::of(seeds.iter().map(|memory| &view.memories[memory].candidate.memory.body));
     let beside = passing.iter().filter(|(_, it)| reaches.reach(it.place())).map(|(memory, _)| *memory);
     let mut looked_at: Vec<usize> = seeds.iter().copied().chain(beside).collect();
     looked_at.sort_unstable();
     looked_at.dedup();
-    let judge = Judge {
-        filter,
-        semantic: Some(ArmJudge { by: towards, scale: ranking.scales[0] }),
-        keyword: Some(ArmJudge { by: weights, scale: ranking.scales[1] }),
-        floor: -1.0,
-        bar: ranking.best.get(LIMIT - 1).map(|last| last.logit),
-        least: None,
-        beside: Some(Beside { reaches, bar: ranking.best.get(SEEDS - 1).map(|last| last.logit), is_second: true }),
-    };
-    (judge, looked_at)
+    let seeds_bar = ranking.best.get(SEEDS - 1).map(|last| last.logit);
+    let beside = Beside { reaches, bar: seeds_bar, is_second: true };
+    (judge(&ranking, ranking.best.get(LIMIT - 1).map(|last| last.logit), Some(beside)), looked_at)
+}
+
+/// The results, their copies and the first that is neither, in the order of the ranking, and how many of them are no copies: who begins with
+/// the same word is a copy.
+fn walked(view: &View, ranking: &Ranking) -> (Vec<usize>, usize) {
+    let (mut members, mut results, mut before) = (vec![], 0, Shown::default());
+    for one in &ranking.best {
+        if results > LIMIT {
+            break;
+        }
+        let memory = one.id.0.as_u128() as usize - 1;
+        let mut body = view.candidate(memory).memory.body.clone();
+        body.content = body.content.split(' ').take(1).collect();
+        results += usize::from(before.copied(&body).is_none());
+        members.push(memory);
+    }
+    (members, results)
 }
 
 /// BM25's statistics of the living.

@@ -3,7 +3,10 @@
 //! In a terminal a row is a line while everything fits: texts may be cut, the rest (ids, times, numbers) never is. Where it does not fit a
 //! row becomes a few lines of its own. For a program a row is a line with tabs, and nothing is cut.
 
-use super::screen::{Screen, cut, cut_start, one_line, printable, width};
+use super::{
+    found::Found,
+    screen::{Screen, cut, cut_start, has_colours, one_line, printable, width},
+};
 use crate::domain::ids::Timestamp;
 
 /// Between two columns.
@@ -215,6 +218,7 @@ enum Block {
     Text(String),
     Table(Table),
     Fields(Vec<(&'static str, Cell)>),
+    Found(Found),
 }
 
 /// An answer: blocks one below the other, and what is said of it to somebody who looks on.
@@ -255,6 +259,7 @@ impl Layout {
             Block::Text(text) => text.clone(),
             Block::Table(table) => table.render(screen),
             Block::Fields(fields) => field_lines(fields, screen),
+            Block::Found(found) => found.render(screen, has_colours()),
         };
         self.blocks.iter().map(block).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
     }
@@ -272,6 +277,12 @@ fn field_lines(fields: &[(&'static str, Cell)], screen: Screen) -> String {
 impl From<Table> for Layout {
     fn from(table: Table) -> Self {
         Self::default().table(table)
+    }
+}
+
+impl From<Found> for Layout {
+    fn from(found: Found) -> Self {
+        Self { blocks: vec![Block::Found(found)], hints: vec![] }
     }
 }
 

@@ -16,6 +16,7 @@ mod events;
 mod explained;
 pub mod export;
 mod filters;
+mod found;
 pub mod get;
 pub mod graph;
 pub mod history;

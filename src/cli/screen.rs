@@ -93,8 +93,18 @@ fn beside_ellipsis<'a>(letters: impl Iterator<Item = &'a str>, columns: usize) -
 /// Text of others without what a terminal would obey; line ends and tabs stay. What turns the direction of writing around goes as well:
 /// it would reach beyond its cell.
 pub fn printable(text: &str) -> String {
-    let turns = |one: char| matches!(one, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(|one| !(one.is_control() || turns(*one)) || matches!(one, '\n' | '\t')).collect()
+    text.chars().filter(|one| shows(*one) || matches!(one, '\n' | '\t')).collect()
+}
+
+/// Whether a terminal shows a character, and does not obey it.
+pub fn shows(one: char) -> bool {
+    !one.is_control() && !matches!(one, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether colours are wanted where somebody looks on. Source: <https://no-color.org>.
+pub fn has_colours() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|kind| kind != "dumb")
 }
 
 /// Text of others in one line.

@@ -257,7 +257,6 @@ pub trait KeywordIndex: Send + Sync {
     ) -> Result<KeywordHits, QueryError>;
 
     /// Where the words of `query`, those that [`KeywordIndex::search`] looks for, stand in each of the texts, whether or not they are indexed.
-    /// About 10 ms for a million characters.
     async fn places(&self, query: &str, texts: Vec<KeywordText>) -> Result<Vec<Places>, QueryError>;
 
     /// The words of a text, as they would be indexed.

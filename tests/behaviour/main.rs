@@ -45,6 +45,7 @@ mod script_tags;
 mod scripts;
 mod search;
 mod search_exact;
+mod search_shown;
 mod sensitive;
 mod settings;
 mod storage;

@@ -243,6 +243,7 @@ async fn ask(parts: &SearchParts, space: &str, mode: Mode, query: usize, filter:
         without: vec![],
         explain: false,
         rerank: false,
+        fold: false,
     };
     let answer = search::ask(&space.parse().expect("a space"), &question, parts).await.expect("an answer");
     assert!(answer.degraded.is_empty());

@@ -107,8 +107,20 @@ pub const ROWS: &[Row] = &[
         module: "queries",
         uses: &["ports", "journal", "domain"],
         never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
-        // The status is shown as it is: utoipa. What is opened stands around ports: async_trait.
-        crates: &["async_trait", "futures", "metrics", "similar", "tokio", "tracing", "utoipa", "xxhash_rust"],
+        // The status is shown as it is: utoipa. What is opened stands around ports: async_trait. A passage is of sentences and letters, and
+        // copies are told by their letters, as Unicode has them.
+        crates: &[
+            "async_trait",
+            "futures",
+            "metrics",
+            "similar",
+            "tokio",
+            "tracing",
+            "unicode_normalization",
+            "unicode_segmentation",
+            "utoipa",
+            "xxhash_rust",
+        ],
     },
     Row {
         module: "app",

@@ -11,7 +11,7 @@ use crate::{
     api::http::kept::json,
     app::{
         Error, Render, Surface, memories, relationships,
-        search::{Ranked, RenderSearch},
+        search::{Ranked, RenderSearch, Told},
     },
     domain::ids::{MemoryId, Revision},
     ports::{MemoryRecord, RelationshipRecord, Stats},
@@ -82,8 +82,10 @@ impl Render<Ranked> for V1 {
 }
 
 impl RenderSearch for V1 {
-    fn shown(&self, body: &[u8]) -> Option<Vec<(MemoryId, Revision)>> {
+    fn shown(&self, body: &[u8]) -> Option<Told> {
         let answer: SearchAnswer = serde_json::from_slice(body).ok()?;
-        Some(answer.results.iter().map(|it| (MemoryId(it.memory.id), Revision(it.memory.revision))).collect())
+        let similar = answer.results.iter().flat_map(|it| &it.similar_ids).map(|id| MemoryId(*id)).collect();
+        let results = answer.results.iter().map(|it| (MemoryId(it.memory.id), Revision(it.memory.revision))).collect();
+        Some(Told { results, similar })
     }
 }

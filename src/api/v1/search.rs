@@ -47,6 +47,7 @@ pub async fn handle(
         mode: input.mode.as_deref(),
         filter: Some(filters::read(input.filters.as_ref())?),
         min_score: input.min_score,
+        fold: input.fold,
         wait: input.wait.as_deref(),
         min_position: input.min_position,
         without: &input.without,

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use super::Search;
+use super::{Search, Told};
 use crate::{
     app::Error,
     caches::entry::Entry,
-    domain::ids::{MemoryId, Revision, StreamSeq},
+    domain::ids::{MemoryId, StreamSeq},
     journal::{Recorded, catalog, derived::FactKey},
     ports::{
         EXACT_ROWS_MAX, VectorOf,
         cache::{Candidate, Dep},
     },
-    queries::search::{self, LIMIT_MAX, SearchQuery, tests_any},
+    queries::search::{self, LIMIT_MAX, RankedMemory, SearchQuery, fold::is_copy, tests_any},
 };
 
 /// How many more are looked at than the answer shows.
@@ -21,25 +21,24 @@ const DEEPER: usize = 3;
 
 impl Search {
     /// Whether the answer that was kept, which shows these, is another one than would be given now.
-    pub(super) async fn differs(
-        &self,
-        question: &SearchQuery,
-        kept: &Entry,
-        shown: &[(MemoryId, Revision)],
-    ) -> Result<bool, Error> {
+    pub(super) async fn differs(&self, question: &SearchQuery, kept: &Entry, told: &Told) -> Result<bool, Error> {
         let (space, parts) = (kept.key.space(), &self.parts);
-        let ids: Vec<MemoryId> = shown.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<MemoryId> = told.results.iter().map(|(id, _)| *id).collect();
         let rows = parts.reads.rows(space, &ids, &question.filter).await?;
-        if !shown.iter().all(|it| rows.iter().any(|row| (row.id, row.revision) == *it)) {
+        if !told.results.iter().all(|it| rows.iter().any(|row| (row.id, row.revision) == *it)) {
             return Ok(true);
         }
         let Some(judge) = &kept.membership else { return Ok(false) };
         let is_exact = kept.documents <= EXACT_ROWS_MAX as u64;
         let limit = (question.limit * DEEPER).min(LIMIT_MAX);
         let now = search::ask(space, &SearchQuery { limit, ..question.clone() }, parts).await?;
-        // What was looked at and not shown is a dependency as well: its changes end the answer.
-        let is_known = |id: MemoryId| kept.deps.contains(&Dep::memory(space, id));
-        for found in now.results.into_iter().filter(|found| !is_known(found.record.id)) {
+        let is_new = |found: &RankedMemory| {
+            // Of many copies the answer names some, and another of them may be the best by now.
+            let is_copy = || rows.iter().any(|row| is_copy(&row.memory.body, &found.record.memory.body));
+            // What was looked at and not shown is a dependency as well: its changes end the answer.
+            !(kept.deps.contains(&Dep::memory(space, found.record.id)) || (question.fold && is_copy()))
+        };
+        for found in now.results.into_iter().filter(is_new) {
             // A vector that the log has and searches do not show yet is nobody's mistake.
             let is_near = found.arms.iter().any(|(arm, _)| *arm == "semantic");
             let record = found.record;

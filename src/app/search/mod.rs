@@ -50,6 +50,8 @@ pub struct Wanted<'a> {
     pub filter: Option<Filter>,
     /// Results below this score are left out; 0 to 1.
     pub min_score: Option<f64>,
+    /// Whether copies are folded into the best of them; they are when absent.
+    pub fold: Option<bool>,
     /// `embedded`: until the vectors of what the caller has written are there.
     pub wait: Option<&'a str>,
     pub min_position: Option<u64>,
@@ -70,10 +72,18 @@ pub struct Ranked {
     pub stages: Option<Vec<(&'static str, Duration)>>,
 }
 
+/// Which memories an answer tells of.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub results: Vec<(MemoryId, Revision)>,
+    /// Copies of these, not all of them where they are many.
+    pub similar: Vec<MemoryId>,
+}
+
 /// Writes what was found, and can say what an answer that it wrote shows.
 pub trait RenderSearch: Render<Ranked> {
-    /// The memories in the order of the answer; `None` when it is no answer of this surface.
-    fn shown(&self, body: &[u8]) -> Option<Vec<(MemoryId, Revision)>>;
+    /// The memories in the order of the answer, and the copies that it names; `None` when it is no answer of this surface.
+    fn shown(&self, body: &[u8]) -> Option<Told>;
 }
 
 impl Search {
@@ -119,7 +129,9 @@ impl Search {
 /// What is kept of a search, and until when it is true.
 fn answer<R: Render<Ranked>>(space: &SpaceId, found: search::Answer, render: &R) -> Result<Answer, Error> {
     let search::Answer { results, degraded, is_whole, judge, looked_at, statistics, stages } = found;
-    let ids: HashSet<MemoryId> = results.iter().map(|found| found.record.id).chain(looked_at).collect();
+    // A copy that changes or goes is another answer, too: it may stand for itself then, and is counted no more.
+    let shown = results.iter().flat_map(|found| found.similar.iter().copied().chain([found.record.id]));
+    let ids: HashSet<MemoryId> = shown.chain(looked_at).collect();
     let deps = ids.into_iter().map(|id| Dep::memory(space, id)).collect();
     // What an outage has cut short is nobody's to give again.
     let membership = judge.map(|judge| Arc::new(judge) as Arc<dyn Membership>);
@@ -175,6 +187,7 @@ fn question(wanted: &Wanted<'_>, reranks: bool) -> Result<search::SearchQuery, E
         without,
         explain,
         rerank,
+        fold: wanted.fold.unwrap_or(true),
     })
 }
 

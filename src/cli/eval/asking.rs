@@ -69,6 +69,8 @@ pub async fn all(connection: &Connection, questions: &[Question], arrangement: &
 async fn one(connection: &Connection, question: &Question, arrangement: &Arrangement) -> Result<Vec<SearchResult>, Error> {
     let mut body = arrangement.fields.clone();
     body.insert("query".into(), question.text.clone().into());
+    // Each of two turns that say the same is looked for by itself.
+    body.insert("fold".into(), false.into());
     body.insert("limit".into(), LIMIT.into());
     if !question.filters.is_empty() {
         body.insert("filters".into(), question.filters.clone().into());

@@ -19,6 +19,7 @@ pub use self::{
 use serde_json::Value;
 
 use super::{
+    found::{Entry, Found, Marked},
     layout::{Cell, Layout, Table, path, text, whole},
     screen::one_line,
 };
@@ -93,26 +94,31 @@ pub fn sample(sample: &[DeleteSample]) -> Table {
     table
 }
 
-/// A row for each result of a search, the best first.
-pub fn found(results: &[SearchResult]) -> Table {
-    let mut table =
-        Table::of_records([whole("score"), whole("id"), whole("found by"), text("title"), path("path"), text("text")]);
-    for result in results {
+/// The results of a search, the best first.
+pub fn found(results: &[SearchResult]) -> Found {
+    let entry = |result: &SearchResult| {
         let arm = |(name, arm): (&String, &ArmView)| {
             let name = if name == "semantic" { "meaning" } else { "words" };
             format!("{name} {}", arm.rank)
         };
-        let memory = &result.memory;
-        table.row([
-            format!("{:.2}", result.score).into(),
-            memory.id.to_string().into(),
-            result.arms.iter().map(arm).collect::<Vec<_>>().join(", ").into(),
-            title(memory).into(),
-            memory.source.uri.as_ref().into(),
-            memory.content.as_str().into(),
-        ]);
-    }
-    table
+        let SearchResult { memory, passage, .. } = result;
+        let within = |field| result.highlights.iter().filter(move |it| it.field == field).map(|it| it.start..it.end);
+        // The passage begins with an ellipsis where text is left out before it.
+        let ahead = usize::from(passage.start > 0 && passage.text.starts_with('…'));
+        let shown = |place: usize| place.clamp(passage.start, passage.end) - passage.start + ahead;
+        let marks = within("content").map(|it| shown(it.start)..shown(it.end)).filter(|it| !it.is_empty());
+        Entry {
+            score: result.score,
+            id: memory.id.to_string(),
+            found_by: result.arms.iter().map(arm).collect::<Vec<_>>().join(", "),
+            title: Marked { text: title(memory).unwrap_or_default().to_owned(), marks: within("title").collect() },
+            path: memory.source.uri.clone().unwrap_or_default(),
+            passage: Marked { text: passage.text.clone(), marks: marks.collect() },
+            content: memory.content.clone(),
+            similar: result.similar,
+        }
+    };
+    Found(results.iter().map(entry).collect())
 }
 
 /// A row for each state of a memory, newest first.

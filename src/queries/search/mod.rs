@@ -5,12 +5,15 @@
 
 pub mod evidence;
 pub mod fits;
+pub mod fold;
 pub mod fusion;
 mod glance;
 pub mod judge;
 mod keyword;
+pub mod passage;
 mod ranking;
 mod rerank;
+mod rows;
 pub mod second;
 mod speakers;
 mod stages;
@@ -24,6 +27,7 @@ use std::{sync::Arc, time::Duration};
 use evidence::Evidence;
 use fusion::{Arm, Standing, fuse};
 use judge::Judge;
+use passage::Shown;
 use second::{Mechanism, Parts};
 use stages::Stages;
 
@@ -42,6 +46,9 @@ pub const QUERY_CHARS_MAX: usize = 1_000;
 const DEPTH_MIN: usize = 200;
 /// Candidates per result that is asked for.
 const DEPTH_PER_RESULT: usize = 10;
+/// Where copies take all the places, this many times as many candidates are ranked next, and at last so many.
+const DEEPER: usize = 4;
+const DEPTH_MAX: usize = 3_200;
 
 /// Which arms answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +74,8 @@ pub struct SearchQuery {
     pub explain: bool,
     /// Whether the best are held against the question once more.
     pub rerank: bool,
+    /// Whether copies of a result are folded into it.
+    pub fold: bool,
 }
 
 /// What a search asks.
@@ -86,6 +95,9 @@ pub struct RankedMemory {
     pub score: f32,
     pub arms: Vec<(&'static str, Standing)>,
     pub parts: Option<Parts>,
+    /// The copies that are folded into it, best first.
+    pub similar: Vec<MemoryId>,
+    pub shown: Shown,
 }
 
 /// The best first. `degraded` names the arms that could not answer, or not find by what they cannot read.
@@ -97,7 +109,8 @@ pub struct Answer {
     pub is_whole: bool,
     /// What could enter it later; `None` when an arm did not answer.
     pub judge: Option<Judge>,
-    /// Everything that was looked at: the order depends on each.
+    /// Everything that was looked at beside the results and their copies: the order depends on each. Where copies were looked for, the first
+    /// that is none is among it: if it goes, copies behind it may be counted.
     pub looked_at: Vec<MemoryId>,
     /// `None` when the keyword index was not asked.
     pub statistics: Option<Statistics>,
@@ -118,9 +131,25 @@ pub enum Error {
 ///
 /// Errors: `Query` when Postgres is away; when the only arm of the mode is. A hybrid search goes on with the other arm.
 pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -> Result<Answer, Error> {
-    let depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
+    let mut depth = DEPTH_MIN.max(question.limit * DEPTH_PER_RESULT);
     let stages = Stages::default();
-    let near = semantic(space, question, parts, (depth, &stages));
+    loop {
+        let (answer, lacks) = ask_to(depth, space, question, (parts, &stages)).await?;
+        if !lacks || depth >= DEPTH_MAX {
+            return Ok(answer);
+        }
+        depth = (depth * DEEPER).min(DEPTH_MAX);
+    }
+}
+
+/// The answer from so many candidates of each arm, and whether copies took places of others among them, or more of them may follow.
+async fn ask_to(
+    depth: usize,
+    space: &SpaceId,
+    question: &SearchQuery,
+    (parts, stages): (&SearchParts, &Stages),
+) -> Result<(Answer, bool), Error> {
+    let near = semantic(space, question, parts, (depth, stages));
     let words = async { stages.timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
     let (near, words) = match question.mode {
         Mode::Semantic => (Some(near.await?), None),
@@ -138,15 +167,18 @@ pub async fn ask(space: &SpaceId, question: &SearchQuery, parts: &SearchParts) -
     let cosines = (vector.is_some() && is_read).then(|| parts.embedder.cosines());
     let evidence = Evidence::new(weights.as_ref(), cosines);
     let mut asked = ranking::Asked { space, question, parts, arms: &arms, first: &first, weights: weights.as_ref(), evidence };
-    let found = ranking::rank(&mut asked, &stages).await?;
+    let found = ranking::rank(&mut asked, stages).await?;
     let degraded = [("semantic", lacks_meaning), ("keyword", lacks_words), ("rerank", found.lacks_rerank)];
     let degraded = degraded.into_iter().filter_map(|(name, lacks)| lacks.then_some(name)).collect();
     let is_whole = is_whole && !found.lacks_rerank;
+    let has_more = found.has_ended && arms.iter().any(|arm| arm.hits.len() >= depth);
+    let lacks = has_more && found.results.iter().any(|it| !it.similar.is_empty());
     let statistics = weights.as_ref().map(KeywordWeights::statistics);
     let judge = is_whole.then(|| found.judge(&asked, (vector, weights.clone())));
     let ranking::Found { results, looked_at, .. } = found;
     let stages = question.explain.then(|| stages.so_far());
-    Ok(Answer { results, degraded, is_whole: is_whole && !question.explain, judge, looked_at, statistics, stages })
+    let is_whole = is_whole && !question.explain;
+    Ok((Answer { results, degraded, is_whole, judge, looked_at, statistics, stages }, lacks))
 }
 
 type Near = (Arm, Arc<[f32]>);

@@ -10,9 +10,10 @@ use std::{
 use super::{
     Mode, RankedMemory, SearchParts, SearchQuery,
     evidence::Evidence,
-    fusion::{Arm, Fused, Ranking, Standing},
+    fusion::{Arm, Fused, Ranking},
     judge::{ArmJudge, Beside, Judge, Least},
     rerank::{self, Candidate, RERANKED},
+    rows::{self, Read},
     second::{self, Look, Parts, REACH, Reaches, SEEDS_MIN, Seen},
     stages::Stages,
 };
@@ -44,6 +45,11 @@ pub struct Found {
     pub looked_at: Vec<MemoryId>,
     /// Where somebody new would be looked at as well; empty without a second look.
     reaches: Reaches,
+    /// Those that are shown, or folded into one that is; and the first that is neither.
+    walked: Vec<MemoryId>,
+    next: Option<MemoryId>,
+    /// Whether all that the arms named was looked at.
+    pub has_ended: bool,
     /// Whether the order is that of a later look: something stands beside something, or the best were reranked.
     is_second: bool,
     /// Whether the best should have been reranked and could not.
@@ -51,13 +57,13 @@ pub struct Found {
 }
 
 /// One in the order that results are taken from, best first.
-struct Listed {
-    id: MemoryId,
+pub struct Listed {
+    pub id: MemoryId,
     /// What it was ordered by.
     value: f64,
     cosine: Option<f32>,
     words: Option<f32>,
-    parts: Option<Parts>,
+    pub parts: Option<Parts>,
 }
 
 impl Asked<'_> {
@@ -112,8 +118,14 @@ pub async fn rank(asked: &mut Asked<'_>, stages: &Stages) -> Result<Found, Query
     }
     asked.evidence = std::mem::take(&mut asked.evidence).behind(places.iter().map(|it| (it.cosine, it.words)));
     let scores = falling(&places, &asked.evidence);
-    let wanted = places.iter().zip(scores).take_while(|(_, score)| *score >= asked.question.min_score);
-    found.results = stages.timed("rows", results(asked, wanted, records, &seeds)).await?;
+    let good = scores.iter().take_while(|score| **score >= asked.question.min_score).count();
+    let wanted = places.iter().zip(scores).take(good);
+    let read = Read { records, of: &seeds };
+    let mut rows = stages.timed("rows", rows::of(asked, wanted, read)).await?;
+    stages.timed("passages", rows::show(asked, &mut rows.found)).await?;
+    found.looked_at.extend(rows.next);
+    found.has_ended = rows.has_ended && good == places.len();
+    (found.results, found.walked, found.next) = (rows.found, rows.walked, rows.next);
     Ok(found)
 }
 
@@ -187,35 +199,6 @@ async fn rerank_best(asked: &Asked<'_>, places: &mut Vec<Listed>, records: &Hash
     }
 }
 
-/// Takes the wanted until there are enough; what was read before is not read again, and what is not among it has vanished.
-async fn results(
-    asked: &Asked<'_>,
-    mut wanted: impl Iterator<Item = (&Listed, f32)>,
-    mut records: HashMap<MemoryId, MemoryRecord>,
-    read: &[MemoryId],
-) -> Result<Vec<RankedMemory>, QueryError> {
-    let limit = asked.question.limit;
-    let standings: HashMap<MemoryId, &Fused> = asked.first.best.iter().map(|one| (one.id, one)).collect();
-    let mut results = Vec::with_capacity(limit);
-    loop {
-        let next: Vec<(&Listed, f32)> = wanted.by_ref().take(limit - results.len()).collect();
-        if next.is_empty() {
-            return Ok(results);
-        }
-        let unread = next.iter().map(|(one, _)| one.id).filter(|id| !records.contains_key(id) && !read.contains(id));
-        let unread: Vec<MemoryId> = unread.collect();
-        if !unread.is_empty() {
-            let rows = asked.parts.reads.rows(asked.space, &unread, &asked.question.filter).await?;
-            records.extend(rows.into_iter().map(|record| (record.id, record)));
-        }
-        results.extend(next.into_iter().filter_map(|(one, score)| {
-            let arms: Vec<(&'static str, Standing)> =
-                standings.get(&one.id).into_iter().flat_map(|fused| fused.arms.iter().map(|(name, it)| (*name, *it))).collect();
-            Some(RankedMemory { record: records.remove(&one.id)?, score, arms, parts: one.parts })
-        }));
-    }
-}
-
 impl Found {
     /// What could enter the answer later, by the statistics that it was made with.
     pub fn judge(&self, asked: &Asked<'_>, (vector, weights): (Option<Arc<[f32]>>, Option<KeywordWeights>)) -> Judge {
@@ -225,10 +208,12 @@ impl Found {
         let keyword = weights.map(|by| ArmJudge { by, scale: scales.next().flatten() });
         let floor = asked.arms.iter().find(|arm| arm.name == "semantic").map_or(f32::INFINITY, |arm| arm.floor);
         let place = |id: MemoryId| first.best.iter().position(|one| one.id == id);
-        // The deepest of the first ranking that is shown: those between it and the seeds have vanished.
-        let deepest = self.results.iter().filter_map(|it| place(it.record.id)).max();
-        let last = deepest.map(|place| first.best[place].logit);
-        let bar = last.filter(|_| self.results.len() >= question.limit);
+        // The deepest of the first ranking that is shown, and that was looked at: those between it and the seeds have vanished.
+        let shown = self.walked.iter().filter_map(|id| place(*id)).max();
+        let deepest = shown.max(self.next.and_then(place));
+        let last = shown.map(|place| first.best[place].logit);
+        let is_cut = if question.fold { self.next.is_some() } else { self.results.len() >= question.limit };
+        let bar = deepest.filter(|_| is_cut).map(|place| first.best[place].logit);
         let seeds = asked.seeds();
         let is_full = seeds >= SEEDS_MIN.max(question.limit);
         let seeds_bar =

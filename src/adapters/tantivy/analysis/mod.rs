@@ -147,7 +147,7 @@ fn is_regional(c: char) -> bool {
 fn analysed(plain: &str, side: Side) -> Vec<Token> {
     let runs = runs(plain);
     let common = match side {
-        Side::Text => HashSet::new(),
+        Side::Text | Side::Place => HashSet::new(),
         Side::Question => common::common(
             &runs.iter().filter(|run| run.class == Class::Word).map(|run| fold::word(run.text)).collect::<Vec<_>>(),
         ),

@@ -4,12 +4,21 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::MemoryView;
 use crate::{
     app::search::Ranked,
-    queries::search::{RankedMemory, fusion::Standing, second::Parts},
+    queries::search::{
+        RankedMemory,
+        fusion::Standing,
+        passage::{Highlight, Part, Passage, Shown},
+        second::Parts,
+    },
 };
+
+/// Most copies of a result that are named.
+const SIMILAR_IDS_MAX: usize = 10;
 
 /// The body of a search. Only `query` must be there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -43,6 +52,12 @@ pub struct SearchInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub min_score: Option<f64>,
+    /// Whether copies of a result are folded into it: yes unless `false` is given.
+    ///
+    /// Copies have the same title, owner and time, and the same text but for case, blanks and punctuation; of eight words and more, nearly
+    /// the same: at least 80 % of the rows of three words in common, and all numbers, names and negations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<bool>,
     /// The search shows at least this position.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_position: Option<u64>,
@@ -70,6 +85,33 @@ pub struct ArmView {
     pub score: f32,
 }
 
+/// The stretch of a memory's content that answers best: whole sentences as far as they have room, at most 300 characters.
+/// It is the one in which most of the query's words stand; the beginning where none does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PassageView {
+    /// The stretch, with `…` before and after it where text is left out.
+    pub text: String,
+    /// Where it begins in `memory.content`, in characters (Unicode code points); the ellipsis is not counted.
+    pub start: usize,
+    /// The first character behind it.
+    pub end: usize,
+}
+
+/// Words of the query as they stand in the memory, in whatever form and script. They are told for the whole memory, not for the passage,
+/// at most 100 in the content; they do not overlap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HighlightView {
+    /// Which text of the memory: `title`, `content` or `tags`.
+    pub field: String,
+    /// Which of the tags, from 0; absent for the others.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub index: Option<usize>,
+    /// Where it begins in that text, in characters (Unicode code points).
+    pub start: usize,
+    /// The first character behind it.
+    pub end: usize,
+}
+
 /// A memory that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SearchResult {
@@ -78,7 +120,16 @@ pub struct SearchResult {
     pub score: f32,
     /// The arms that named the memory: `semantic`, `keyword`.
     pub arms: BTreeMap<String, ArmView>,
-    /// What each mechanism did for it; only where that was asked and something stands beside something.
+    /// By what it was found: `words`, `meaning` or `both`.
+    pub matched: String,
+    pub passage: PassageView,
+    pub highlights: Vec<HighlightView>,
+    /// How many copies of it are not shown, of those that would stand before the last result or follow it at once.
+    pub similar: usize,
+    /// The best of these, at most ten.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub similar_ids: Vec<Uuid>,
+    /// What each mechanism did for it; only where that was asked and one did something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<PartsView>,
 }
@@ -103,7 +154,7 @@ pub struct PartsView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AnswerView {
     /// Milliseconds of each stage: `embed` (the query's vector), `meaning`, `words` (the arms; both at the same time), `around` (rows of the
-    /// best and of what stands beside them), `second` (the second look), `rerank`, `rows`.
+    /// best and of what stands beside them), `second` (the second look), `rerank`, `rows`, `passages`.
     pub stages_ms: BTreeMap<String, f64>,
 }
 
@@ -121,26 +172,52 @@ pub struct SearchAnswer {
 
 impl From<Ranked> for SearchAnswer {
     fn from(found: Ranked) -> Self {
-        let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
-        let is_asked = found.stages.is_some();
-        let parts = |it: Parts| PartsView {
-            neighbours: it.neighbours,
-            speaker: it.speaker,
-            walk: it.walk,
-            asks: it.asks,
-            rerank: it.rerank,
-        };
-        let result = |found: RankedMemory| SearchResult {
-            memory: found.record.into(),
-            score: found.score,
-            arms: found.arms.into_iter().map(arm).collect(),
-            explain: found.parts.filter(|_| is_asked).map(parts),
-        };
         let stage = |(name, took): (&str, Duration)| (name.to_owned(), took.as_secs_f64() * 1e3);
         Self {
-            results: found.results.into_iter().map(result).collect(),
+            results: found.results.into_iter().map(SearchResult::from).collect(),
             degraded: found.degraded.into_iter().map(str::to_owned).collect(),
             explain: found.stages.map(|stages| AnswerView { stages_ms: stages.into_iter().map(stage).collect() }),
         }
+    }
+}
+
+impl From<RankedMemory> for SearchResult {
+    fn from(found: RankedMemory) -> Self {
+        let arm = |(name, standing): (&str, Standing)| (name.to_owned(), ArmView { rank: standing.rank, score: standing.score });
+        let arms: BTreeMap<String, ArmView> = found.arms.into_iter().map(arm).collect();
+        let matched = match (arms.contains_key("keyword"), arms.contains_key("semantic")) {
+            (true, false) => "words",
+            (false, _) => "meaning",
+            (true, true) => "both",
+        };
+        let Shown { passage: Passage { text, start, end }, highlights } = found.shown;
+        Self {
+            memory: found.record.into(),
+            score: found.score,
+            arms,
+            matched: matched.to_owned(),
+            passage: PassageView { text, start, end },
+            highlights: highlights.into_iter().map(HighlightView::from).collect(),
+            similar: found.similar.len(),
+            similar_ids: found.similar.iter().take(SIMILAR_IDS_MAX).map(|id| id.0).collect(),
+            explain: found.parts.map(PartsView::from),
+        }
+    }
+}
+
+impl From<Parts> for PartsView {
+    fn from(Parts { neighbours, speaker, walk, asks, rerank }: Parts) -> Self {
+        Self { neighbours, speaker, walk, asks, rerank }
+    }
+}
+
+impl From<Highlight> for HighlightView {
+    fn from(Highlight { part, start, end }: Highlight) -> Self {
+        let (field, index) = match part {
+            Part::Title => ("title", None),
+            Part::Content => ("content", None),
+            Part::Tag(index) => ("tags", Some(index)),
+        };
+        Self { field: field.to_owned(), index, start, end }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         ids::{MemoryId, Revision, SpaceId, StreamSeq},
         memory::{Draft, Memory, Source},
     },
-    ports::{KeywordChange, KeywordHits, KeywordText, QueryError, WordWeight},
+    ports::{KeywordChange, KeywordHits, KeywordText, Places, QueryError, WordWeight},
 };
 
 /// Counts words between spaces and signs; holds nothing.
@@ -47,6 +47,9 @@ impl KeywordIndex for Counting {
     }
     async fn scrub(&self) -> Result<bool, QueryError> {
         Ok(true)
+    }
+    async fn places(&self, _: &str, texts: Vec<KeywordText>) -> Result<Vec<Places>, QueryError> {
+        Ok(vec![Places::default(); texts.len()])
     }
     async fn search(&self, _: &SpaceId, _: &str, _: Option<HashSet<MemoryId>>, _: usize) -> Result<KeywordHits, QueryError> {
         Ok(KeywordHits::default())
