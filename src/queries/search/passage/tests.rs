@@ -1,3 +1,5 @@
+//! Passages of ordinary, long and odd texts; highlights; and that any text at all has a passage.
+
 use proptest::prelude::*;
 
 use super::*;
