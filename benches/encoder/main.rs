@@ -93,7 +93,12 @@ fn speed(candle: &Candle, ways: &[Way], tokens: &[Vec<u32>]) -> anyhow::Result<(
         for (way, row) in ways.iter().zip(&mut rows) {
             // Plain Rust takes minutes for all of them.
             let some = if way.kernel == Kernel::SCALAR { &tokens[..tokens.len() / 16] } else { tokens };
-            let embed = |threads| move |batch: &[Vec<u32>]| Ok(drop(way.encoder.embed(batch, threads)?));
+            let embed = |threads| {
+                move |batch: &[Vec<u32>]| {
+                    way.encoder.embed(batch, threads)?;
+                    Ok(())
+                }
+            };
             row.push([rate(some, embed(1))?, rate(some, embed(2))?, once(|| embed(1)(std::slice::from_ref(&question)))?]);
         }
     }

@@ -62,6 +62,8 @@ pub struct KeywordWeights {
     pub tags_len_mean: f32,
     /// Documents of the whole index.
     pub documents: u64,
+    /// Whether the question has words that say something, whatever the index holds: it is not of articles and the like alone.
+    pub tells: bool,
 }
 
 /// What a ranking depends on beside the memories themselves.

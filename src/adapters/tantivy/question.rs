@@ -43,6 +43,8 @@ pub struct Asked {
     pub line: String,
     /// All its words in a row, if these are several.
     pub row: Option<Phrase>,
+    /// Whether some of its words say something.
+    pub tells: bool,
 }
 
 /// Words with their places.
@@ -62,7 +64,7 @@ pub fn asked(text: &str) -> Option<Asked> {
     let quoted = phrases(text).into_iter().map(|phrase| row(&analysis::of_question(phrase)));
     let phrases = quoted.chain(stretches(&tokens)).filter(is_phrase).collect();
     let (line, row) = (analysis::line(text), Some(row(&tokens)).filter(is_phrase));
-    (!line.is_empty()).then_some(Asked { words: known, phrases, line, row })
+    (!line.is_empty()).then_some(Asked { words: known, phrases, line, row, tells })
 }
 
 /// The words in their places, one in each.
@@ -146,6 +148,7 @@ pub fn weights(fields: &Fields, asked: &Asked, searcher: &Searcher) -> tantivy::
         content_len_mean: mean(fields.content)? * CONTENT_LENGTHENED as f32,
         tags_len_mean: mean(fields.tags)?,
         documents,
+        tells: asked.tells,
     })
 }
 

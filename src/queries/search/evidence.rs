@@ -28,6 +28,8 @@ const TOLD_HALF: f32 = 0.35;
 const WORDS_ALONE: f32 = 0.7;
 /// What a word scores that stands once in a text of mean length, in its inverse document frequency.
 const ONCE: f32 = 1.44;
+/// So many documents say of a word only half how rare it is: of two notes that both speak of kettles, each is what is asked for.
+const FEW: f32 = 20.0;
 /// How fast a result becomes unlikely behind the best: by the share of its words that is missing, and by cosine.
 const BEHIND_WORDS: f32 = 6.0;
 const BEHIND_MEANING: f32 = 2.0;
@@ -39,6 +41,8 @@ pub struct Evidence {
     words_all: f32,
     /// That of a word that stands nowhere.
     rarest: f32,
+    /// How little the index can say of what is rare: from 1 for an empty one to 0.
+    few: f32,
     /// `None` without a meaning arm, or where the model cannot read the query: then a cosine says nothing.
     cosines: Option<Cosines>,
     /// The best of this search, by each arm; nobody is compared before it is known.
@@ -49,7 +53,8 @@ impl Evidence {
     pub fn new(weights: Option<&KeywordWeights>, cosines: Option<Cosines>) -> Self {
         let words_all = weights.map_or(0.0, KeywordWeights::score_of_all);
         let rarest = weights.map_or(0.0, |weights| (1.0 + (weights.documents as f32 + 0.5) / 0.5).ln());
-        Self { words_all, rarest, cosines, best: (0.0, 0.0) }
+        let few = weights.filter(|weights| weights.tells).map_or(0.0, |weights| FEW / (FEW + weights.documents as f32));
+        Self { words_all, rarest, few, cosines, best: (0.0, 0.0) }
     }
 
     /// The same, where the best of the search have these scores.
@@ -71,7 +76,7 @@ impl Evidence {
         let words = words.unwrap_or_default() / ONCE;
         let by_words = if words > 0.0 && self.words_all > 0.0 {
             let share = (words / self.words_all).min(1.0);
-            let told = words.min(self.words_all) / self.rarest;
+            let told = (words.min(self.words_all) / self.rarest).max(share * self.few);
             WORDS_MOST * logistic(SHARE_STEEPNESS * (share - SHARE_EVEN)) * told / (told + TOLD_HALF)
         } else {
             0.0
@@ -115,6 +120,15 @@ mod tests {
         assert_eq!(Evidence::new(None, None).of(Some(0.9), None), 0.0, "nobody could read the query");
         let alone = Evidence::new(Some(&weights), None);
         assert!(alone.of(None, Some(7.0 * ONCE)) > 0.5, "there is no other arm to doubt it");
+    }
+
+    #[test]
+    fn a_word_that_all_of_a_few_notes_hold_is_what_is_asked_for() {
+        let of = |documents, tells| {
+            let weights = KeywordWeights { documents, tells, ..weights(&[0.18]) };
+            Evidence::new(Some(&weights), None).of(None, Some(0.18 * ONCE))
+        };
+        assert!(of(2, true) > 0.5 && of(2, false) < 0.2 && of(2_760, true) < 0.2, "{} {}", of(2, true), of(2, false));
     }
 
     #[test]
