@@ -65,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
     let parts = SearchParts {
         reads: postgres.search_reads(),
         keyword: index.clone(),
+        vectors: None,
         embedder: Arc::new(Known(known.clone())),
         reranker: None,
     };

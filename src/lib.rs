@@ -15,7 +15,7 @@
 //! - [`app`]: what may be done, whatever is spoken: who may, how new, kept or asked, how many at a time. Absent there: HTTP, adapters.
 //! - [`api`]: the HTTP edge: each handler parses, asks [`app`], and writes. Absent there: ports of read models, adapters, SQL.
 //! - `bert`, a package of its own: the encoder of texts. Absent there: everything else.
-//! - [`adapters`]: NATS, Postgres, tantivy, the encoder of texts, HTTP, the master key and the service that may wrap it, clock and ids, each behind a port.
+//! - [`adapters`]: NATS, Postgres, tantivy, vectors in memory, the encoder of texts, HTTP, the master key and the service that may wrap it, clock and ids, each behind a port.
 //! - [`runtime`]: the embedded nats-server and Postgres.
 //! - [`retry`]: pauses between tries, for every loop that waits an outage out.
 //! - [`private_file`]: files that hold a secret, written whole.

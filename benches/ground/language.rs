@@ -82,6 +82,11 @@ impl Language {
         self.join(&self.topics[topic_of(number)].questions[number / TOPICS % QUESTIONS])
     }
 
+    /// What a question means, as a unit vector.
+    pub fn meaning(&self, number: usize) -> &[f32] {
+        &self.topics[topic_of(number)].vectors[number / TOPICS % QUESTIONS]
+    }
+
     /// The words of memory `n`: every second one of a question about its topic (which one, and the place in it), else any other.
     fn drawn(&self, n: usize) -> impl Iterator<Item = (Option<(usize, usize)>, usize)> {
         let mut dice = Dice::new(n as u64);

@@ -116,6 +116,7 @@ pub fn place<'a>(data_dir: &'a Path, prefix: &str, roles: Roles) -> anyhow::Resu
         caching: caches::Settings::default(),
         script_tags: Default::default(),
         models: Config::of_environment()?.models,
+        searching: Default::default(),
         cache_dir: Config::of_environment()?.folders.cache_dir,
     })
 }

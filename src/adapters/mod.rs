@@ -9,4 +9,5 @@ pub mod system;
 pub mod tantivy;
 pub mod transit;
 pub mod vault;
+pub mod vectors;
 pub mod webauthn;

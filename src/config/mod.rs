@@ -4,8 +4,8 @@
 //! - [`resolve`]: flag, variable, file, default: which of them has the say. Pure.
 //! - [`mod@file`]: `brain.toml`, in the data folder or where `--config` says.
 //! - [`fault`], [`nearest`], [`mask`]: what is said of mistakes, without secrets.
-//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`auth`], [`memories`], [`models`], [`logging`],
-//!   [`client`].
+//! - the concerns: [`folders`], [`http`], [`servers`], [`cache`], [`webhooks`], [`security`], [`auth`], [`memories`], [`models`],
+//!   [`search`], [`logging`], [`client`].
 //!
 //! Used by the command line and by wiring. The help, `brain config` and all checks are made from [`all`]; a setting stands nowhere else.
 
@@ -23,6 +23,7 @@ pub mod models;
 pub mod nearest;
 pub mod resolve;
 mod roles;
+pub mod search;
 pub mod security;
 pub mod servers;
 pub mod setting;
@@ -45,6 +46,7 @@ pub use self::{
     models::Models,
     resolve::{Effective, Flags, Given, Origin, Row},
     roles::{Role, Roles},
+    search::Search,
     security::Security,
     servers::Servers,
     setting::{Fallback, Reader, Setting},
@@ -53,7 +55,7 @@ pub use self::{
 };
 
 /// The settings of each concern, in the order in which they are shown.
-static CONCERNS: [&[&Setting]; 12] = [
+static CONCERNS: [&[&Setting]; 13] = [
     &folders::SETTINGS,
     &http::SETTINGS,
     &servers::SETTINGS,
@@ -64,6 +66,7 @@ static CONCERNS: [&[&Setting]; 12] = [
     &auth::simple::SETTINGS,
     &memories::SETTINGS,
     &models::SETTINGS,
+    &search::SETTINGS,
     &logging::SETTINGS,
     &client::SETTINGS,
 ];
@@ -85,6 +88,7 @@ pub struct Config {
     pub auth: Auth,
     pub memories: Memories,
     pub models: Models,
+    pub search: Search,
     pub logging: Logging,
 }
 
@@ -100,6 +104,7 @@ impl Config {
             auth: Auth::of(effective),
             memories: Memories::of(effective),
             models: Models::of(effective),
+            search: Search::of(effective),
             logging: Logging::of(effective),
         }
     }

@@ -30,10 +30,12 @@ const PAUSE_MS_MAX: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Entries of the ledger that are looked up in the log at a time.
 const IN_FLIGHT_MAX: usize = 32;
-/// Projections whose rows must be gone before their files are cleared; the last one's positions count in DERIVED.
+/// Projections whose rows must be gone before their files are cleared; those of vectors count in DERIVED.
 const OF_EVENTS: [&str; 5] = ["memories", "memory_history", "graph", "edge_history", "command_log"];
 const KEYWORD: &str = "keyword";
 const VECTORS: &str = "vectors";
+/// What of them is in the memory of this process.
+const SEMANTIC: &str = "semantic";
 
 pub(super) async fn run(parts: &Parts, stop: CancellationToken) {
     let mut pause = Backoff::new(PAUSE_MS_MAX);
@@ -87,7 +89,7 @@ impl Parts {
         let events = destroyed.iter().map(|it| it.shown_from.0).max().unwrap_or_default();
         let vectors = destroyed.iter().map(|it| it.shown_from.1).max().unwrap_or_default();
         self.shown(&OF_EVENTS, events).await?;
-        self.shown(&[VECTORS], vectors).await?;
+        self.shown(&[VECTORS, SEMANTIC], vectors).await?;
         let cleared = self.clear(events).await?;
         self.shown(&["graph"], self.log.last_seq().await.map_err(|cause| EraseError::new("reading the log's end", cause))?)
             .await?;

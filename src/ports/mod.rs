@@ -20,6 +20,7 @@ mod search;
 mod selection;
 pub mod sessions;
 pub mod storage;
+mod vector_index;
 mod vectors;
 pub mod webhooks;
 
@@ -36,6 +37,7 @@ pub use self::{
     reads::{CommandLog, ListQuery, MemoryReads, MemoryRecord, Positions, ProjectionStatus, QueryError},
     search::{Bound, EXACT_ROWS_MAX, End, Filter, Hit, Optional, SearchReads, Test, ValueTest},
     selection::{SelectionReads, Which},
+    vector_index::{Holding, Neighbour, TextHash, VectorChange, VectorIndex, VectorSearch, VectorSource, Vectors},
     vectors::{Cosines, DIMENSIONS, EmbedError, Embedder, Reranker, TokenMatch, Urgency, unit},
 };
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{MemoryRecord, QueryError};
+use super::{MemoryRecord, QueryError, TextHash};
 use crate::domain::ids::{MemoryId, SpaceId, StreamSeq, Timestamp};
 
 /// Which memories may be found. Deleted ones never are.
@@ -126,8 +126,8 @@ pub trait SearchReads: Send + Sync {
     /// Exact when at most [`EXACT_ROWS_MAX`] rows qualify, else from the approximate index, going on until `limit` or the end.
     async fn nearest(&self, space: &SpaceId, vector: &[f32], filter: &Filter, limit: usize) -> Result<Vec<Hit>, QueryError>;
 
-    /// Those of `ids` that live and pass the filter, in no order.
-    async fn passing(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryId>, QueryError>;
+    /// Those of `ids` that live and pass the filter, in no order, and which text they have.
+    async fn passing(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<(MemoryId, TextHash)>, QueryError>;
 
     /// The rows of those of `ids` that live and pass the filter, in no order.
     async fn rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, QueryError>;

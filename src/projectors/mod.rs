@@ -10,6 +10,7 @@ pub mod engine;
 pub mod keeper;
 pub mod keyword;
 pub mod mend;
+pub mod semantic;
 pub mod store;
 mod throttle;
 

@@ -6,7 +6,9 @@ use std::{path::Path, sync::Arc};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{caches, core::Core, credentials, eraser, login, positions::AllPositions, vault::ProvenKeys, webhooks::Outward};
+use super::{
+    caches, core::Core, credentials, eraser, login, positions::AllPositions, vault::ProvenKeys, vectors, webhooks::Outward,
+};
 use crate::{
     adapters::{nats::Nats, oidc::Way, postgres::Postgres, system::SystemIds},
     api::{
@@ -59,6 +61,7 @@ pub(super) struct Needs<'a> {
     pub model: Arc<dyn Embedder>,
     /// The keyword index of this process.
     pub index: Arc<dyn KeywordIndex>,
+    pub searching: config::Search,
     /// Whether this process destroys what erased memories have left.
     pub erases: bool,
     pub ready: Ready,
@@ -71,7 +74,8 @@ pub(super) struct Needs<'a> {
 
 /// Follows what the role needs of the log, and puts the use cases together.
 pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> anyhow::Result<Edge> {
-    let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, erases, ready, stop_live, .. } = needs;
+    let Needs { data_dir, credentials, outward, auth, webhooks, caching, model, index, searching, .. } = needs;
+    let Needs { erases, ready, stop_live, .. } = needs;
     let (requests_per_s, (reranker, reranks)) = (needs.requests_per_s, needs.reranking);
     let (keyword, directory) = (Keyword::new(index.clone()), Arc::new(Directory::default()));
     core.tasks.spawn(directory.clone().follow(core.nats.log(), core.stop.clone()));
@@ -80,11 +84,14 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
     let known = credentials::record(&core.commands, &credentials.api_key, SpaceId::default_space(), core.clock.now()).await?;
     directory.reached(known).await;
     let of_postgres = core.postgres.positions();
-    let positions: Arc<dyn Positions> = Arc::new(AllPositions { postgres: of_postgres, keyword: keyword.clone() });
+    let of_vectors = vectors::tail(core);
+    let semantic = vectors::start(core, model.model(), searching.vectors_max_bytes, &of_vectors)?;
+    let own = AllPositions { postgres: of_postgres, keyword: keyword.clone(), semantic: semantic.clone() };
+    let positions: Arc<dyn Positions> = Arc::new(own);
     if erases {
         eraser::start(core, data_dir, (model.model(), Some(index.clone()), positions.clone()));
     }
-    let caches = caches::start(core, caching, positions.clone(), (index.clone(), model.model())).await;
+    let caches = caches::start(core, caching, positions.clone(), (index.clone(), model.model()), &of_vectors).await;
     let (queues, ids): (_, Arc<dyn IdSource>) = (Arc::new(Queues::default()), Arc::new(SystemIds));
     let reading = Arc::new(Reading {
         commands: core.commands.clone(),
@@ -97,7 +104,7 @@ pub(super) async fn start(core: &Core, needs: Needs<'_>, master: ProvenKeys) -> 
     let writing = Arc::new(Writing { commands: core.commands.clone(), ids: ids.clone() });
     let reads = core.postgres.search_reads();
     let embedder = Arc::new(RememberedQueries::new(model));
-    let search = SearchParts { reads: reads.clone(), keyword: index, embedder, reranker };
+    let search = SearchParts { reads: reads.clone(), keyword: index, vectors: Some(semantic), embedder, reranker };
     let key = credentials::key_id(&credentials.api_key);
     let way = login::way(core)?;
     let status =

@@ -9,19 +9,15 @@ use crate::{
     ports::{KeywordIndex, KeywordText, Positions, cache::Stamp},
 };
 
-/// Vectors that the tail of DERIVED keeps in memory; only the caches follow it.
-const DERIVED_RING: usize = 256;
-
-/// Keeps answers and follows both logs, of which the tail of EVENTS is followed already.
+/// Keeps answers and follows both logs, whose tails are followed already.
 pub(super) async fn start(
     core: &Core,
     settings: Settings,
     positions: Arc<dyn Positions>,
     (index, model): (Arc<dyn KeywordIndex>, &'static str),
+    of_vectors: &Arc<Tail>,
 ) -> Arc<Caches> {
     let (log, derived, stop) = (core.nats.log(), core.nats.derived(), &core.stop);
-    let of_vectors = Tail::with_ring(derived.clone(), DERIVED_RING);
-    core.tasks.spawn(of_vectors.clone().follow(stop.clone()));
     let floor = Stamp { events: core.tail.head().await, derived: Some(of_vectors.head().await) };
     let caches = Caches::new(settings, positions, floor);
     let tokenize = Arc::new(move |text: &KeywordText| index.words(text));

@@ -17,6 +17,7 @@ mod positions;
 mod projector;
 mod reactor;
 pub mod vault;
+mod vectors;
 mod webhooks;
 
 pub use self::{
@@ -68,6 +69,7 @@ pub struct Place<'a> {
     pub caching: Settings,
     pub script_tags: ScriptTags,
     pub models: config::Models,
+    pub searching: config::Search,
     /// Where the embedding model is unpacked.
     pub cache_dir: PathBuf,
 }
@@ -75,7 +77,7 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// As the settings have it.
     pub fn of(config: Config, data_dir: &'a Path, roles: Roles) -> Self {
-        let Config { folders, http, servers, cache, webhooks, security, auth, memories, models, logging: _ } = config;
+        let Config { folders, http, servers, cache, webhooks, security, auth, memories, models, search, logging: _ } = config;
         let mut allowed_hosts = http.allowed_hosts;
         if http.listen.ip().is_loopback() || !allowed_hosts.is_empty() {
             // A proxy calls it what browsers do.
@@ -93,6 +95,7 @@ impl<'a> Place<'a> {
             caching: cache.settings(),
             script_tags: memories.script_tags,
             models,
+            searching: search,
             cache_dir: folders.cache_dir,
         }
     }
@@ -126,7 +129,7 @@ impl Brain {
     /// Connects to the servers, starts the parts of its roles, and serves HTTP.
     /// Errors: whatever keeps it from serving, in the order of its parts; nothing is left running then.
     pub async fn start(links: Links, place: Place<'_>) -> anyhow::Result<Self> {
-        let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir } = place;
+        let Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir, .. } = place;
         crate::adapters::http::install_tls();
         let proven = links.proof().await;
         let nats = Nats::connect(&links.nats, prefix).await?;
@@ -162,8 +165,7 @@ impl Brain {
         let live = CancellationToken::new();
         let (http, serving) = match model.filter(|_| roles.include(Role::Api)).zip(index) {
             Some((model, index)) => {
-                let origins = outward.allowed_origins.clone();
-                let (webhooks, stop_live) = (parts, &live);
+                let (origins, webhooks, stop_live) = (outward.allowed_origins.clone(), parts, &live);
                 let reranking = (reactor::reranker(&core, &models)?, models.rerank);
                 let (requests_per_s, erases) = (inward.requests_per_s, roles.include(Role::Projector));
                 let needs = api::Needs {
@@ -175,6 +177,7 @@ impl Brain {
                     caching,
                     model,
                     index,
+                    searching: place.searching,
                     erases,
                     ready,
                     reranking,

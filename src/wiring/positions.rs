@@ -1,4 +1,4 @@
-//! Where every projection stands, whatever keeps its checkpoint: Postgres, or the keyword index of this process.
+//! Where every projection stands, whatever keeps its checkpoint: Postgres, or what this process has of its own.
 
 use std::sync::Arc;
 
@@ -7,13 +7,17 @@ use async_trait::async_trait;
 use crate::{
     domain::ids::StreamSeq,
     ports::{Positions, ProjectionStatus, QueryError},
-    projectors::keyword::{self, Keyword},
+    projectors::{
+        keyword::{self, Keyword},
+        semantic::Semantic,
+    },
 };
 
-/// The positions of Postgres and of the keyword index as one.
+/// The positions of Postgres, of the keyword index and of the vectors in memory as one. Searches wait for the latter themselves.
 pub struct AllPositions {
     pub postgres: Arc<dyn Positions>,
     pub keyword: Arc<Keyword>,
+    pub semantic: Arc<Semantic>,
 }
 
 #[async_trait]
@@ -21,6 +25,7 @@ impl Positions for AllPositions {
     async fn all(&self) -> Result<Vec<ProjectionStatus>, QueryError> {
         let mut all = self.postgres.all().await?;
         all.push(self.keyword.status());
+        all.extend(self.semantic.status());
         all.sort_by(|a, b| (&a.name, a.version).cmp(&(&b.name, b.version)));
         Ok(all)
     }

@@ -51,4 +51,5 @@ mod settings;
 mod storage;
 mod time;
 mod vault;
+mod vectors;
 mod webhooks;

@@ -55,7 +55,7 @@ pub const ROWS: &[Row] = &[
         module: "projectors",
         uses: &["causes", "retry", "ports", "journal", "domain"],
         never: &["ports::HttpSender", "ports::EventAppender", "ports::FactAppender"],
-        crates: &["async_trait", "futures", "metrics", "tokio", "tokio_util", "toml", "tracing", "xxhash_rust"],
+        crates: &["async_trait", "futures", "half", "metrics", "tokio", "tokio_util", "toml", "tracing", "xxhash_rust"],
     },
     Row {
         module: "replay",
@@ -206,7 +206,7 @@ pub const ROWS: &[Row] = &[
         // Decision 2026-11-23: for the port `Store` and the batch that it stores; it stands beside its only caller.
         uses: &["projectors", "ports", "journal", "domain"],
         never: &[],
-        crates: &["async_trait", "metrics", "sqlx", "tokio", "tracing", "xxhash_rust"],
+        crates: &["async_trait", "futures", "half", "metrics", "sqlx", "tokio", "tracing", "xxhash_rust"],
     },
     Row { module: "adapters::system", uses: &["ports", "domain"], never: &[], crates: &[] },
     Row {
@@ -228,6 +228,13 @@ pub const ROWS: &[Row] = &[
         never: &[],
         // A passphrase is worked on beside the other threads: tokio.
         crates: &["aes_gcm", "argon2", "async_trait", "base64", "ed25519_dalek", "getrandom", "hmac", "sha2", "tokio", "zeroize"],
+    },
+    // An erased vector is overwritten where it lay: zeroize.
+    Row {
+        module: "adapters::vectors",
+        uses: &["ports", "domain"],
+        never: &[],
+        crates: &["async_trait", "half", "tokio", "tracing", "zeroize"],
     },
     Row { module: "adapters::webauthn", uses: &["ports", "domain"], never: &[], crates: &["base64", "url", "webauthn_rs"] },
     Row {

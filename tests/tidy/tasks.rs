@@ -19,6 +19,7 @@ const SPAWNING: &[(&str, &[&str])] = &[
             "adapters/nats/reader.rs",
             "adapters/tantivy/mod.rs",
             "adapters/vault/place.rs",
+            "adapters/vectors/mod.rs",
             "cli/up.rs",
             "wiring/mod.rs",
         ],
@@ -32,8 +33,8 @@ const SPAWNING: &[(&str, &[&str])] = &[
     ("std::thread::spawn", &[]),
     // Threads of one computation, which waits for them.
     ("std::thread::scope", &["bert/lib.rs"]),
-    // The models' thread, and the one that watches over the servers; both are joined.
-    ("std::thread::Builder", &["adapters/encoder/worker.rs", "runtime/mod.rs"]),
+    // The models' thread, those that search vectors, and the one that watches over the servers; all are joined.
+    ("std::thread::Builder", &["adapters/encoder/worker.rs", "adapters/vectors/crew.rs", "runtime/mod.rs"]),
 ];
 
 fn wrong(facts: &Facts) -> Vec<String> {

@@ -20,6 +20,7 @@ mod selection_reads;
 mod snapshot;
 mod staging;
 mod unparking;
+mod vector_source;
 mod version_snapshot;
 mod versions;
 mod webhook_reads;
@@ -44,12 +45,13 @@ use projection_store::PgProjectionStore;
 use row_eraser::PgRowEraser;
 use search_reads::PgSearchReads;
 use selection_reads::PgSelectionReads;
+use vector_source::PgVectorSource;
 use webhook_reads::PgWebhookReads;
 
 use crate::{
     domain::ids::StreamSeq,
     ports::{
-        Clock, CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads,
+        Clock, CommandLog, GraphReads, HistoryReads, MemoryReads, Positions, SearchReads, SelectionReads, VectorSource,
         erasure::{ErasureReads, RowEraser},
         webhooks::{DeliveryStore, WebhookReads},
     },
@@ -118,6 +120,10 @@ impl Postgres {
 
     pub fn search_reads(&self) -> Arc<dyn SearchReads> {
         Arc::new(PgSearchReads::new(self.app.clone(), self.owner.clone()))
+    }
+
+    pub fn vector_source(&self) -> Arc<dyn VectorSource> {
+        Arc::new(PgVectorSource::new(self.owner.clone()))
     }
 
     pub fn graph_reads(&self) -> Arc<dyn GraphReads> {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::ids::{MemoryId, SpaceId, StreamSeq},
     journal::derived,
-    ports::{EXACT_ROWS_MAX, Filter, Hit, MemoryRecord, QueryError, SearchReads},
+    ports::{EXACT_ROWS_MAX, Filter, Hit, MemoryRecord, QueryError, SearchReads, TextHash},
 };
 
 /// How the approximate index is walked: in order of distance, on and on until enough rows passed the filter.
@@ -285,11 +285,17 @@ impl SearchReads for PgSearchReads {
         self.find_nearest(space, &wish).await.map_err(unavailable)
     }
 
-    async fn passing(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryId>, QueryError> {
-        let mut sql = QueryBuilder::new("SELECT m.id FROM live.memories m WHERE ");
+    async fn passing(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<(MemoryId, TextHash)>, QueryError> {
+        let mut sql = QueryBuilder::new("SELECT m.id, m.content_hash FROM live.memories m WHERE ");
         living(&mut sql, space, filter);
         sql.push(" AND m.id = ANY(").push_bind(uuids(ids)).push(")");
-        self.ids(space, sql).await
+        let mut transaction = snapshot::begin(&self.app, space).await.map_err(unavailable)?;
+        let query = sql.build_query_as().persistent(filter.is_none());
+        let found: Vec<(Uuid, Vec<u8>)> = query.fetch_all(&mut *transaction).await.map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        // A hash too short to tell texts apart is like no vector's.
+        let text = |hash: &[u8]| TextHash::of_bytes(hash).unwrap_or(TextHash(0));
+        Ok(found.into_iter().map(|(id, hash)| (MemoryId(id), text(&hash))).collect())
     }
 
     async fn rows(&self, space: &SpaceId, ids: &[MemoryId], filter: &Filter) -> Result<Vec<MemoryRecord>, QueryError> {

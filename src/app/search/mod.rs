@@ -112,10 +112,15 @@ impl Search {
         self.reading.serve_compared(caller, R::NAME, named, ask, differs).await
     }
 
+    async fn is_embedded(&self, position: StreamSeq) -> Result<bool, Error> {
+        let is_in_memory = self.parts.vectors.as_ref().is_none_or(|vectors| vectors.embedded(position));
+        Ok(is_in_memory && self.parts.reads.embedded(position).await?)
+    }
+
     /// Waits until vectors of everything up to `position` are visible.
     async fn embedded(&self, position: StreamSeq) -> Result<(), Error> {
         let deadline = Instant::now() + Duration::from_millis(MIN_POSITION_WAIT_MS);
-        while !self.parts.reads.embedded(position).await? {
+        while !self.is_embedded(position).await? {
             if Instant::now() >= deadline {
                 let detail = format!("position {position} is not embedded yet; waited {MIN_POSITION_WAIT_MS} ms");
                 return Err(Error::new("read.not_yet_visible", detail).at("wait", None, Some(position.0.into())));

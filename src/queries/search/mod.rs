@@ -3,6 +3,7 @@
 //! Both arms rank what qualifies at the same time; [`fusion`] makes one ranking of it; then the rows of the best are fetched from Postgres,
 //! which has the last word on what lives, with those that stand beside them; [`second`] ranks them once more.
 
+mod candidates;
 pub mod evidence;
 pub mod fits;
 pub mod fold;
@@ -15,6 +16,7 @@ mod ranking;
 mod rerank;
 mod rows;
 pub mod second;
+mod semantic;
 mod speakers;
 mod stages;
 mod times;
@@ -24,6 +26,7 @@ pub use fits::tests_any;
 
 use std::{sync::Arc, time::Duration};
 
+use candidates::Candidates;
 use evidence::Evidence;
 use fusion::{Arm, Standing, fuse};
 use judge::Judge;
@@ -35,6 +38,7 @@ use crate::{
     domain::ids::{MemoryId, SpaceId},
     ports::{
         EmbedError, Embedder, Filter, KeywordIndex, KeywordWeights, MemoryRecord, QueryError, Reranker, SearchReads, Statistics,
+        VectorSearch,
     },
 };
 
@@ -83,6 +87,8 @@ pub struct SearchQuery {
 pub struct SearchParts {
     pub reads: Arc<dyn SearchReads>,
     pub keyword: Arc<dyn KeywordIndex>,
+    /// Vectors in memory; `None` where Postgres searches alone.
+    pub vectors: Option<Arc<dyn VectorSearch>>,
     pub embedder: Arc<dyn Embedder>,
     /// What reranks in place of the embedder, where the operator has it.
     pub reranker: Option<Arc<dyn Reranker>>,
@@ -149,8 +155,9 @@ async fn ask_to(
     question: &SearchQuery,
     (parts, stages): (&SearchParts, &Stages),
 ) -> Result<(Answer, bool), Error> {
-    let near = semantic(space, question, parts, (depth, stages));
-    let words = async { stages.timed("words", keyword::arm(space, question, parts, depth)).await.map_err(Error::from) };
+    let wish = Candidates::new(space, &question.filter, &*parts.reads, depth);
+    let near = near(question, parts, &wish, stages);
+    let words = async { stages.timed("words", keyword::arm(question, parts, &wish)).await.map_err(Error::from) };
     let (near, words) = match question.mode {
         Mode::Semantic => (Some(near.await?), None),
         Mode::Keyword => (None, Some(words.await?)),
@@ -199,14 +206,9 @@ fn one_at_least(answers: (Result<Near, Error>, Result<ByWords, Error>)) -> Resul
     }
 }
 
-async fn semantic(
-    space: &SpaceId,
-    question: &SearchQuery,
-    parts: &SearchParts,
-    (depth, stages): (usize, &Stages),
-) -> Result<Near, Error> {
+async fn near(question: &SearchQuery, parts: &SearchParts, wish: &Candidates<'_>, stages: &Stages) -> Result<Near, Error> {
     let vector = stages.timed("embed", parts.embedder.query(&question.query)).await?;
-    let hits = stages.timed("meaning", parts.reads.nearest(space, &vector, &question.filter, depth)).await?;
+    let hits = stages.timed("meaning", semantic::nearest(parts, &vector, wish)).await?;
     // What the model cannot read lies near to anything: by it alone nobody is found, where there is another way.
     let is_blind = question.mode == Mode::Hybrid && !parts.embedder.reads(&question.query);
     let floor = if is_blind { f32::INFINITY } else { parts.embedder.floor() };

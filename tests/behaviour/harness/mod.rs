@@ -23,7 +23,7 @@ use second_brain::{
     app::access::secret::fresh_key,
     caches,
     commands::Commands,
-    config::{Auth, Config, Models, Security, Webhooks},
+    config::{Auth, Config, Models, Search, Security, Webhooks},
     domain::memory::ScriptTags,
     fanout::webhooks::Settings,
     journal::subject::Prefix,
@@ -58,6 +58,7 @@ pub struct World {
     inward: Inward,
     security: Security,
     script_tags: ScriptTags,
+    searching: Search,
     webhooks: Webhooks,
     models: Models,
     /// Of servers that are the test's own.
@@ -103,6 +104,11 @@ impl World {
     /// A brain that lets clients in so.
     pub async fn that_lets_in(inward: Inward) -> Self {
         Self::unstarted().await.that(|world| world.inward = inward).await
+    }
+
+    /// A brain that has so much room for vectors in memory.
+    pub async fn with_room_for_vectors(vectors_max_bytes: u64) -> Self {
+        Self::unstarted().await.that(|world| world.searching = Search { vectors_max_bytes }).await
     }
 
     /// A brain that treats secrets so.
@@ -207,6 +213,7 @@ impl World {
             inward: Inward::default(),
             security: Security::default(),
             script_tags,
+            searching: Search::default(),
             webhooks,
             models: Config::of_environment().expect("good settings").models,
             servers_folder: None,
@@ -229,9 +236,10 @@ impl World {
         let security = self.security.clone();
         let outward = Outward { webhooks, security, settings, allowed_origins };
         let (data_dir, roles, caching, script_tags) = (self.folder.path(), Roles::all(), self.caching, self.script_tags);
-        let (cache_dir, inward) = (programs().cache_dir, self.inward.clone());
+        let (cache_dir, inward, searching) = (programs().cache_dir, self.inward.clone(), self.searching);
         let models = self.models.clone();
-        let place = Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, cache_dir };
+        let place =
+            Place { data_dir, prefix, listen, roles, outward, inward, auth, caching, script_tags, models, searching, cache_dir };
         let servers = self.servers.clone().expect("held until the end");
         let mut links = Links::embedded(&servers, &self.name);
         if let Some(storage) = &self.storage {
