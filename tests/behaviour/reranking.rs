@@ -50,7 +50,8 @@ async fn an_answer_comes_before_what_only_speaks_of_the_same() {
     let (plain, again) = (search(&world, wish(json!(null))).await, search(&world, wish(json!(true))).await);
     assert_eq!(contents(&again)[0], TALK[1], "{again:?}");
     let (mut before, mut after) = (contents(&plain), contents(&again));
-    (before.sort_unstable(), after.sort_unstable());
+    before.sort_unstable();
+    after.sort_unstable();
     assert_eq!(before, after, "the same are found, in another order");
     assert!(again.body["explain"]["stages_ms"]["rerank"].is_number() && plain.body["explain"]["stages_ms"]["rerank"].is_null());
     let values: Vec<f64> =

@@ -189,6 +189,8 @@ mod tests {
     #[tokio::test]
     async fn like_meanings_lie_close_whatever_is_embedded_beside_them() {
         let model = minilm();
+        // Whoever takes texts in waits until the model is fetched and made small; who asks does not.
+        model.embed(vec!["tea".into()], Urgency::Ingest).await.expect("embeds");
         let long = "the harbour at night ".repeat(500);
         let texts = ["We drink tea at four.", "Tea time is 4 pm.", "The engine needs a new gasket.", "", &long];
         let together = embed(&model, &texts).await;

@@ -125,7 +125,7 @@ fn by_interaction(
     let asks_when = times::asks_when(question);
     (0..candidates.len())
         .map(|it| {
-            let follows = before[it].is_some_and(|body| speakers::asks(body));
+            let follows = before[it].is_some_and(speakers::asks);
             let tells = asks_when && times::tells_time(&candidates[it].body.content);
             let sum: f64 = columns.iter().map(|(worth, column)| worth * column[it]).sum();
             sum + FOLLOWS_QUESTION * f64::from(u8::from(follows)) + TELLS_TIME * f64::from(u8::from(tells))

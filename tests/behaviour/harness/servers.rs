@@ -10,10 +10,13 @@ use std::{
 };
 
 use second_brain::{
-    adapters::postgres::Postgres,
+    adapters::{
+        encoder::{Computing, model::Model},
+        postgres::Postgres,
+    },
     config::Config,
     projectors::{Definition, keeper::prepare},
-    runtime::{Durability, Options, Programs, Servers},
+    runtime::{Durability, Options, Programs, Servers, model_dir},
 };
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -37,6 +40,10 @@ pub(super) fn servers() -> Arc<Servers> {
     let progress = Arc::new(|step: &str| eprintln!("{step}"));
     let options = Options { data_dir: folder.clone(), durability: Durability::Os, programs: programs(), progress };
     let servers = Arc::new(Servers::start(options).expect("the embedded servers start"));
+    // Searches do not wait until a model is fetched and made small; they go by words meanwhile.
+    let model = model_dir(&programs().cache_dir, &|step| eprintln!("{step}")).expect("the model is fetched");
+    let Computing { precision, kernel } = Computing::default();
+    Model::load(&model, precision, kernel).expect("the model can be computed");
     *shared = Some(Shared { servers: servers.clone(), folder, users: 1 });
     servers
 }

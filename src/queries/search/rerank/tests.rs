@@ -1,3 +1,5 @@
+//! Reranking, without a model: what its words say is given.
+
 use super::*;
 use crate::domain::memory::{Draft, Source};
 
