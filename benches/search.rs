@@ -56,11 +56,7 @@ async fn main() -> anyhow::Result<()> {
     admin.execute("ANALYZE").await?;
 
     let questions: Vec<String> = (0..queries).map(|n| language.question(n)).collect();
-    let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
-    let model = MiniLm::new(
-        Arc::new(move || Ok(second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?)),
-        Computing::default(),
-    )?;
+    let model = model()?;
     let (known, embedding) = vectors(&model, &questions).await?;
     let parts = SearchParts {
         reads: postgres.search_reads(),
@@ -116,6 +112,12 @@ async fn main() -> anyhow::Result<()> {
     drop(raw);
     drop(admin);
     ground.end().await
+}
+
+fn model() -> anyhow::Result<MiniLm> {
+    let cache_dir = second_brain::config::Config::of_environment()?.folders.cache_dir;
+    let folder = move || Ok(second_brain::runtime::model_dir(&cache_dir, &|step| eprintln!("{step}"))?);
+    Ok(MiniLm::new(Arc::new(folder), Computing::default())?)
 }
 
 /// Vectors that are known already.
