@@ -3,6 +3,9 @@
 //! Takes token ids, gives vectors; blocks its thread. Tokenizing, threads' priorities and who waits for whom are the caller's.
 //! A folder of a model is made into one small file by [`quantise`]; the file is mapped and used by [`Encoder`].
 
+// The documentation is for those who work on the program: it is built with its private items.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod form;
 pub mod kernels;
 pub mod late;
